@@ -1,0 +1,43 @@
+# Every target sets up what it needs: a virtual environment in .venv, made anew when requirements change.
+PORT ?= 3000
+python = .venv/bin/python
+
+.PHONY: dev test check lint slow browser vercel-check clean
+
+dev: .venv/run
+	@$(python) -m dev.server --port $(PORT)
+
+test: .venv/dev
+	@$(python) -m pytest -m "not slow and not browser"
+
+check: lint test slow browser vercel-check
+
+lint: .venv/dev
+	@$(python) -m ruff check .
+	@$(python) -m ruff format --check .
+	@$(python) -m mypy
+
+slow: .venv/dev
+	@$(python) -m pytest -m "slow and not browser"
+
+browser: .venv/dev
+	@$(python) -m pytest -m browser
+
+vercel-check: .venv/dev
+	@$(python) -m dev.vercel_check
+
+clean:
+	rm -rf .venv dev/vercel/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.venv/bin/python:
+	@python=$$(dev/find-python) && "$$python" -m venv --clear .venv
+
+.venv/run: requirements.txt | .venv/bin/python
+	@echo "Installing what tgauth runs on into .venv ..."
+	@$(python) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/dev: requirements.txt requirements-dev.txt | .venv/bin/python
+	@echo "Installing what the tests and checks use into .venv ..."
+	@$(python) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch .venv/run $@
