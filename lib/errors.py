@@ -1,0 +1,193 @@
+"""Every error the API can answer, as RFC 9457 problem details.
+
+    Problem
+    ├── MalformedRequest        400  malformed_request
+    ├── Unauthorized            401
+    │   ├── Unauthenticated          unauthenticated      nothing was presented
+    │   ├── InvalidSession           invalid_session      a token that opens nothing, for whatever reason
+    │   ├── LoginRejected            login_rejected       a proof that proves nothing, for whatever reason
+    │   └── LoginStale               login_stale          a genuine proof, too old or used before
+    ├── CrossSiteBlocked        403  cross_site_blocked
+    ├── NotFound                404  not_found
+    ├── MethodNotAllowed        405  method_not_allowed
+    ├── BodyTooLarge            413  body_too_large
+    ├── UriTooLong              414  uri_too_long
+    ├── UnsupportedMediaType    415  unsupported_media_type
+    ├── InternalError           500  internal
+    └── Unavailable             503
+        ├── Misconfigured            misconfigured        the owner must change a setting
+        └── StoreUnavailable         store_unavailable    sessions cannot be reached; nobody is logged out
+
+A problem carries a `reason` for the owner's log. The client never sees it: what it gets is fixed per code,
+so answers of one code differ in nothing but the request id.
+"""
+
+from typing import ClassVar
+
+
+class Problem(Exception):
+    """An error that the API answers as application/problem+json.
+
+    `code` is stable and part of the API, `detail` tells the reader what to do, `event` names the line in
+    the log (OWASP logging vocabulary), and `headers` go out with the answer.
+    """
+
+    status: ClassVar[int]
+    code: ClassVar[str]
+    title: ClassVar[str]
+    detail: ClassVar[str]
+    event: ClassVar[str] = "request"
+    headers: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class MalformedRequest(Problem):
+    """The request breaks the syntax that docs/API.md gives for it."""
+
+    status = 400
+    code = "malformed_request"
+    title = "Malformed request"
+    detail = "The request is not of the form that this endpoint documents."
+    event = "input_validation_fail"
+
+
+class Unauthorized(Problem):
+    """The caller is nobody that we know; RFC 9110 §15.5.2 wants a challenge with every 401."""
+
+    status = 401
+    headers = (("WWW-Authenticate", 'Bearer realm="tgauth"'),)
+
+
+class Unauthenticated(Unauthorized):
+    """No credentials came with the request (RFC 6750 §3.1: then no error code in the challenge)."""
+
+    code = "unauthenticated"
+    title = "Not logged in"
+    detail = "Log in first: this request carried no session."
+
+
+class InvalidSession(Unauthorized):
+    """The token opens no session; malformed, forged, expired and revoked ones all look the same."""
+
+    code = "invalid_session"
+    title = "Session not valid"
+    detail = "The session has ended or never existed. Log in again."
+    event = "session_invalid"
+    headers = (("WWW-Authenticate", 'Bearer realm="tgauth", error="invalid_token"'),)
+
+
+class LoginRejected(Unauthorized):
+    """The proof of identity was refused; every reason looks the same."""
+
+    code = "login_rejected"
+    title = "Login rejected"
+    detail = "The login data is not valid. Start the login again from the login page."
+    event = "authn_login_fail"
+
+
+class LoginStale(Unauthorized):
+    """The proof is Telegram's own, but too old or already used; the two look the same."""
+
+    code = "login_stale"
+    title = "Login expired"
+    detail = "This login has expired or was already used. Start the login again."
+    event = "authn_login_fail"
+
+
+class CrossSiteBlocked(Problem):
+    """A request with cookies that another site may have caused."""
+
+    status = 403
+    code = "cross_site_blocked"
+    title = "Cross-site request blocked"
+    detail = (
+        "Requests that use cookies must come from this site's own pages. "
+        "A client that is no browser sends this site's origin in the Origin header."
+    )
+    event = "malicious_csrf"
+
+
+class NotFound(Problem):
+    """There is nothing here, or nothing that this caller may know of."""
+
+    status = 404
+    code = "not_found"
+    title = "Not found"
+    detail = "There is nothing at this address."
+
+
+class MethodNotAllowed(Problem):
+    """The endpoint does not answer this method; `Allow` lists those it does."""
+
+    status = 405
+    code = "method_not_allowed"
+    title = "Method not allowed"
+    detail = "This endpoint answers only the methods in the Allow header."
+
+
+class BodyTooLarge(Problem):
+    """The body is over 16 KiB."""
+
+    status = 413
+    code = "body_too_large"
+    title = "Body too large"
+    detail = "The body may have at most 16384 bytes."
+    event = "input_validation_fail"
+
+
+class UriTooLong(Problem):
+    """Path and query are over 8 KiB."""
+
+    status = 414
+    code = "uri_too_long"
+    title = "Address too long"
+    detail = "Path and query may have at most 8192 bytes together."
+    event = "input_validation_fail"
+
+
+class UnsupportedMediaType(Problem):
+    """The body is not declared as JSON."""
+
+    status = 415
+    code = "unsupported_media_type"
+    title = "Unsupported media type"
+    detail = "Send the body as application/json."
+    event = "input_validation_fail"
+
+
+class InternalError(Problem):
+    """A defect of ours; the traceback is in the log under the same request id."""
+
+    status = 500
+    code = "internal"
+    title = "Internal error"
+    detail = "Something broke on our side. Try again; the request id helps the owner find it in the log."
+    event = "sys_crash"
+
+
+class Unavailable(Problem):
+    """Not now; what the client holds stays good."""
+
+    status = 503
+    headers = (("Retry-After", "5"),)
+
+
+class Misconfigured(Unavailable):
+    """A setting is missing or wrong; `reason` names the variable and the fix, never the value."""
+
+    code = "misconfigured"
+    title = "Not configured"
+    detail = "This deployment is not configured for that. Its log names the variable and the fix."
+    event = "misconfigured"
+
+
+class StoreUnavailable(Unavailable):
+    """The session store does not answer, or not as it must."""
+
+    code = "store_unavailable"
+    title = "Sessions unavailable"
+    detail = "Sessions cannot be reached right now. You are still logged in; try again in a few seconds."
+    event = "store_unavailable"

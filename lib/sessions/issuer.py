@@ -1,0 +1,74 @@
+"""Issues tokens and says what a presented one claims, as far as that needs no store.
+
+With a shared store the record there decides (lib.sessions.token); without one the token carries it
+(lib.sessions.degraded), and a token of the other kind is refused.
+"""
+
+from lib.errors import InvalidSession
+from lib.sessions import degraded
+from lib.sessions.keys import keyrings
+from lib.sessions.record import Record
+from lib.sessions.token import Claims, derived_slot, random_slot, seal, unseal
+from lib.settings import Settings
+from lib.telegram.user import Proof
+
+_CLOCK_SKEW = 60
+
+
+class Issuer:
+    """The tokens of one deployment."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.degraded = settings.store == "memory"
+        self.idle = min(settings.session_ttl, settings.session_max_age)
+        """Seconds that a session lives after its last use."""
+        self._absolute = settings.session_max_age
+        if self.degraded:
+            self.idle = self._absolute = degraded.lifetime(settings)
+        self._keyrings = keyrings(settings)
+        self._tombstones = degraded.Tombstones()
+
+    def slot(self, proof: Proof, transport: str) -> str:
+        """Where the session of `proof` goes: a new place, or the one place of a proof that comes again."""
+        if proof.one_time:
+            return random_slot()
+        return derived_slot(self._keyrings[0], transport, proof.check_string)
+
+    def issue(self, slot: str, record: Record) -> str:
+        """The token of a session; the same for the same record."""
+        if self.degraded:
+            return degraded.seal(record.user.id, slot, record, self._keyrings[0])
+        return seal(Claims(record.user.id, slot, record.created_at, record.n), self._keyrings[0])
+
+    def open(self, token: str, now: float) -> tuple[Claims, Record | None]:
+        """What a genuine token says, and the record it carries, if any.
+
+        Raises `InvalidSession` for one that we did not issue, that is too old, or that was ended here.
+        """
+        claims: Claims | None
+        if self.degraded:
+            claims, carried = degraded.unseal(token, self._keyrings) or (None, None)
+        else:
+            claims, carried = unseal(token, self._keyrings), None
+        if claims is None:
+            raise InvalidSession("malformed, or not signed with a key of this deployment")
+        if claims.issued_at > now + _CLOCK_SKEW:
+            raise InvalidSession("issued in the future")
+        if now >= self.ends_at(claims.issued_at):
+            raise InvalidSession("past its absolute lifetime")
+        if carried and self._tombstones.covers(claims.n, now):
+            raise InvalidSession("ended")
+        return claims, carried
+
+    def ends_at(self, issued_at: int) -> int:
+        """When a session that began at `issued_at` ends, however much it is used (Unix seconds)."""
+        return issued_at + self._absolute
+
+    def ttl(self, issued_at: int, now: float) -> int:
+        """Seconds that the session lives from now if it is not used again."""
+        return max(1, min(self.idle, self.ends_at(issued_at) - int(now)))
+
+    def bury(self, n: str, issued_at: int) -> None:
+        """Refuse the degraded token with this `n` from now on; in a shared store its record is what ends."""
+        if self.degraded:
+            self._tombstones.add(n, self.ends_at(issued_at))

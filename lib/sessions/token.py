@@ -1,0 +1,86 @@
+"""The token of a session in a shared store: opaque, of one spelling, and refused before any command.
+
+    tg1_ base64url( user id 8 B, masked | slot 12 B | issued 5 B | n 17 B ) . signature
+
+The mask keeps the owner's id from whoever sees the token; `n` is in the record too, so a signature alone
+opens nothing, and neither does a dump of the store.
+"""
+
+import hmac
+import re
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
+
+from lib.sessions.keys import Keyring, unsign
+
+_PREFIX = "tg1_"
+# The last character of 32 bytes in base64url has two spare bits; only spellings with zeros there pass.
+SIGNATURE = r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]"
+_FORM = re.compile(rf"{_PREFIX}[A-Za-z0-9_-]{{56}}\.{SIGNATURE}")
+_SLOT_BYTES = 12
+_NONCE_BYTES = 17
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a token says: whose session, in which slot, since when (Unix seconds), and its secret `n`."""
+
+    user_id: int
+    slot: str
+    issued_at: int
+    n: str
+
+
+def seal(claims: Claims, keyring: Keyring) -> str:
+    """The token for `claims`; the same claims and key always give the same one."""
+    slot = _decode(claims.slot)
+    user_id = _masked(claims.user_id.to_bytes(8), slot, keyring)
+    payload = user_id + slot + claims.issued_at.to_bytes(5) + _decode(claims.n)
+    return keyring.session.sign(_PREFIX + _encode(payload)).decode("ascii")
+
+
+def unseal(token: str, keyrings: tuple[Keyring, ...]) -> Claims | None:
+    """The claims of a token that one of our keys signed, else None."""
+    if not _FORM.fullmatch(token):
+        return None
+    for keyring in keyrings:
+        if (value := unsign(keyring.session, token)) is not None:
+            payload = _decode(value.removeprefix(_PREFIX))
+            slot = payload[8:20]
+            return Claims(
+                user_id=int.from_bytes(_masked(payload[:8], slot, keyring)),
+                slot=_encode(slot),
+                issued_at=int.from_bytes(payload[20:25]),
+                n=_encode(payload[25:]),
+            )
+    return None
+
+
+def random_slot() -> str:
+    """The name of a new session, unique among one user's; it is public, so not a secret."""
+    return _encode(secrets.token_bytes(_SLOT_BYTES))
+
+
+def derived_slot(keyring: Keyring, transport: str, check_string: str) -> str:
+    """The slot that one assertion always leads to, so that it never has two live sessions."""
+    message = f"{transport}|{check_string}".encode()
+    return _encode(hmac.digest(keyring.init_data_slot, message, "sha256")[:_SLOT_BYTES])
+
+
+def random_n() -> str:
+    """136 random bits: what makes a token impossible to guess even with the key."""
+    return _encode(secrets.token_bytes(_NONCE_BYTES))
+
+
+def _masked(user_id: bytes, slot: bytes, keyring: Keyring) -> bytes:
+    mask = hmac.digest(keyring.mask, slot, "sha256")
+    return bytes(a ^ b for a, b in zip(user_id, mask, strict=False))
+
+
+def _encode(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def _decode(text: str) -> bytes:
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -1,0 +1,63 @@
+"""The store's contract. Every operation is one round trip to Redis, given here in its commands.
+
+A key is a hash of one user; each of its fields lives for a time of its own, so nothing is left behind and
+there is no index to go stale. A field that is missing or expired is no error. An operation that could not be
+carried out, or whose answer is not what it must be, raises `StoreUnavailable` and never looks like a miss.
+Times to live are whole seconds. All methods are safe to call from several threads.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from lib.settings import StoreKind
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How much a store holds; not `exact` where it only looked at a part."""
+
+    users: int
+    sessions: int
+    exact: bool
+
+
+class Store(Protocol):
+    """A hash of fields for every key."""
+
+    kind: StoreKind
+
+    def create(
+        self, key: str, fields: Mapping[str, str], *, window: int, renew: str, ttl: int
+    ) -> tuple[bool, dict[str, str]]:
+        """Set all `fields` for `window` seconds, unless one of them is there; let field `renew` live `ttl`.
+
+        Says whether they were set, and everything the key holds afterwards, read in the same transaction.
+
+            MULTI; HSETEX key FNX EX window FIELDS …; HGETEX key EX ttl FIELDS 1 renew; HGETALL key; EXEC
+        """
+        ...
+
+    def renew(self, key: str, field: str, ttl: int) -> str | None:
+        """The field's value, which from now lives `ttl` seconds; None when it is not there.
+
+        HGETEX key EX ttl FIELDS 1 field: a write to Redis, so the primary answers it, and it touches only
+        what exists, so it cannot bring a deleted session back.
+        """
+        ...
+
+    def read(self, key: str, field: str) -> str | None:
+        """The field's value, its time to live untouched: HGET key field."""
+        ...
+
+    def delete(self, key: str, *fields: str) -> int:
+        """Delete the fields and say how many were there: HDEL key field …"""
+        ...
+
+    def count(self, prefix: str, field_prefix: str) -> Count:
+        """How many keys start with `prefix` (users), and how many of their fields with `field_prefix`."""
+        ...
+
+    def ping(self) -> None:
+        """Raise `StoreUnavailable` unless the store answers: PING."""
+        ...

@@ -1,0 +1,51 @@
+"""Which proof a login's body carries, and the check that goes with it."""
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+from lib.errors import MalformedRequest
+from lib.sessions.record import Transport
+from lib.settings import Settings
+from lib.telegram.user import Proof, TelegramUser
+from lib.telegram.widget import verify_widget
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What a login is asked for with: the widget's fields or initData, and how to carry the session."""
+
+    transport: Transport
+    widget: dict[str, Any] | None = None
+    init_data: str | None = None
+
+
+def read_login(body: dict[str, Any]) -> Login:
+    """The body of POST /telegram/login; raises `MalformedRequest`.
+
+    It is the widget's object itself, or `{"widget": {…}}`, or `{"init_data": "…"}`, each with an optional
+    `"transport"`: a cookie for the widget and a bearer token for a Mini App, unless it says otherwise.
+    """
+    fields = dict(body)
+    transport = fields.pop("transport", "bearer" if "init_data" in fields else "cookie")
+    if transport not in ("cookie", "bearer"):
+        raise MalformedRequest("transport is neither cookie nor bearer")
+    match fields:
+        case {"init_data": str(init_data)} if len(fields) == 1:
+            return Login(cast(Transport, transport), init_data=init_data)
+        case {"widget": dict(widget)} if len(fields) == 1:
+            return Login(cast(Transport, transport), widget=widget)
+        case {"hash": _}:
+            return Login(cast(Transport, transport), widget=fields)
+    raise MalformedRequest("the body holds no login data, or more than one kind")
+
+
+def verify_login(login: Login, *, settings: Settings, now: float) -> tuple[TelegramUser, Proof]:
+    """Whose login it is; raises as the verifier of its kind, or `Misconfigured` where that has no key."""
+    if login.init_data is None:
+        return verify_widget(login.widget or {}, bot_token=settings.require_bot_token(), now=now)
+    # A function that only ever sees widgets does not pay for importing the other kind.
+    from lib.telegram.webapp import verify_webapp, verify_webapp_signature
+
+    if settings.bot_id_only:
+        return verify_webapp_signature(login.init_data, bot_id=settings.bot_id, now=now)
+    return verify_webapp(login.init_data, bot_token=settings.require_bot_token(), now=now)

@@ -1,0 +1,46 @@
+"""Who somebody is on Telegram, and what proved it. A leaf: every layer may import it, it imports none."""
+
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+Method = Literal["widget", "webapp"]
+
+
+@dataclass(frozen=True, slots=True)
+class TelegramUser:
+    """A Telegram account, the same whichever way it logged in.
+
+    `id` is the account's key for good; names and username change and are sold
+    (https://core.telegram.org/widgets/login-legacy, https://core.telegram.org/bots/webapps#webappuser).
+    What Telegram did not send is None.
+    """
+
+    id: int
+    first_name: str
+    last_name: str | None = None
+    username: str | None = None
+    photo_url: str | None = None
+    language_code: str | None = None
+    is_premium: bool | None = None
+    allows_write_to_pm: bool | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The user as the API shows it, without what is not known."""
+        pairs = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return {name: value for name, value in pairs if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What Telegram vouched for, as far as sessions care.
+
+    `check_string` is what was signed: it, and not a signature that has several spellings, tells two proofs
+    apart. `issued_at` is Unix seconds; `window` is how many seconds after now the proof can still be valid.
+    A `one_time` proof logs in once; the others are presented again by design and lead to the same session.
+    """
+
+    method: Method
+    check_string: str
+    issued_at: int
+    window: int
+    one_time: bool

@@ -1,0 +1,65 @@
+"""The Login Widget's proof; also what a login_url button and `#tgAuthResult` carry.
+
+Source: https://core.telegram.org/widgets/login-legacy#checking-authorization
+"""
+
+import hashlib
+from collections.abc import Mapping
+
+from lib.errors import LoginRejected, MalformedRequest
+from lib.telegram.checks import (
+    CLOCK_SKEW,
+    UNIX_TIME,
+    USER_ID,
+    data_check_string,
+    require_bot_token,
+    require_fresh,
+    require_mac,
+)
+from lib.telegram.user import Proof, TelegramUser
+
+FIELDS = frozenset({"id", "first_name", "last_name", "username", "photo_url", "auth_date", "hash"})
+MAX_AGE = 300
+"""Seconds for which a widget's answer logs in; Telegram names no limit, this is ours."""
+
+
+def verify_widget(
+    fields: Mapping[str, object], *, bot_token: str, now: float, max_age: int = MAX_AGE
+) -> tuple[TelegramUser, Proof]:
+    """Check what the widget returned and say whose it is.
+
+    Numbers may be int (the JavaScript callback) or str (the redirect). Raises `MalformedRequest` for fields
+    that Telegram never sends, `LoginRejected` for what it did not sign, `LoginStale` for what it signed too
+    long ago, ValueError for a bot token that is none.
+    """
+    key = hashlib.sha256(require_bot_token(bot_token)).digest()
+    if not fields.keys() <= FIELDS:
+        raise MalformedRequest("unknown field")
+    text = {name: _text(value) for name, value in fields.items()}
+    for name, form in (("id", USER_ID), ("auth_date", UNIX_TIME)):
+        if name in text and not form.fullmatch(text[name]):
+            raise MalformedRequest(f"{name} is not a plain number")
+    presented = text.pop("hash", "")
+    check_string = data_check_string(text)
+    require_mac(key, check_string, presented)
+
+    issued_at = require_fresh(text.get("auth_date", ""), now=now, max_age=max_age)
+    if "id" not in text:
+        raise LoginRejected("no id")
+    user = TelegramUser(
+        id=int(text["id"]),
+        first_name=text.get("first_name", ""),
+        last_name=text.get("last_name"),
+        username=text.get("username"),
+        photo_url=text.get("photo_url"),
+    )
+    return user, Proof("widget", check_string, issued_at, window=max_age + 2 * CLOCK_SKEW, one_time=True)
+
+
+def _text(value: object) -> str:
+    """The field as Telegram signed it; bool is an int to Python and is refused with the rest."""
+    if isinstance(value, str):
+        return value
+    if type(value) is int and abs(value) < 1 << 63:
+        return str(value)
+    raise MalformedRequest("a field is neither text nor an integer")

@@ -1,0 +1,128 @@
+"""`endpoint(GET=…, POST=…)`: a WSGI application out of handlers, one a method.
+
+Whatever happens inside, the client gets an answer with the security headers, and the log one line.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.wrappers import Response as Response
+
+from lib import log
+from lib.errors import InternalError, MethodNotAllowed, Misconfigured, Problem
+from lib.settings import Settings, get_settings
+from lib.web.request import Request
+from lib.web.respond import SECURITY_HEADERS, no_content, problem_response
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication
+
+Handler = Callable[[Request], Response]
+
+_FAMILIES = ("Telegram", "Edg", "OPR", "Firefox", "Chrome", "Safari", "curl", "python")
+
+
+def endpoint(**handlers: Handler) -> "WSGIApplication":
+    """An application that answers the methods given; HEAD comes with GET, OPTIONS always."""
+    methods = sorted({*handlers, "OPTIONS", *(["HEAD"] if "GET" in handlers else [])})
+    allow = ", ".join(methods)
+    route = _route(next(iter(handlers.values())))
+    _announce()
+
+    def app(environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
+        started = time.perf_counter()
+        request = Request(environ)
+        try:
+            response = _dispatch(request, handlers, allow)
+        except Problem as problem:
+            request.notes |= {"event": problem.event, "code": problem.code, "reason": problem.reason}
+            response = problem_response(problem, request)
+        except Exception as error:
+            # The error's own text can hold a secret (a header, a URL), so only its type and place are kept.
+            crash = InternalError(type(error).__name__)
+            request.notes |= {"event": crash.event, "code": crash.code, "reason": crash.reason}
+            request.notes["stack"] = log.stack(error.__traceback__)
+            response = problem_response(crash, request)
+        for name, value in SECURITY_HEADERS:
+            response.headers.setdefault(name, value)
+        if response.status_code == 405:
+            response.headers["Allow"] = allow
+        _share(request, response, allow)
+        _log(request, response, route, time.perf_counter() - started)
+        return response(environ, start_response)
+
+    return app
+
+
+def _dispatch(request: Request, handlers: dict[str, Handler], allow: str) -> Response:
+    handler = handlers.get("GET" if request.method == "HEAD" else request.method)
+    if request.method == "OPTIONS":
+        response = no_content()
+        response.headers["Allow"] = allow
+        return response
+    if handler is None:
+        raise MethodNotAllowed("no handler")
+    request.check_form()
+    return handler(request)
+
+
+def _share(request: Request, response: Response, allow: str) -> None:
+    """CORS for ALLOWED_ORIGINS: they use bearer tokens, so credentials are never allowed."""
+    sender = request.environ.get("HTTP_ORIGIN")
+    settings = _settings()
+    if not sender or not settings or sender not in settings.allowed_origins:
+        return
+    response.headers["Access-Control-Allow-Origin"] = sender
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    if request.method == "OPTIONS":
+        response.headers["Access-Control-Allow-Methods"] = allow
+        response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+        response.headers["Access-Control-Max-Age"] = "600"
+
+
+def _log(request: Request, response: Response, route: str, seconds: float) -> None:
+    status = response.status_code
+    settings = _settings()
+    agent = request.environ.get("HTTP_USER_AGENT", "")
+    notes = {"event": "request", **request.notes}
+    name = str(notes.pop("event"))
+    if settings:
+        notes |= {"env": settings.environment, "deployment": settings.deployment}
+        notes["ip_ref"] = request.reference("ip", request.client_ip)
+    log.event(
+        name,
+        level="error" if status >= 500 else "warning" if status >= 400 else "info",
+        request_id=request.id,
+        route=route,
+        method=request.method if request.method in _METHODS else "other",
+        status=status,
+        dur_ms=round(seconds * 1000, 2),
+        ua_family=next((family for family in _FAMILIES if family in agent), "other"),
+        **notes,
+    )
+
+
+_METHODS = ("GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS", "TRACE")
+
+
+def _settings() -> Settings | None:
+    try:
+        return get_settings()
+    except Misconfigured:
+        return None
+
+
+def _announce() -> None:
+    """Say at the cold start what is wrong with the settings; every request answers 503 until it is mended."""
+    try:
+        problem = get_settings().bot_token_problem
+    except Misconfigured as error:
+        problem = error.reason
+    if problem:
+        log.event("misconfigured", level="error", reason=problem)
+
+
+def _route(handler: Handler) -> str:
+    """The public path, from the module: api.telegram.verify is /telegram/verify."""
+    return "/" + handler.__module__.removeprefix("api.").replace(".", "/")

@@ -1,0 +1,160 @@
+"""A request, with what tgauth wants to know of it."""
+
+import hmac
+import re
+import secrets
+from functools import cached_property
+from typing import Any
+
+from werkzeug.wrappers import Request as WSGIRequest
+
+from lib.errors import (
+    BodyTooLarge,
+    CrossSiteBlocked,
+    InvalidSession,
+    MalformedRequest,
+    Misconfigured,
+    Unauthenticated,
+    UnsupportedMediaType,
+    UriTooLong,
+)
+from lib.sessions.keys import keyrings
+from lib.sessions.record import Transport
+from lib.sessions.service import Session, SessionService, get_session_service
+from lib.settings import Settings, get_settings
+from lib.web.cookies import cookie_name, read_cookie
+from lib.web.json import parse_object
+
+MAX_BODY = 16 * 1024
+MAX_URI = 8 * 1024
+MAX_QUERY_FIELDS = 64
+
+_BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]+=*)")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9:._-]{1,128}")
+
+
+class Request(WSGIRequest):
+    """One HTTP request. `notes` goes into its log line."""
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        super().__init__(environ)
+        self.notes: dict[str, object] = {}
+
+    @cached_property
+    def id(self) -> str:
+        """Vercel's id of this request, which its own logs show too; a random one elsewhere."""
+        given = self.environ.get("HTTP_X_VERCEL_ID", "")
+        return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+    @property
+    def settings(self) -> Settings:
+        """The owner's settings; raises `Misconfigured`."""
+        return get_settings()
+
+    @property
+    def service(self) -> SessionService:
+        """This process's sessions; raises `Misconfigured`."""
+        return get_session_service()
+
+    @cached_property
+    def own_origin(self) -> str | None:
+        """The origin of ours that was asked for (see `Settings.origin`)."""
+        return self.settings.origin(self.environ.get("HTTP_HOST", ""))
+
+    @cached_property
+    def body(self) -> bytes:
+        """The body, of at most 16 KiB; Vercel's runtime has read and de-chunked it."""
+        length = self.environ.get("CONTENT_LENGTH") or "0"
+        if not (length.isascii() and length.isdigit()):
+            raise MalformedRequest("Content-Length is not a number")
+        if len(length) > 9 or int(length) > MAX_BODY:
+            raise BodyTooLarge("over 16 KiB")
+        body: bytes = self.environ["wsgi.input"].read(int(length))
+        if len(body) != int(length):
+            raise MalformedRequest("the body is shorter than its Content-Length")
+        return body
+
+    def check_form(self) -> None:
+        """Raises what is wrong with the request as such, before anything in it is looked at."""
+        query = self.environ.get("QUERY_STRING", "")
+        if len(self.environ.get("PATH_INFO", "")) + len(query) > MAX_URI:
+            raise UriTooLong("over 8 KiB")
+        if query.count("&") >= MAX_QUERY_FIELDS:
+            raise MalformedRequest("over 64 query fields")
+        if self.body and self.method not in ("GET", "HEAD", "OPTIONS"):
+            self._require_json()
+
+    def json(self) -> dict[str, Any]:
+        """The JSON object in the body; raises `UnsupportedMediaType` or `MalformedRequest`."""
+        self._require_json()
+        return parse_object(self.body)
+
+    def session(self, *, renew: bool = True) -> Session:
+        """The caller's live session; raises `Unauthenticated` or `InvalidSession`."""
+        token, transport = self.credentials()
+        if token is None:
+            raise Unauthenticated("no session cookie and no bearer token")
+        session = self.service.get_session(token, renew=renew)
+        if session.transport != transport:
+            raise InvalidSession(f"made for {session.transport}, presented as {transport}")
+        self.note_session(session)
+        return session
+
+    def credentials(self) -> tuple[str | None, Transport]:
+        """The token that was presented, and how. With an Authorization header the cookie does not count.
+
+        Raises `MalformedRequest` for a header that is not `Bearer` and one token (RFC 6750 §2.1).
+        """
+        name = cookie_name(self.own_origin)
+        authorization = self.environ.get("HTTP_AUTHORIZATION")
+        if authorization is not None:
+            match = _BEARER.fullmatch(authorization)
+            if not match:
+                raise MalformedRequest("Authorization is not one bearer token")
+            return match[1], "bearer"
+        return read_cookie(self.environ.get("HTTP_COOKIE", ""), name), "cookie"
+
+    def require_own_page(self) -> None:
+        """Raises `CrossSiteBlocked` unless one of our own pages sent this, and no other site.
+
+        Fetch Metadata says so; where it is missing, Origin must be ours (OWASP CSRF cheat sheet).
+        """
+        site = self.environ.get("HTTP_SEC_FETCH_SITE")
+        if site == "same-origin":
+            return
+        if site in ("same-site", "cross-site", "none"):
+            raise CrossSiteBlocked(f"Sec-Fetch-Site is {site}")
+        sender = self.environ.get("HTTP_ORIGIN")
+        if not sender or sender == "null":
+            raise CrossSiteBlocked("neither Sec-Fetch-Site nor Origin")
+        if self.own_origin is None:
+            raise Misconfigured(
+                "AUTH_ORIGIN: is not set; set this site's origin, such as https://example.com"
+            )
+        if sender != self.own_origin:
+            raise CrossSiteBlocked("Origin is not AUTH_ORIGIN")
+
+    def note_session(self, session: Session) -> None:
+        """Let the log line say whose request this is, by names that only the owner's key can make."""
+        self.notes |= {
+            "user_ref": self.reference("user", str(session.user.id)),
+            "session_ref": self.reference("session", session.token),
+            "device_id": session.id,
+            "auth_path": session.method,
+        }
+
+    def reference(self, kind: str, value: str) -> str:
+        """A name for `value` in logs: the same for the same value, and no way back."""
+        key = keyrings(self.settings)[0].log
+        return hmac.digest(key, f"{kind}:{value}".encode(), "sha256").hex()[:12]
+
+    @property
+    def client_ip(self) -> str:
+        """The client's address as Vercel gives it; Vercel overwrites what clients send in these headers."""
+        names = ("HTTP_X_VERCEL_FORWARDED_FOR", "HTTP_X_REAL_IP", "REMOTE_ADDR")
+        return next((self.environ[name] for name in names if self.environ.get(name)), "")
+
+    def _require_json(self) -> None:
+        media_type = self.environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+        if media_type != "application/json":
+            raise UnsupportedMediaType("not application/json")

@@ -1,0 +1,75 @@
+"""Answers: JSON, problems, and the headers that every one of them carries."""
+
+from typing import Any
+
+from werkzeug.wrappers import Response
+
+from lib.errors import Problem
+from lib.sessions.service import Session
+from lib.web.cookies import set_session_cookie
+from lib.web.json import dump
+from lib.web.request import Request
+
+SECURITY_HEADERS = (
+    ("Cache-Control", "no-store"),
+    (
+        "Content-Security-Policy",
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    ),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Strict-Transport-Security", "max-age=63072000"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Vary", "Origin, Sec-Fetch-Site"),
+)
+
+
+def json_response(value: dict[str, Any], status: int = 200) -> Response:
+    """`value` as application/json."""
+    return Response(dump(value), status=status, content_type="application/json")
+
+
+def problem_response(problem: Problem, request: Request) -> Response:
+    """`problem` as RFC 9457 has it; `type` is a page that explains the code in the reader's language."""
+    body = {
+        "type": f"/error.html?code={problem.code}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "code": problem.code,
+        "request_id": request.id,
+    }
+    return Response(
+        dump(body),
+        status=problem.status,
+        headers=list(problem.headers),
+        content_type="application/problem+json",
+    )
+
+
+def no_content() -> Response:
+    """204: done, and there is nothing to say."""
+    response = Response(status=204)
+    response.headers.remove("Content-Type")
+    return response
+
+
+def session_response(request: Request, session: Session, *, token: bool = False) -> Response:
+    """Who is logged in, and the session; `token` adds the bearer token, or renews the cookie."""
+    value: dict[str, Any] = {
+        "user": session.user.to_json(),
+        "session": {
+            "id": session.id,
+            "created_at": session.created_at,
+            "expires_at": session.expires_at,
+            "method": session.method,
+            "transport": session.transport,
+        },
+    }
+    if token and session.transport == "bearer":
+        value["token"] = session.token
+    response = json_response(value)
+    if token and session.transport == "cookie":
+        max_age = max(1, session.ends_at - int(request.service.now()))
+        set_session_cookie(response, session.token, max_age=max_age, origin=request.own_origin)
+    return response
