@@ -23,8 +23,8 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
 
 def dump(value: object) -> bytes:
-    """`value` as compact UTF-8 JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    """`value` as compact UTF-8 JSON on a line of its own, for those who read it in a terminal."""
+    return (json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n").encode("utf-8", "replace")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
