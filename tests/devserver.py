@@ -12,24 +12,23 @@ from pathlib import Path
 @contextmanager
 def running(root: Path) -> Iterator[str]:
     """The origin of a dev server for the tree at `root`, on a free port, with nothing set."""
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "dev.server", "--port", "0"],
         cwd=root,
         env={"PATH": "/usr/bin:/bin", "PYTHONUNBUFFERED": "1", "LANG": "C.UTF-8"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    )
-    assert process.stdout
-    try:
+    ) as process:
+        assert process.stdout
         # The ready line comes, or the process ends and closes the pipe: no wait without an end.
-        for line in process.stdout:
-            if match := re.search(r"running at (http://localhost:\d+)", line):
-                # Nobody reads its log from here on, and a full pipe would stop it.
-                threading.Thread(target=process.stdout.read, daemon=True).start()
-                yield match[1]
-                return
-        raise AssertionError("the dev server ended without its ready line")
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
+        ready = next((m for line in process.stdout if (m := re.search(r"http://localhost:\d+", line))), None)
+        # Nobody reads its log from here on, and a full pipe would stop it.
+        reader = threading.Thread(target=process.stdout.read, daemon=True)
+        reader.start()
+        try:
+            assert ready, "the dev server ended without its ready line"
+            yield ready[0]
+        finally:
+            process.terminate()
+            reader.join(timeout=10)
