@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.devserver import running
+from dev.process import running
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="module")
 def origin() -> Iterator[str]:
     """The origin of a dev server with nothing set."""
-    with running(ROOT) as origin:
-        yield origin
+    with running(ROOT) as server:
+        yield server.origin
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")

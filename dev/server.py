@@ -1,0 +1,145 @@
+"""`python -m dev.server`: tgauth on this machine, with a simulated Telegram, for development only.
+
+The functions are the ones of api/, routed by vercel.json and run as Vercel runs them (see dev/site.py).
+Save a file and the next request runs it.
+"""
+
+import argparse
+import contextlib
+import errno
+import ipaddress
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
+from typing import Any
+
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from dev.functions import Functions
+from dev.site import TELEGRAM, Site
+
+ROOT = Path(__file__).resolve().parent.parent
+
+_STORES = ("UPSTASH_REDIS_REST_URL", "KV_REST_API_URL", "REDIS_URL")
+
+
+class CannotStart(Exception):
+    """Why the server cannot start, and what to do about it."""
+
+
+def set_defaults(environ: MutableMapping[str, str], origin: str) -> None:
+    """Set the variables that the functions need here and that the environment leaves open.
+
+    The simulated Telegram signs with the public development token alone: a bot's own token, where there
+    is one, stays with the real Telegram.
+    """
+    # Not at the top: a mistake in lib/ must become a page, not end the server.
+    from lib.settings import DEVELOPMENT_BOT_TOKEN
+
+    environ.setdefault("VERCEL_ENV", "development")
+    environ.setdefault("AUTH_ORIGIN", origin)
+    if not _has_own_bot(environ):
+        environ.setdefault("TELEGRAM_BOT_TOKEN", DEVELOPMENT_BOT_TOKEN)
+    if environ.get("TELEGRAM_BOT_TOKEN") == DEVELOPMENT_BOT_TOKEN:
+        environ.setdefault("TELEGRAM_BOT_USERNAME", "tgauth_dev_bot")
+        environ.setdefault("TELEGRAM_OAUTH_URL", f"{origin}{TELEGRAM}")
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket on a loopback address; port 0 takes a free one. Raises CannotStart."""
+    address = "127.0.0.1" if host == "localhost" else host
+    try:
+        loopback = ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise CannotStart(
+            f"{host} is no loopback address. This server is for development: it shows tracebacks and lets\n"
+            "anyone log in as anyone, so it listens on this machine only. Leave --host out."
+        )
+    in_use = f"Port {port} is in use. Stop what listens there, or choose another: make dev PORT={port + 1}"
+    # Browsers try ::1 first for `localhost`, so a program on that address would take our visitors.
+    with contextlib.suppress(OSError), socket.create_connection(("::1", port), timeout=1):
+        raise CannotStart(in_use)
+    try:
+        return socket.create_server(
+            (address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET, backlog=128
+        )
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise CannotStart(in_use) from error
+        raise CannotStart(f"Cannot listen on port {port}: {error.strerror}") from error
+
+
+class _Handler(WSGIRequestHandler):
+    """Functions log their own requests; pages would only be noise."""
+
+    def log_request(self, *_: Any) -> None:
+        pass
+
+
+def _has_own_bot(environ: Mapping[str, str]) -> bool:
+    """Whether the environment names a bot; with an id alone, only Telegram itself can sign for it."""
+    return "TELEGRAM_BOT_TOKEN" in environ or "TELEGRAM_BOT_ID" in environ
+
+
+def _greeting(origin: str) -> str:
+    store = next((name for name in _STORES if os.environ.get(name)), None)
+    simulated = f"simulated: {origin}{TELEGRAM}/"
+    telegram = "the real one, for the bot that you set" if _has_own_bot(os.environ) else simulated
+    sessions = f"in the store that {store} names" if store else "in memory (no Redis is configured)"
+    return (
+        f"tgauth is running at {origin}\n"
+        f"  Telegram   {telegram}\n"
+        f"  Sessions   {sessions}\n"
+        f"  Stop       Ctrl-C"
+    )
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise ValueError
+    return port
+
+
+def main() -> int:
+    """Serve until Ctrl-C; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m dev.server", description=__doc__.splitlines()[0])
+    parser.add_argument("--port", type=_port, default=3000, help="0 takes a free one (default: %(default)s)")
+    parser.add_argument("--host", default="127.0.0.1", help="a loopback address (default: %(default)s)")
+    options = parser.parse_args()
+    try:
+        listener = listen(options.host, options.port)
+    except CannotStart as reason:
+        print(reason, file=sys.stderr)
+        return 1
+
+    port = listener.getsockname()[1]
+    origin = f"http://localhost:{port}"
+    # Bytecode is matched by the second it was written in, which is too coarse for save and reload.
+    sys.dont_write_bytecode = True
+    functions = Functions(ROOT, lambda: set_defaults(os.environ, origin))
+    server = make_server(
+        options.host,
+        port,
+        Site(functions, os.environ.get("AUTH_ORIGIN", origin)),
+        threaded=True,
+        request_handler=_Handler,
+        fd=listener.fileno(),
+    )
+    # Both, also where a parent has chosen to ignore them.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt):
+        print(_greeting(origin), flush=True)
+        server.serve_forever()
+    print("\nStopped.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+// The login page: come back from Telegram or start as a Mini App, show who is logged in, log in, log out.
+
+import { call, Problem } from "./api.js";
+import { translatePage } from "./i18n.js";
+import * as view from "./view.js";
+
+const STATE = "tgauth.state";
+
+// Before anything else: a login's proof must not stay in the address bar or the history. A Mini App's launch
+// data stays, since Telegram gives it once and reloading the app needs it again.
+const arrival = takeArrival();
+
+// A Mini App's session. Held here and nowhere else, so it ends with the page.
+let token;
+
+translatePage();
+view.onLogin(logIn);
+view.onLogout(logOut);
+// Back from Telegram's page may show this one as it was left, waiting.
+addEventListener("pageshow", (event) => event.persisted && location.reload());
+// A link that differs in the fragment only does not load the page.
+addEventListener("hashchange", () => /^#(tgAuthResult|tgWebAppData)=/.test(location.hash) && location.reload());
+await open();
+
+/** What Telegram put into the fragment, if anything. */
+function takeArrival() {
+  const fragment = new URLSearchParams(location.hash.slice(1));
+  const url = new URL(location.href);
+  const found = {
+    result: fragment.get("tgAuthResult"),
+    state: url.searchParams.get("state"),
+    initData: fragment.get("tgWebAppData"),
+  };
+  if (found.result !== null) {
+    url.searchParams.delete("state");
+    url.hash = "";
+    history.replaceState(null, "", url);
+  }
+  return found;
+}
+
+async function open() {
+  try {
+    const answer = arrival.initData ? await openMiniApp() : await finishLogin();
+    if (answer) return view.showAccount(answer, { announce: true });
+  } catch (error) {
+    report(error);
+    arrival.initData = null;
+  }
+  try {
+    view.showAccount(await call("GET", "/telegram/verify"));
+  } catch (error) {
+    if (!["unauthenticated", "invalid_session"].includes(error.code)) return report(error, { retry: true });
+    view.showLogin();
+    await noteSimulation();
+  }
+}
+
+/** Ask for a login and go to Telegram with it. */
+async function startLogin() {
+  const started = await call("POST", "/telegram/start", { body: {} });
+  const telegram = new URL(started.widget_auth_url);
+  const home = new URL(telegram.searchParams.get("return_to")).origin;
+  // Telegram returns to the one origin it knows, and what is stored here cannot be read there.
+  if (home !== location.origin) throw Object.assign(new Problem("other_origin"), { origin: home });
+  sessionStorage.setItem(STATE, started.state);
+  location.assign(telegram);
+}
+
+/** Log in with what Telegram returned, if it answers a login that this tab started; else nobody logs in. */
+async function finishLogin() {
+  if (arrival.result === null) return null;
+  const expected = sessionStorage.getItem(STATE);
+  sessionStorage.removeItem(STATE);
+  if (!expected || arrival.state !== expected) throw new Problem("foreign_login");
+  const widget = decodeResult(arrival.result);
+  if (widget === false) throw new Problem("cancelled");
+  return call("POST", "/telegram/login", { body: { widget } });
+}
+
+async function openMiniApp() {
+  const answer = await call("POST", "/telegram/login", { body: { init_data: arrival.initData } });
+  token = answer.token;
+  return answer;
+}
+
+async function logIn() {
+  view.busy("opening");
+  try {
+    if (!arrival.initData) return await startLogin();
+    view.showAccount(await openMiniApp(), { announce: true });
+  } catch (error) {
+    arrival.initData = null;
+    view.idle();
+    report(error);
+  }
+}
+
+async function logOut() {
+  view.busy("loggingOut");
+  try {
+    await call("POST", "/telegram/logout", { body: {}, token });
+    token = undefined;
+    view.showLogin({ announce: true });
+    await noteSimulation();
+  } catch (error) {
+    view.idle();
+    report(error);
+  }
+}
+
+/** On a developer's machine, say so when Telegram is a simulated one; the first click would show errors. */
+async function noteSimulation() {
+  if (!/^(127\.0\.0\.1|(.+\.)?localhost)$/.test(location.hostname)) return;
+  const started = await call("POST", "/telegram/start", { body: {} }).catch(() => null);
+  if (started && new URL(started.widget_auth_url).origin === location.origin) view.showSimulation();
+}
+
+/** base64url of JSON: the widget's fields, or a bare false when the user cancelled. */
+function decodeResult(result) {
+  try {
+    const bytes = Uint8Array.from(atob(result.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    throw new Problem("malformed_request");
+  }
+}
+
+function report(error, { retry = false } = {}) {
+  if (!(error instanceof Problem)) console.error(error);
+  view.showProblem(error.code ?? "internal", { reference: error.requestId, origin: error.origin, retry });
+}

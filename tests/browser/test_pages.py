@@ -1,0 +1,104 @@
+"""The pages as people meet them: language, colours, width, and the page that explains errors."""
+
+import re
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+
+MONTHS = "января|февраля|марта|апреля|мая|июня|июля|августа|сентября|октября|ноября|декабря"
+SMALL = {"width": 320, "height": 568}
+
+
+def test_russian_browser(open_page: Any) -> None:
+    """A browser that prefers Russian gets the page in Russian, names of months included."""
+    page = open_page(locale="ru-RU")
+    page.goto("/")
+    expect(page.locator("html")).to_have_attribute("lang", "ru")
+    page.get_by_role("button", name="Войти через Telegram").click()
+    page.get_by_role("link", name="Log in as Мария").click()
+    expect(page.get_by_text("Вход через Telegram")).to_be_visible()
+    expect(page.locator("#expires")).to_have_text(re.compile(rf"\d+ ({MONTHS}) \d{{4}}"))
+    page.get_by_role("button", name="Выйти").click()
+    expect(page.get_by_role("status")).to_have_text("Вы вышли.")
+
+
+def test_chosen_language_lasts_through_telegram(page: Page) -> None:
+    """A language picked on the page is still there after the way through Telegram."""
+    page.goto("/")
+    page.get_by_role("link", name="Русский").click()
+    page.get_by_role("button", name="Войти через Telegram").click()
+    page.get_by_role("link", name="Cancel").click()
+    expect(page.get_by_role("alert")).to_contain_text("Вход отменён")
+    page.get_by_role("link", name="English").click()
+    expect(page.get_by_role("button", name="Log in with Telegram")).to_be_visible()
+
+
+def test_dark_and_narrow(open_page: Any) -> None:
+    """On a small dark phone nothing scrolls sideways, however long a name is, and the page is dark."""
+    page = open_page(viewport=SMALL, color_scheme="dark", locale="ru-RU")
+    long_name = page.request.get("/_telegram/init_data?user=7000000006").json()["init_data"]
+    for target, shown in (
+        ("/", "#login"),
+        ("/#tgAuthResult=ZmFsc2U", "#notice"),
+        (f"/#tgWebAppData={quote(long_name, safe='')}", "#account"),
+        ("/error.html?code=misconfigured", "#advice"),
+        ("/_telegram/", "h1"),
+    ):
+        page.goto("about:blank")
+        page.goto(target)
+        expect(page.locator(shown)).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") == SMALL["width"], target
+    page.goto("/error.html")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(16, 22, 28)"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_contrast(open_page: Any, scheme: str) -> None:
+    """Every text on the page stands out from what is behind it by the 4.5 : 1 that WCAG AA asks for."""
+    page = open_page(color_scheme=scheme)
+    page.goto("/?state=x#tgAuthResult=ZmFsc2U")
+    expect(page.locator("#simulation")).to_be_visible()
+    low = page.evaluate(
+        """() => {
+          const rgb = (colour) => colour.match(/[\\d.]+/g).map(Number);
+          const light = (colour) => rgb(colour).slice(0, 3)
+            .map((c) => c / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+            .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+          const behind = (e) => {
+            const colour = getComputedStyle(e).backgroundColor;
+            return (rgb(colour)[3] ?? 1) > 0 ? colour : behind(e.parentElement);
+          };
+          const hasText = (e) => [...e.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+          const texts = [...document.querySelectorAll("body *")]
+            .filter((e) => e.checkVisibility() && hasText(e));
+          if (texts.length < 8) return ["too few texts"];
+          return texts.map((e) => {
+            const [a, b] = [light(getComputedStyle(e).color), light(behind(e))].sort((x, y) => y - x);
+            return [e.textContent, (a + 0.05) / (b + 0.05)];
+          }).filter(([, ratio]) => ratio < 4.5);
+        }"""
+    )
+    assert low == []
+
+
+def test_error_page_explains_a_code(page: Page) -> None:
+    """A known code gets its own title and advice, and a way back to the login page."""
+    page.goto("/error.html?code=login_stale")
+    expect(page.get_by_role("heading")).to_have_text("This login has expired")
+    assert page.title() == "This login has expired · tgauth"
+    page.get_by_role("link", name="Русский").click()
+    expect(page.get_by_role("heading")).to_have_text("Этот вход устарел")
+    page.get_by_role("link", name="На страницу входа").click()
+    expect(page.get_by_role("button", name="Войти через Telegram")).to_be_visible()
+
+
+@pytest.mark.parametrize("code", ["<b>planted</b>", "planted", "toString", "__proto__", ""])
+def test_error_page_reflects_nothing(page: Page, code: str) -> None:
+    """An unknown code gets the general text, and nothing of the address appears on the page."""
+    page.goto(f"/error.html?code={quote(code)}&detail=planted")
+    expect(page.get_by_role("heading")).to_have_text("Something went wrong")
+    assert "planted" not in page.locator("body").inner_text()

@@ -1,0 +1,272 @@
+"""The development server as a process: real functions, Vercel's environ, reload, a clear start and end."""
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dev.process import ROOT, Answer, Server, running
+
+ECHO = """
+import json
+
+def app(environ, start_response):
+    if environ["QUERY_STRING"].startswith("raise"):
+        raise ZeroDivisionError("nobody <b>caught</b> this")
+    seen = {name: value for name, value in environ.items() if isinstance(value, str)}
+    seen["body"] = environ["wsgi.input"].read().decode()
+    seen["module"] = __name__
+    cookies = [("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")]
+    start_response("200 OK", [("Content-Type", "application/json"), *cookies])
+    return [json.dumps(seen).encode()]
+"""
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what the server runs, with one more function, api/echo.py at /echo/…"""
+    root = tmp_path_factory.mktemp("tree")
+    for part in ("api", "lib", "public"):
+        shutil.copytree(ROOT / part, root / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "dev", root / "dev", ignore=shutil.ignore_patterns("__pycache__", "vercel"))
+    (root / "api/echo.py").write_text(ECHO)
+    config = json.loads((ROOT / "vercel.json").read_text())
+    config["rewrites"].append({"source": "/echo/:what", "destination": "/api/echo"})
+    (root / "vercel.json").write_text(json.dumps(config))
+    return root
+
+
+@pytest.fixture(scope="module")
+def server(tree: Path) -> Iterator[Server]:
+    with running(tree) as started:
+        yield started
+
+
+def echoed(server: Server, *args: object, **kwargs: object) -> dict[str, str]:
+    answer = server.request(*args, **kwargs)  # type: ignore[arg-type]
+    assert answer.status == 200
+    return json.loads(answer.body)
+
+
+def log_in(server: Server) -> str:
+    """Log in as a sample user with initData; the bearer token."""
+    proof = server.request("GET", "/_telegram/init_data?user=100000001").body
+    answer = server.request("POST", "/telegram/login", {"Content-Type": "application/json"}, proof)
+    assert answer.status == 200, answer.body
+    return json.loads(answer.body)["token"]
+
+
+def verify(server: Server, token: str) -> Answer:
+    return server.request("GET", "/telegram/verify", {"Authorization": f"Bearer {token}"})
+
+
+def test_path_is_as_vercel_gives_it(server: Server) -> None:
+    """PATH_INFO is the original path, neither percent-decoded nor rewritten; the query is the client's."""
+    seen = echoed(server, "GET", "/echo/a%2Fb%20%C3%A9?x=%20&what=mine")
+    assert seen["PATH_INFO"] == "/echo/a%2Fb%20%C3%A9"
+    assert seen["QUERY_STRING"] == "x=%20&what=mine&what=a%2Fb%20%C3%A9"
+    assert seen["SCRIPT_NAME"] == ""
+    assert seen["module"] == "api.echo"
+
+
+def test_client_cannot_forge_platform_headers(server: Server) -> None:
+    """What the platform says of the client is not what the client says of itself."""
+    forged = ("X-Forwarded-For", "X-Real-IP", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Vercel-Id")
+    seen = echoed(server, "GET", "/echo/x", dict.fromkeys(forged, "6.6.6.6"))
+    assert "6.6.6.6" not in seen.values()
+    assert seen["REMOTE_ADDR"] == seen["HTTP_X_FORWARDED_FOR"] == seen["HTTP_X_REAL_IP"] == "127.0.0.1"
+    assert seen["HTTP_X_FORWARDED_PROTO"] == seen["wsgi.url_scheme"] == "http"
+    assert seen["HTTP_X_FORWARDED_HOST"] == f"localhost:{server.port}"
+    other = echoed(server, "GET", "/echo/x")
+    assert seen["HTTP_X_VERCEL_ID"] != other["HTTP_X_VERCEL_ID"]
+
+
+def test_body_is_read_and_answers_are_whole(server: Server) -> None:
+    """A function finds the body with its length, and repeated response headers survive."""
+    answer = server.request("POST", "/echo/x", {"Content-Type": "text/plain"}, b"0123456789")
+    seen = json.loads(answer.body)
+    assert (seen["body"], seen["CONTENT_LENGTH"], seen["CONTENT_TYPE"]) == ("0123456789", "10", "text/plain")
+    assert answer.headers.get_all("Set-Cookie") == ["a=1", "b=2"]
+
+
+def test_chunked_body_is_joined(server: Server) -> None:
+    """A body without a length arrives de-chunked, with its length."""
+    headers = {"Transfer-Encoding": "chunked"}
+    seen = echoed(server, "POST", "/echo/x", headers, b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
+    assert (seen["body"], seen["CONTENT_LENGTH"]) == ("abcde", "5")
+
+
+def test_body_over_the_platforms_limit_is_refused(server: Server) -> None:
+    """More than 4.5 MB is answered 413 before the function runs, as Vercel does."""
+    assert server.request("POST", "/echo/x", body=b"x" * 4_500_001).status == 413
+
+
+@pytest.mark.parametrize(
+    ("target", "content_type"),
+    [
+        ("/", "text/html; charset=utf-8"),
+        ("/app.js", "text/javascript; charset=utf-8"),
+        ("/style.css", "text/css; charset=utf-8"),
+        ("/favicon.svg", "image/svg+xml; charset=utf-8"),
+    ],
+)
+def test_pages_have_type_and_headers(server: Server, target: str, content_type: str) -> None:
+    """A file of public/ comes with its type and with the headers that vercel.json gives it."""
+    answer = server.request("GET", target)
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == content_type
+    assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
+    head = server.request("HEAD", target)
+    assert (head.status, head.body) == (200, b"")
+    assert server.request("POST", target).status == 405
+
+
+def test_api_sets_its_own_headers(server: Server) -> None:
+    """A function's answer carries its own policy, not the pages'."""
+    answer = server.request("GET", "/health")
+    assert answer.status == 200
+    assert "script-src" not in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    "target", ["/nothing", "/../vercel.json", "/%2e%2e/vercel.json", "/lib/errors.py", "/api"]
+)
+def test_what_is_not_there_is_404(server: Server, target: str) -> None:
+    """Neither an unknown path nor a file outside public/ is served."""
+    assert server.request("GET", target).status == 404
+
+
+def test_uncaught_exception_shows_and_is_survived(server: Server) -> None:
+    """What a function lets escape becomes a 500 page and a traceback in the terminal; the server goes on."""
+    answer = server.request("GET", "/echo/x?raise")
+    page = answer.body.decode()
+    assert answer.status == 500
+    assert "api/echo.py" in page
+    assert "nobody &lt;b&gt;caught&lt;/b&gt; this" in page
+    assert "dev/site.py" not in page
+    assert server.prints("ZeroDivisionError")
+    assert echoed(server, "GET", "/echo/x")
+
+
+def test_syntax_error_shows_and_the_next_save_recovers(server: Server, tree: Path) -> None:
+    """A broken save shows where it is broken, the other functions go on, and sessions outlive the reload."""
+    file = tree / "api/telegram/verify.py"
+    good = file.read_text()
+    token = log_in(server)
+    assert verify(server, token).status == 200
+
+    file.write_text(good + "\ndef broken(:\n")
+    answer = verify(server, token)
+    assert answer.status == 500
+    assert answer.headers.get_content_type() == "text/html"
+    assert "api/telegram/verify.py could not be loaded" in answer.body.decode()
+    assert "SyntaxError" in answer.body.decode()
+    assert server.request("GET", "/health").status == 200
+
+    file.write_text(good)
+    answer = verify(server, token)
+    assert answer.status == 200
+    assert json.loads(answer.body)["user"]["id"] == 100000001
+
+
+def test_changes_below_lib_are_picked_up(server: Server, tree: Path) -> None:
+    """A save in lib/ counts for every function at the next request, also within the same second."""
+    file = tree / "lib/errors.py"
+    good = file.read_text()
+    for title in ("Not logged on", "Not logged up"):
+        file.write_text(good.replace("Not logged in", title))
+        answer = server.request("GET", "/telegram/verify")
+        assert json.loads(answer.body)["title"] == title
+    file.write_text("import no_such_module\n" + good)
+    assert b"no_such_module" in server.request("GET", "/telegram/verify").body
+    file.write_text(good)
+    assert server.request("GET", "/telegram/verify").status == 401
+
+
+def test_broken_routes_show_and_recover(server: Server, tree: Path) -> None:
+    """vercel.json is read anew when it changes, and what is wrong with it is shown."""
+    file = tree / "vercel.json"
+    good = file.read_text()
+    file.write_text('{"redirects": []}')
+    answer = server.request("GET", "/health")
+    assert answer.status == 500
+    assert "redirects is not supported" in answer.body.decode()
+    file.write_text(good)
+    assert server.request("GET", "/health").status == 200
+
+
+def test_broken_code_at_the_start_is_a_page(tmp_path: Path, tree: Path) -> None:
+    """The server starts over a tree that cannot be imported, and works once that is mended."""
+    root = tmp_path / "tree"
+    shutil.copytree(tree, root)
+    file = root / "lib/settings.py"
+    good = file.read_text()
+    file.write_text("def broken(:\n")
+    with running(root) as server:
+        assert b"lib/settings.py" in server.request("GET", "/health").body
+        assert server.request("GET", "/_telegram/").status == 500
+        assert server.request("GET", "/").status == 200
+        file.write_text(good)
+        assert verify(server, log_in(server)).status == 200
+
+
+def test_ctrl_c_ends_it_cleanly() -> None:
+    """An interrupt ends the server with exit code 0 and no traceback."""
+    with running() as server:
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(10) == 0
+    assert server.output[-1] == "Stopped.\n"
+    assert not any("Traceback" in line for line in server.output)
+
+
+def test_greeting_says_where_everything_is() -> None:
+    """The start message names the page, the simulated Telegram, where sessions are, and how to stop."""
+    with running() as server:
+        greeting = "".join(server.output)
+    for part in (server.origin, f"{server.origin}/_telegram/", "in memory", "Ctrl-C"):
+        assert part in greeting
+
+
+@pytest.mark.parametrize(
+    "bot", [{"TELEGRAM_BOT_TOKEN": "42:TEST"}, {"TELEGRAM_BOT_ID": "42", "AUTH_SECRET": "s" * 32}], ids=list
+)
+def test_own_bot_stays_with_the_real_telegram(bot: dict[str, str]) -> None:
+    """With a bot of one's own, the functions get its settings alone, and nothing is simulated for it."""
+    with running(env=bot) as server:
+        assert "the real one" in "".join(server.output)
+        assert server.request("GET", "/telegram/verify").status == 401
+        headers = {"Content-Type": "application/json", "Origin": server.origin}
+        answer = json.loads(server.request("POST", "/telegram/start", headers, b"{}").body)
+        # Without a token a widget login could not be checked, so none is started.
+        telegram = "https://oauth.telegram.org/auth?bot_id=42&"
+        assert answer.get("widget_auth_url", telegram).startswith(telegram)
+        assert b"Bot domain invalid" in server.request("GET", "/_telegram/auth?bot_id=42").body
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "dev.server", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_port_in_use_is_said() -> None:
+    """A port that is taken ends the start with exit code 1 and advice."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = run("--port", str(port))
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"Port {port} is in use.")
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.com"])  # noqa: S104 (it must be refused)
+def test_only_loopback_is_served(host: str) -> None:
+    """A host that others can reach is refused with the reason."""
+    result = run("--host", host, "--port", "0")
+    assert result.returncode == 1
+    assert "no loopback address" in result.stderr
