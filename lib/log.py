@@ -4,6 +4,7 @@ What a line may hold is decided by those who write it; never a token, proof, nam
 is made harmless for whoever reads the log: control characters are escaped by JSON, long text is cut.
 """
 
+import contextlib
 import json
 import sys
 import threading
@@ -13,7 +14,7 @@ from types import TracebackType
 from typing import Literal
 
 Level = Literal["info", "warning", "error"]
-_MAX_TEXT = 256
+_MAX_TEXT = 2048
 _lock = threading.Lock()
 
 
@@ -26,7 +27,10 @@ def event(name: str, *, level: Level = "info", **values: object) -> None:
         **{key: _cut(value) for key, value in values.items() if value is not None},
     }
     text = json.dumps(line, ensure_ascii=not _speaks_utf8(), separators=(",", ":"))
-    with _lock:
+    # Half a surrogate pair has no UTF-8; its escape is the one that JSON has for it too.
+    text = text.encode("utf-8", "backslashreplace").decode()
+    # A log that cannot be written is no reason to fail the request.
+    with _lock, contextlib.suppress(OSError, ValueError):
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
 

@@ -8,14 +8,14 @@ import os
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
 
+from lib.credentials import HOST, LOOPBACK, Credentials, read_credentials
 from lib.errors import Misconfigured
 
 Environment = Literal["production", "preview", "development"]
-StoreKind = Literal["memory", "upstash", "redis"]
 
 DEVELOPMENT_BOT_TOKEN = "1000000001:tgauth-development-token-never-use-this"  # noqa: S105 (public by design)
 
@@ -23,8 +23,6 @@ _BOT_TOKEN = re.compile(r"[1-9][0-9]{0,19}:[A-Za-z0-9_-]+")
 _BOT_ID = re.compile(r"[1-9][0-9]{0,19}")
 _USERNAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{3,31}")
 _NUMBER = re.compile(r"[1-9][0-9]{0,9}")
-_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?")
-_LOOPBACK = re.compile(r"(localhost|[a-z0-9.-]+\.localhost|127\.0\.0\.1)(:[0-9]{1,5})?")
 _MIN_SECRET = 32
 
 HOUR = 3600
@@ -45,12 +43,12 @@ class Settings:
     on_vercel: bool
     deployment: str | None
     bot_id: int
-    bot_token: str | None
+    bot_token: str | None = field(repr=False)
     bot_token_problem: str
     bot_id_only: bool
     bot_username: str | None
     oauth_url: str
-    secrets: tuple[str, ...]
+    secrets: tuple[str, ...] = field(repr=False)
     canonical_origin: str | None
     hosts: frozenset[str]
     allowed_origins: frozenset[str]
@@ -59,7 +57,7 @@ class Settings:
     session_limit: int
     allow: frozenset[int] | None
     deny: frozenset[int]
-    store: StoreKind
+    store: Credentials
 
     def origin(self, host: str) -> str | None:
         """The one origin that requests to `host` belong to, or None when the host says nothing.
@@ -71,7 +69,7 @@ class Settings:
             return self.canonical_origin
         if host in self.hosts:
             return f"https://{host}"
-        if self.environment == "development" and _LOOPBACK.fullmatch(host):
+        if self.environment == "development" and LOOPBACK.fullmatch(host):
             return f"http://{host}"
         return None
 
@@ -114,7 +112,7 @@ def read_settings(env: Mapping[str, str]) -> Settings:
         session_limit=read.number("SESSION_LIMIT", 20, most=1000),
         allow=read.ids("TELEGRAM_ALLOW") if read.text("TELEGRAM_ALLOW") else None,
         deny=read.ids("TELEGRAM_DENY"),
-        store=read.store(),
+        store=read_credentials(read.text, read.problem),
     )
     if read.problems:
         raise Misconfigured("; ".join(read.problems))
@@ -190,7 +188,10 @@ class _Reader:
     def origin(self, name: str, text: str) -> str:
         """An exact origin: https, or http on a loopback host; no path, no user, lower case."""
         scheme, _, host = text.lower().rstrip("/").partition("://")
-        if _HOST.fullmatch(host) and (scheme == "https" or (scheme == "http" and _LOOPBACK.fullmatch(host))):
+        # Browsers leave a scheme's own port out of Origin.
+        host = host.removesuffix({"https": ":443", "http": ":80"}.get(scheme, " "))
+        port = int(host.partition(":")[2] or 1) if HOST.fullmatch(host) else 0
+        if 0 < port < 65536 and (scheme == "https" or (scheme == "http" and LOOPBACK.fullmatch(host))):
             return f"{scheme}://{host}"
         self.problem(name, "is no origin; set https://host without a path (http only for localhost)")
         return ""
@@ -205,8 +206,11 @@ class _Reader:
         text = self.text(name).rstrip("/") or default
         if text == default:
             return default
-        url = urlsplit(text)
-        loopback = _LOOPBACK.fullmatch(url.netloc)
+        try:
+            url = urlsplit(text)
+        except ValueError:
+            url = urlsplit("")
+        loopback = LOOPBACK.fullmatch(url.netloc)
         if url.scheme not in ("http", "https") or url.query or url.fragment or not url.netloc:
             self.problem(name, "is no URL; remove it to use Telegram's own")
         elif not loopback and (environment == "production" or url.scheme != "https"):
@@ -231,17 +235,6 @@ class _Reader:
             self.problem(name, "has an entry that is no Telegram id; set numbers between commas")
             return frozenset()
         return frozenset(map(int, entries))
-
-    def store(self) -> StoreKind:
-        for prefix in ("UPSTASH_REDIS_REST", "KV_REST_API"):
-            url, token = self.text(f"{prefix}_URL"), self.text(f"{prefix}_TOKEN")
-            if url or token:
-                if not (url and token):
-                    self.problem(
-                        f"{prefix}_{'TOKEN' if url else 'URL'}", "is missing from the pair; set both"
-                    )
-                return "upstash"
-        return "redis" if self.text("REDIS_URL") else "memory"
 
 
 _settings: Settings | None = None

@@ -19,7 +19,7 @@ class Issuer:
     """The tokens of one deployment."""
 
     def __init__(self, settings: Settings) -> None:
-        self.degraded = settings.store == "memory"
+        self.degraded = settings.store.kind == "memory"
         self.idle = min(settings.session_ttl, settings.session_max_age)
         """Seconds that a session lives after its last use."""
         self._absolute = settings.session_max_age

@@ -1,8 +1,10 @@
 """What the store keeps of a session: short JSON, without the user's id (the key has it) or a token."""
 
 import json
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, cast, get_args
+from typing import Literal, get_args
 
 from lib.telegram.user import Method, TelegramUser
 
@@ -17,6 +19,31 @@ _USER_KEYS = {
     "g": "language_code",
     "v": "is_premium",
     "w": "allows_write_to_pm",
+}
+
+
+_N = re.compile(r"[A-Za-z0-9_-]{23}")
+
+
+def _is_text(value: object) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_flag(value: object) -> bool:
+    return value is None or isinstance(value, bool)
+
+
+def _is_time(value: object) -> bool:
+    return type(value) is int and value >= 0
+
+
+_FORMS: dict[str, Callable[[object], bool]] = {
+    **dict.fromkeys(("f", "l", "u", "p", "g", "a", "y"), _is_text),
+    **dict.fromkeys(("v", "w"), _is_flag),
+    **dict.fromkeys(("c", "at"), _is_time),
+    "m": lambda value: value in get_args(Method),
+    "t": lambda value: value in get_args(Transport),
+    "n": lambda value: isinstance(value, str) and bool(_N.fullmatch(value)),
 }
 
 
@@ -66,26 +93,18 @@ def load(text: str, user_id: int) -> Record | None:
     """The record of `user_id` in `text`; None for what is none, which then is no session."""
     try:
         values = json.loads(text)
-        if not isinstance(values, dict):
-            return None
-        user: dict[str, Any] = {name: values.get(key) for key, name in _USER_KEYS.items()}
-        user["first_name"] = _text(values, "f")
-        method, transport = values["m"], values["t"]
-        if method not in get_args(Method) or transport not in get_args(Transport):
-            return None
-        return Record(
-            user=TelegramUser(id=user_id, **user),
-            created_at=int(values["c"]),
-            method=cast(Method, method),
-            transport=cast(Transport, transport),
-            user_agent=_text(values, "a"),
-            country=_text(values, "y"),
-            proof_at=int(values["at"]),
-            n=_text(values, "n"),
-        )
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, RecursionError):
         return None
-
-
-def _text(values: dict[str, Any], key: str) -> str:
-    return str(values.get(key, ""))
+    if not isinstance(values, dict) or not all(form(values.get(key)) for key, form in _FORMS.items()):
+        return None
+    user = {name: values[key] for key, name in _USER_KEYS.items() if values.get(key) is not None}
+    return Record(
+        user=TelegramUser(id=user_id, **{"first_name": "", **user}),
+        created_at=values["c"],
+        method=values["m"],
+        transport=values["t"],
+        user_agent=values.get("a") or "",
+        country=values.get("y") or "",
+        proof_at=values["at"],
+        n=values["n"],
+    )

@@ -114,11 +114,17 @@ class SessionService:
     def delete_session(self, token: str) -> bool:
         """End the session of `token` and say whether it was one of ours that had not ended; idempotent."""
         try:
-            claims, _ = self._issuer.open(token, self.now())
+            claims, carried = self._issuer.open(token, self.now())
         except InvalidSession:
             return False
+        key, field = self._key(claims.user_id), _SESSION + claims.slot
         self._issuer.bury(claims.n, claims.issued_at)
-        return self.store.delete(self._key(claims.user_id), _SESSION + claims.slot) > 0
+        if claims.recurs:
+            # A token that was logged out must not end the session which the same initData made since.
+            record = load(self.store.read(key, field) or "", claims.user_id)
+            if record is None or not hmac.compare_digest(record.n, claims.n):
+                return carried is not None
+        return self.store.delete(key, field) > 0 or carried is not None
 
     def get_stats(self) -> dict[str, Any]:
         """Which store, how many users with a session, how many sessions, and whether that is exact.
@@ -153,18 +159,18 @@ class SessionService:
     def _end_surplus(self, user_id: int, live: Mapping[str, Record], new: str, replaces: str | None) -> None:
         """End the session that was presented at the login, and the oldest over SESSION_LIMIT."""
         oldest_first = sorted((slot for slot in live if slot != new), key=lambda s: (live[s].created_at, s))
-        surplus = oldest_first[: max(0, len(live) - self.settings.session_limit)]
-        if presented := self._presented(replaces):
-            if presented.user_id != user_id:
-                self.delete_session(replaces or "")
-            elif presented.slot != new:
-                surplus = [*surplus, presented.slot]
-                self._issuer.bury(presented.n, presented.issued_at)
+        surplus = set(oldest_first[: max(0, len(live) - self.settings.session_limit)])
+        presented = self._presented(replaces)
+        if replaces and presented and presented.user_id != user_id:
+            self.delete_session(replaces)
+        elif presented and presented.slot != new:
+            self._issuer.bury(presented.n, presented.issued_at)
+            if presented.slot in live and live[presented.slot].n == presented.n:
+                surplus.add(presented.slot)
         for slot in surplus:
-            if slot in live:
-                self._issuer.bury(live[slot].n, live[slot].created_at)
+            self._issuer.bury(live[slot].n, live[slot].created_at)
         if surplus:
-            self.store.delete(self._key(user_id), *{_SESSION + slot for slot in surplus})
+            self.store.delete(self._key(user_id), *(_SESSION + slot for slot in surplus))
 
     def _presented(self, token: str | None) -> Claims | None:
         try:

@@ -31,6 +31,11 @@ class Claims:
     issued_at: int
     n: str
 
+    @property
+    def recurs(self) -> bool:
+        """Whether a later session can be in the same slot, as with initData that is presented again."""
+        return bool(_decode(self.slot)[0] & 0x80)
+
 
 def seal(claims: Claims, keyring: Keyring) -> str:
     """The token for `claims`; the same claims and key always give the same one."""
@@ -58,14 +63,16 @@ def unseal(token: str, keyrings: tuple[Keyring, ...]) -> Claims | None:
 
 
 def random_slot() -> str:
-    """The name of a new session, unique among one user's; it is public, so not a secret."""
-    return _encode(secrets.token_bytes(_SLOT_BYTES))
+    """The name of a new session, unique among one user's and never used again; it is public."""
+    slot = secrets.token_bytes(_SLOT_BYTES)
+    return _encode(bytes([slot[0] & 0x7F]) + slot[1:])
 
 
 def derived_slot(keyring: Keyring, transport: str, check_string: str) -> str:
     """The slot that one assertion always leads to, so that it never has two live sessions."""
     message = f"{transport}|{check_string}".encode()
-    return _encode(hmac.digest(keyring.init_data_slot, message, "sha256")[:_SLOT_BYTES])
+    slot = hmac.digest(keyring.init_data_slot, message, "sha256")[:_SLOT_BYTES]
+    return _encode(bytes([slot[0] | 0x80]) + slot[1:])
 
 
 def random_n() -> str:

@@ -10,7 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from lib.settings import StoreKind
+from lib.credentials import StoreKind
+from lib.errors import StoreUnavailable
+
+
+class Unanswered(StoreUnavailable):
+    """It is not known whether what was asked for took effect."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
-from lib.settings import StoreKind
+from lib.credentials import StoreKind
 from lib.store.base import Count
 
 MAX_KEYS = 10_000

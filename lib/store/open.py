@@ -9,7 +9,7 @@ from lib.store.memory import MemoryStore
 
 def open_store(settings: Settings) -> Store:
     """The store that the settings name; credentials that do not work are an error, never memory."""
-    if settings.store != "memory":
+    if settings.store.kind != "memory":
         raise Misconfigured(
             "Redis credentials are set, but this version keeps sessions in memory only; remove "
             "UPSTASH_REDIS_REST_*, KV_REST_API_* and REDIS_URL"

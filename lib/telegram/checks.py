@@ -9,13 +9,19 @@ CLOCK_SKEW = 60
 """Seconds that Telegram's clock may be ahead of ours."""
 
 BOT_TOKEN = re.compile(r"[1-9][0-9]{0,19}:[A-Za-z0-9_-]+")
-USER_ID = re.compile(r"[1-9][0-9]{0,15}")
-"""Telegram ids have at most 52 significant bits (https://core.telegram.org/bots/api#user)."""
-
 UNIX_TIME = re.compile(r"[1-9][0-9]{0,11}")
+_USER_ID = re.compile(r"[1-9][0-9]{0,15}")
 _MAC = re.compile(r"[0-9a-f]{64}")
 # Surrogates too: half a pair, which JSON can spell, has no UTF-8 to sign.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def is_user_id(text: str) -> bool:
+    """Whether `text` is a Telegram id: at most 52 significant bits (https://core.telegram.org/bots/api#user).
+
+    In plain digits: int() alone would take '1_7', ' 17' and Arabic digits too.
+    """
+    return bool(_USER_ID.fullmatch(text)) and int(text) < 1 << 52
 
 
 def require_bot_token(bot_token: str) -> bytes:

@@ -8,14 +8,16 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, StrictStr, ValidationError
 
 from lib.errors import LoginRejected
-from lib.telegram.checks import USER_ID
+from lib.telegram.checks import is_user_id
 from lib.telegram.user import TelegramUser
 
 
 def _id(value: object) -> int:
-    """An id as int or as plain digits; int() alone would take '1_7' and Arabic digits too."""
-    if type(value) in (int, str) and USER_ID.fullmatch(str(value)):
-        return int(str(value))
+    """An id as a number, or as the digits of one."""
+    if type(value) is int and 0 < value < 1 << 64:
+        value = str(value)
+    if isinstance(value, str) and is_user_id(value):
+        return int(value)
     raise ValueError("not a Telegram id")
 
 

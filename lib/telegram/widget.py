@@ -10,8 +10,8 @@ from lib.errors import LoginRejected, MalformedRequest
 from lib.telegram.checks import (
     CLOCK_SKEW,
     UNIX_TIME,
-    USER_ID,
     data_check_string,
+    is_user_id,
     require_bot_token,
     require_fresh,
     require_mac,
@@ -36,9 +36,10 @@ def verify_widget(
     if not fields.keys() <= FIELDS:
         raise MalformedRequest("unknown field")
     text = {name: _text(value) for name, value in fields.items()}
-    for name, form in (("id", USER_ID), ("auth_date", UNIX_TIME)):
-        if name in text and not form.fullmatch(text[name]):
-            raise MalformedRequest(f"{name} is not a plain number")
+    if "id" in text and not is_user_id(text["id"]):
+        raise MalformedRequest("id is not a Telegram id")
+    if "auth_date" in text and not UNIX_TIME.fullmatch(text["auth_date"]):
+        raise MalformedRequest("auth_date is not a Unix time")
     presented = text.pop("hash", "")
     check_string = data_check_string(text)
     require_mac(key, check_string, presented)

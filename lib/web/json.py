@@ -1,6 +1,7 @@
 """JSON as strict as RFC 8259 allows: what two parsers could read differently is refused."""
 
 import json
+import math
 from typing import Any, NoReturn
 
 from lib.errors import MalformedRequest
@@ -13,7 +14,9 @@ def parse_object(body: bytes) -> dict[str, Any]:
     any, nesting too deep to read, and half surrogate pairs, which have no UTF-8.
     """
     try:
-        value = json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse)
+        value = json.loads(
+            body.decode("utf-8"), object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse
+        )
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
         raise MalformedRequest("the body is not strict JSON") from None
@@ -32,6 +35,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) != len(pairs):
         raise ValueError("duplicate key")
     return result
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if math.isinf(value):
+        raise ValueError("over every float")
+    return value
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -1,0 +1,258 @@
+"""Sessions without a shared store (lib/sessions/degraded.py)."""
+
+import json
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import replace
+
+import pytest
+from hypothesis import example, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from lib.errors import InvalidSession
+from lib.sessions.degraded import MAX_TOKEN, Tombstones, lifetime, seal, unseal
+from lib.sessions.issuer import Issuer
+from lib.sessions.keys import keyrings
+from lib.sessions.record import Record
+from lib.sessions.token import Claims, random_n, random_slot
+from lib.settings import DAY, read_settings
+from lib.telegram.user import TelegramUser
+
+NOW = 1_800_000_000
+OLD, NEW = "o" * 32, "n" * 32
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=64)
+
+
+def settings(secret=NEW, **env):
+    """The settings of a deployment without a store."""
+    return read_settings({"TELEGRAM_BOT_TOKEN": "1:AAE", "AUTH_SECRET": secret, **env})
+
+
+RINGS = keyrings(settings())
+USER = TelegramUser(279058397, "Анна", "O'Neil", "anna_n", language_code="ru", is_premium=True)
+RECORD = Record(USER, NOW, "widget", "cookie", "Firefox", "DE", NOW - 5, random_n())
+SLOT = random_slot()
+TOKEN = seal(USER.id, SLOT, RECORD, RINGS[0])
+
+
+def test_a_token_is_the_session():
+    """The token alone gives back owner, slot and record."""
+    assert unseal(TOKEN, RINGS) == (Claims(USER.id, SLOT, NOW, RECORD.n), RECORD)
+    assert re.fullmatch(r"tg0_[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]", TOKEN)
+    assert seal(USER.id, SLOT, RECORD, RINGS[0]) == TOKEN
+
+
+@given(
+    user_id=st.integers(1, 2**52 - 1),
+    names=st.tuples(TEXT, TEXT, TEXT),
+    agent=st.text(st.characters(max_codepoint=255), max_size=400),
+    transport=st.sampled_from(["cookie", "bearer"]),
+)
+@example(1, ("|", "a|b|c", ""), "|", "cookie")
+@example(1, ("\x00", "\u2028", "😀" * 64), "\xff" * 400, "bearer")
+@hypothesis_settings(max_examples=100, deadline=None)
+def test_any_profile_comes_back_as_it_was(user_id, names, agent, transport):
+    """Whatever is in names and user agent, the shortened record comes back as the store would hold it."""
+    first, last, username = names
+    user = TelegramUser(user_id, first, last or None, username[:32] or None)
+    record = Record(user, NOW, "webapp", transport, agent, "DE", NOW, random_n()).shortened()
+    found = unseal(seal(user_id, SLOT, record, RINGS[0]), RINGS)
+    assert found == (Claims(user_id, SLOT, NOW, record.n), record)
+
+
+@pytest.mark.parametrize(
+    "character", ['"', "\\", "\x00", "\x1f", "\x7f", "я", "\u2028", "\uffff", "😀", "e\u0301", "|"], ids=ascii
+)
+@pytest.mark.parametrize("length", [64, 10_000])
+def test_the_longest_token(character, length):
+    """The worst profile that Telegram or a browser can send makes a token that a cookie holds and we take."""
+    text = character * length
+    user = TelegramUser(2**52 - 1, text, text, text, f"https://t.me/{text}", text, is_premium=True)
+    user = replace(user, allows_write_to_pm=False)
+    record = Record(user, NOW, "webapp", "bearer", text, text, NOW, random_n()).shortened()
+    issuer = Issuer(settings())
+    sealed = issuer.issue(SLOT, record)
+    assert len(sealed.encode()) <= MAX_TOKEN
+    claims, carried = issuer.open(sealed, NOW)
+    assert (claims.user_id, carried) == (2**52 - 1, record)
+    assert carried.user.photo_url is None
+
+
+def test_a_cookie_has_room():
+    """The longest token leaves room for the cookie's name and attributes in 4096 bytes."""
+    assert MAX_TOKEN == 3500
+
+
+def test_every_changed_character_is_refused():
+    """A token with one character changed, wherever it is, opens nothing."""
+    for position, genuine in enumerate(TOKEN):
+        for character in "AZaz059-_.=+ \n\x00é":
+            if character != genuine:
+                changed = TOKEN[:position] + character + TOKEN[position + 1 :]
+                assert unseal(changed, RINGS) is None, ascii(changed)
+
+
+def test_other_spellings_are_refused():
+    """Other base64 tails of payload and signature, padding, line feeds and prefixes open nothing."""
+    payload, _, signature = TOKEN[4:].partition(".")
+    for tail in ALPHABET:
+        for changed in (f"tg0_{payload[:-1]}{tail}.{signature}", TOKEN[:-1] + tail):
+            assert changed == TOKEN or unseal(changed, RINGS) is None
+    for changed in (
+        f"tg0_{payload}=.{signature}",
+        f"tg0_{payload}==.{signature}",
+        TOKEN + "=",
+        TOKEN + "\n",
+        " " + TOKEN,
+        "tg1_" + TOKEN[4:],
+        "TG0_" + TOKEN[4:],
+        TOKEN[4:],
+        f"tg0_.{signature}",
+        f"tg0_{payload}.",
+        f"tg0_{payload}",
+        "",
+        "tg0_",
+        "tg0_" + "A" * 10**6,
+        "\ud800",
+    ):
+        assert unseal(changed, RINGS) is None
+
+
+def test_too_long_is_refused_unread():
+    """A token over the limit opens nothing, though it is signed."""
+    for extra in (MAX_TOKEN - 47, 10**5):
+        assert unseal(RINGS[0].degraded.sign("tg0_" + "A" * extra).decode(), RINGS) is None
+
+
+@given(st.text() | st.from_regex(r"tg0_[A-Za-z0-9_-]{1,80}\.[A-Za-z0-9_-]{42}[A048]", fullmatch=True))
+@hypothesis_settings(max_examples=150, deadline=None)
+def test_a_token_cannot_be_made_up(text):
+    """No text opens anything, even of the right form."""
+    assert unseal(text, RINGS) is None
+
+
+def test_a_signature_of_another_purpose_is_refused():
+    """The same payload signed for shared sessions, or with the raw secret as key, opens nothing."""
+    value = TOKEN.partition(".")[0]
+    for signer in (RINGS[0].session, type(RINGS[0].session)(NEW)):
+        assert unseal(signer.sign(value).decode(), RINGS) is None
+
+
+@pytest.mark.parametrize("held", ["{}", "[]", "", "null", '{"c":1}', '{"m":"other"}'])
+def test_a_signed_token_without_record_is_none(held):
+    """A genuine signature over something that is no record opens nothing."""
+    value = urlsafe_b64encode(f"1|{SLOT}|{held}".encode()).rstrip(b"=").decode()
+    assert unseal(RINGS[0].degraded.sign(f"tg0_{value}").decode(), RINGS) is None
+
+
+@pytest.mark.parametrize("env", [{"VERCEL_ENV": "preview"}, {"TELEGRAM_BOT_TOKEN": "2:AAE"}], ids=str)
+def test_a_token_is_of_one_environment_and_bot(env):
+    """A token of another environment or bot opens nothing here, with the same secret."""
+    assert unseal(TOKEN, keyrings(settings(**env))) is None
+
+
+def test_rotation():
+    """While the old secret is still listed its tokens work; the newest signs; then they are gone."""
+    old = seal(USER.id, SLOT, RECORD, keyrings(settings(OLD))[0])
+    during = Issuer(settings(f"{NEW},{OLD}"))
+    assert during.open(old, NOW) == during.open(TOKEN, NOW)
+    assert during.issue(SLOT, RECORD) == TOKEN
+    with pytest.raises(InvalidSession):
+        Issuer(settings(NEW)).open(old, NOW)
+
+
+def test_the_token_holds_no_photo_and_nothing_more_than_the_record():
+    """The payload is the owner, the slot and the record, for anybody to read, and no more."""
+    payload = TOKEN[4:].partition(".")[0]
+    user_id, slot, held = urlsafe_b64decode(payload + "=" * (-len(payload) % 4)).decode().split("|", 2)
+    assert (user_id, slot) == (str(USER.id), SLOT)
+    assert set(json.loads(held)) == {"f", "l", "u", "g", "v", "c", "m", "t", "a", "y", "at", "n"}
+
+
+@pytest.mark.parametrize(
+    ("env", "expected"),
+    [
+        ({}, DAY),
+        ({"SESSION_TTL": "3600"}, 3600),
+        ({"SESSION_MAX_AGE": "1800"}, 1800),
+        ({"SESSION_TTL": "3600", "SESSION_MAX_AGE": "1800"}, 1800),
+        ({"SESSION_TTL": str(2 * DAY)}, DAY),
+    ],
+    ids=str,
+)
+def test_lifetime(env, expected):
+    """A degraded token works for a day from its issue, or less if the settings say so."""
+    assert lifetime(settings(**env)) == expected
+    issuer = Issuer(settings(**env))
+    issuer.open(TOKEN, NOW + expected - 1)
+    with pytest.raises(InvalidSession):
+        issuer.open(TOKEN, NOW + expected)
+
+
+def test_a_buried_token_stays_dead():
+    """A token that was ended here opens nothing until it would end by itself; others are not touched."""
+    issuer = Issuer(settings())
+    other = replace(RECORD, n=random_n())
+    issuer.bury(RECORD.n, NOW)
+    for now in (NOW, NOW + 3600, NOW + DAY - 1):
+        with pytest.raises(InvalidSession):
+            issuer.open(TOKEN, now)
+        assert issuer.open(issuer.issue(SLOT, other), now)[1] == other
+
+
+def test_tombstones_expire():
+    """A tombstone is kept to the token's end, and then forgotten."""
+    tombstones = Tombstones()
+    tombstones.add("a", NOW + 10)
+    tombstones.add("b", NOW + 20)
+    assert tombstones.covers("a", NOW + 10)
+    assert not tombstones.covers("a", NOW + 11)
+    assert tombstones.covers("b", NOW + 20)
+    assert not tombstones.covers("b", NOW + 21)
+    assert not tombstones.covers("c", NOW)
+
+
+def test_tombstones_in_any_order():
+    """A token that ends later does not lose its tombstone to one that was added before it and ends sooner."""
+    tombstones = Tombstones()
+    tombstones.add("late", NOW + 100)
+    tombstones.add("soon", NOW + 1)
+    assert not tombstones.covers("other", NOW + 50)
+    assert tombstones.covers("late", NOW + 50)
+
+
+def test_tombstones_are_bounded(capsys):
+    """Over its limit the oldest tombstone goes, and the owner's log says so, without the token's secret."""
+    tombstones = Tombstones(limit=3)
+    for n in ("canary1", "canary2", "canary3"):
+        tombstones.add(n, NOW + 100)
+    assert capsys.readouterr().out == ""
+    tombstones.add("canary4", NOW + 100)
+    assert [n for n in "1234" if tombstones.covers(f"canary{n}", NOW)] == ["2", "3", "4"]
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["event"] == "tombstone_dropped"
+    assert "canary" not in line
+
+
+def test_ending_twice_takes_one_place():
+    """A token that is ended again does not push another's tombstone out."""
+    tombstones = Tombstones(limit=2)
+    tombstones.add("a", NOW + 100)
+    for _ in range(5):
+        tombstones.add("b", NOW + 100)
+    assert tombstones.covers("a", NOW)
+    assert tombstones.covers("b", NOW)
+
+
+def test_expired_tombstones_make_room(capsys):
+    """A tombstone that nobody needs any more is not counted, so none that counts is dropped for it."""
+    tombstones = Tombstones(limit=2)
+    tombstones.add("a", NOW + 1)
+    tombstones.add("b", NOW + 100)
+    assert not tombstones.covers("a", NOW + 50)
+    tombstones.add("c", NOW + 100)
+    assert tombstones.covers("b", NOW + 50)
+    assert tombstones.covers("c", NOW + 50)
+    assert capsys.readouterr().out == ""

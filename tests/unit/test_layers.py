@@ -1,0 +1,143 @@
+"""Data flows one way, api → web → telegram → sessions → store, and modules hold one idea each."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+LAYERS = ["api", "lib.web", "lib.telegram", "lib.sessions", "lib.store"]
+MAX_LINES = 260
+
+
+def module(path):
+    """The dotted name of the module in a file."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module(path): path for folder in ("lib", "api") for path in sorted((ROOT / folder).rglob("*.py"))}
+EVERY = pytest.mark.parametrize("name", MODULES)
+LEAVES = {name for name in MODULES if name.startswith("lib.") and name.count(".") == 1} - set(LAYERS)
+LEAVES |= {"lib.telegram.user"}
+
+
+def tree(name):
+    """The module's syntax tree."""
+    return ast.parse(MODULES[name].read_text(encoding="utf-8"))
+
+
+def imports(name):
+    """Every module that a module imports, wherever in it: lazily, for types only, or inside a function."""
+    found = set()
+    for node in ast.walk(tree(name)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name} has a relative import"
+            found |= {
+                inner if (inner := f"{node.module}.{alias.name}") in MODULES else node.module or ""
+                for alias in node.names
+            }
+    return found
+
+
+def ours(name):
+    """The modules of lib/ and api/ among them."""
+    return {found for found in imports(name) if found.partition(".")[0] in ("lib", "api")}
+
+
+def layer(name):
+    """How far below api/ a module stands, or None for a leaf."""
+    if name in LEAVES or name == "lib":
+        return None
+    return next(depth for depth, prefix in enumerate(LAYERS) if f"{name}.".startswith(f"{prefix}."))
+
+
+def test_there_is_something_to_look_at():
+    """The modules that the rules are about are found, and each belongs to a layer or is a known leaf."""
+    assert set(MODULES) >= {"api.telegram.verify", "lib.web.endpoint", "lib.store.memory"}
+    assert {"lib.errors", "lib.log", "lib.settings", "lib.telegram.user"} <= LEAVES <= set(MODULES)
+    assert {layer(name) for name in MODULES} == {None, 0, 1, 2, 3, 4}
+    assert ours("api.telegram.login") >= {"lib.telegram.login", "lib.web.endpoint"}
+
+
+@EVERY
+def test_nothing_imports_what_stands_above_it(name):
+    """A module imports its own layer, those below it, and leaves."""
+    depth = layer(name)
+    for found in ours(name):
+        assert found in MODULES, f"{name} imports {found}, which is not there"
+        if (below := layer(found)) is not None:
+            assert depth is not None, f"the leaf {name} imports {found}"
+            assert below >= depth, f"{name} imports {found}, which stands above it"
+
+
+@pytest.mark.parametrize("name", sorted(n for n in MODULES if n.startswith("api.")))
+def test_functions_do_not_import_each_other(name):
+    """A file in api/ is one function and shares code through lib/ only."""
+    assert not {found for found in ours(name) if found.startswith("api.")}
+
+
+@pytest.mark.parametrize("name", sorted(LEAVES))
+def test_leaves_import_no_layer(name):
+    """A leaf, which every layer may import, imports nothing of ours but other leaves."""
+    assert ours(name) <= LEAVES
+    if name != "lib.settings":
+        assert not ours(name)
+
+
+def test_no_circles():
+    """No module imports itself, however many steps it takes."""
+    below = {name: ours(name) for name in MODULES}
+    for name in MODULES:
+        reached, waiting = set(), [name]
+        while waiting:
+            for found in below[waiting.pop()] - reached:
+                reached.add(found)
+                waiting.append(found)
+        assert name not in reached, f"{name} imports itself"
+
+
+@EVERY
+def test_nothing_deployed_imports_what_is_not(name):
+    """dev/ and tests/ are not in a deployment, so nothing in lib/ or api/ imports them."""
+    assert not {found for found in imports(name) if found.partition(".")[0] in ("dev", "tests")}
+
+
+@EVERY
+def test_only_settings_read_the_environment(name):
+    """os.environ and its like appear in lib/settings.py and nowhere else."""
+    names = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
+    used = {
+        node.attr
+        for node in ast.walk(tree(name))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os"
+    }
+    used |= {
+        alias.name
+        for node in ast.walk(tree(name))
+        if isinstance(node, ast.ImportFrom) and node.module == "os"
+        for alias in node.names
+    }
+    assert bool(used & names) == (name == "lib.settings")
+
+
+@EVERY
+def test_a_module_holds_one_idea(name):
+    """No module is longer than fits one idea, and none goes without saying what it is for."""
+    text = MODULES[name].read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= MAX_LINES
+    assert not text or ast.get_docstring(tree(name))
+
+
+@pytest.mark.parametrize("name", sorted(n for n in MODULES if n.startswith("api.")))
+def test_an_endpoint_is_a_top_level_app(name):
+    """Vercel takes a file in api/ for a function by its top-level `app`."""
+    names = {
+        target.id
+        for node in tree(name).body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    assert "app" in names

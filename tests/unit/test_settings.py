@@ -1,0 +1,541 @@
+"""The environment (lib/settings.py)."""
+
+import dataclasses
+import re
+
+import pytest
+
+import lib.settings
+from lib.credentials import Credentials
+from lib.errors import Misconfigured
+from lib.settings import DAY, DEVELOPMENT_BOT_TOKEN, get_settings, read_settings
+
+TOKEN = "123456789:AAE-test_token-of-no-bot"
+SECRET = "0123456789abcdef0123456789abcdef"
+UPSTASH = {"UPSTASH_REDIS_REST_URL": "https://a.upstash.io", "UPSTASH_REDIS_REST_TOKEN": "t"}
+REST = Credentials("upstash", "https://a.upstash.io", "t")
+KV = {"KV_REST_API_URL": "https://a.upstash.io", "KV_REST_API_TOKEN": "t"}
+
+
+def read(**env):
+    return read_settings({"TELEGRAM_BOT_TOKEN": TOKEN, **env})
+
+
+def problems(**env):
+    """What `Misconfigured` says, one entry a variable; the ellipsis takes a variable away."""
+    env = {"TELEGRAM_BOT_TOKEN": TOKEN, **env}
+    with pytest.raises(Misconfigured) as caught:
+        read_settings({name: value for name, value in env.items() if value is not ...})
+    return re.split(r"; (?=[A-Z_]+: )", caught.value.reason)
+
+
+def test_defaults():
+    """A bot token is enough, and everything else has the documented default, production first."""
+    settings = read()
+    assert settings.environment == "production"
+    assert settings.on_vercel is False
+    assert settings.deployment is None
+    assert (settings.bot_id, settings.bot_token, settings.bot_token_problem) == (123456789, TOKEN, "")
+    assert settings.bot_id_only is False
+    assert settings.bot_username is None
+    assert settings.oauth_url == "https://oauth.telegram.org"
+    assert settings.secrets == (TOKEN,)
+    assert settings.canonical_origin is None
+    assert (settings.hosts, settings.allowed_origins, settings.deny) == (set(), set(), set())
+    assert (settings.session_ttl, settings.session_max_age, settings.session_limit) == (
+        30 * DAY,
+        90 * DAY,
+        20,
+    )
+    assert settings.allow is None
+    assert settings.store.kind == "memory"
+
+
+def test_empty_means_unset():
+    """A variable that is there but blank is as one that is not."""
+    names = [
+        "TELEGRAM_BOT_ID",
+        "TELEGRAM_BOT_USERNAME",
+        "TELEGRAM_OAUTH_URL",
+        "AUTH_SECRET",
+        "AUTH_ORIGIN",
+        "ALLOWED_ORIGINS",
+        "SESSION_TTL",
+        "SESSION_MAX_AGE",
+        "SESSION_LIMIT",
+        "TELEGRAM_ALLOW",
+        "TELEGRAM_DENY",
+        "VERCEL",
+        "VERCEL_ENV",
+        "VERCEL_URL",
+        "VERCEL_BRANCH_URL",
+        "VERCEL_DEPLOYMENT_ID",
+        "VERCEL_PROJECT_PRODUCTION_URL",
+        "REDIS_URL",
+        *UPSTASH,
+        *KV,
+    ]
+    assert read(**dict.fromkeys(names, "")) == read(**dict.fromkeys(names, " \t\n")) == read()
+
+
+@pytest.mark.parametrize(
+    ("env", "field", "expected"),
+    [
+        ({"TELEGRAM_BOT_USERNAME": "My_Bot7"}, "bot_username", "My_Bot7"),
+        ({"TELEGRAM_BOT_ID": "123456789"}, "bot_id", 123456789),
+        ({"TELEGRAM_BOT_TOKEN": f" {TOKEN}\n"}, "bot_token", TOKEN),
+        ({"AUTH_SECRET": SECRET}, "secrets", (SECRET,)),
+        ({"AUTH_SECRET": f" {SECRET} ,\n{SECRET[::-1]} "}, "secrets", (SECRET, SECRET[::-1])),
+        ({"SESSION_TTL": "1"}, "session_ttl", 1),
+        ({"SESSION_TTL": " 3600 "}, "session_ttl", 3600),
+        ({"SESSION_TTL": str(365 * DAY)}, "session_ttl", 365 * DAY),
+        ({"SESSION_MAX_AGE": "86400"}, "session_max_age", 86400),
+        ({"SESSION_LIMIT": "1000"}, "session_limit", 1000),
+        ({"TELEGRAM_ALLOW": "1, 2,3"}, "allow", {1, 2, 3}),
+        ({"TELEGRAM_DENY": "7"}, "deny", {7}),
+        ({"VERCEL": "1"}, "on_vercel", True),
+        ({"VERCEL": "0"}, "on_vercel", False),
+        ({"VERCEL_DEPLOYMENT_ID": "dpl_1"}, "deployment", "dpl_1"),
+        ({"VERCEL_ENV": "preview"}, "environment", "preview"),
+        ({"VERCEL_ENV": "development"}, "environment", "development"),
+        ({"VERCEL_ENV": "production"}, "environment", "production"),
+        ({"VERCEL_ENV": "Preview"}, "environment", "production"),
+        ({"VERCEL_ENV": "staging"}, "environment", "production"),
+        ({"ALLOWED_ORIGINS": "https://a.example, https://b.example:8443"}, "allowed_origins",
+         {"https://a.example", "https://b.example:8443"}),
+        (UPSTASH, "store", REST),
+        (KV, "store", REST),
+        ({**UPSTASH, "REDIS_URL": "redis://localhost"}, "store", REST),
+        ({"REDIS_URL": "redis://localhost"}, "store", Credentials("redis", "redis://localhost")),
+        ({"TELEGRAM_OAUTH_URL": "https://oauth.telegram.org/"}, "oauth_url", "https://oauth.telegram.org"),
+    ],
+)  # fmt: skip
+def test_good_values(env, field, expected):
+    """A good value is taken, without the white space around it."""
+    assert getattr(read(**env), field) == expected
+
+
+BAD = [
+    ("TELEGRAM_BOT_USERNAME", "@canary"),
+    ("TELEGRAM_BOT_USERNAME", "canary bot"),
+    ("TELEGRAM_BOT_USERNAME", "canary-bot"),
+    ("TELEGRAM_BOT_USERNAME", "7canary"),
+    ("TELEGRAM_BOT_USERNAME", "canary" * 6),
+    ("TELEGRAM_BOT_USERNAME", "canaryбот"),
+    ("TELEGRAM_BOT_ID", "canary"),
+    ("TELEGRAM_BOT_ID", "0123"),
+    ("TELEGRAM_BOT_ID", "-1"),
+    ("TELEGRAM_BOT_ID", "١٢٣"),
+    ("TELEGRAM_BOT_ID", "1" * 21),
+    ("TELEGRAM_BOT_ID", "987654321"),
+    ("TELEGRAM_OAUTH_URL", "canary"),
+    ("TELEGRAM_OAUTH_URL", "https://"),
+    ("TELEGRAM_OAUTH_URL", "//canary.example"),
+    ("TELEGRAM_OAUTH_URL", "ftp://canary.example"),
+    ("TELEGRAM_OAUTH_URL", "javascript:canary"),
+    ("TELEGRAM_OAUTH_URL", "https://canary.example"),
+    ("TELEGRAM_OAUTH_URL", "http://oauth.telegram.org"),
+    ("TELEGRAM_OAUTH_URL", "https://oauth.telegram.org.canary.example"),
+    ("TELEGRAM_OAUTH_URL", "http://localhost@canary.example"),
+    ("TELEGRAM_OAUTH_URL", "http://localhost:1@canary.example"),
+    ("TELEGRAM_OAUTH_URL", "http://localhost.canary.example"),
+    ("TELEGRAM_OAUTH_URL", "http://localhost/?canary=1"),
+    ("TELEGRAM_OAUTH_URL", "http://localhost/#canary"),
+    ("TELEGRAM_OAUTH_URL", "https://[canary"),
+    ("TELEGRAM_OAUTH_URL", "https://[canary]"),
+    ("TELEGRAM_OAUTH_URL", "https://canary\u2100.example"),
+    ("AUTH_SECRET", "canary"),
+    ("AUTH_SECRET", "c" * 31),
+    ("AUTH_SECRET", f"{SECRET},canary"),
+    ("AUTH_SECRET", f"{SECRET},"),
+    ("AUTH_SECRET", f",{SECRET}"),
+    ("AUTH_SECRET", f"{SECRET}, ,{SECRET}"),
+    ("AUTH_SECRET", ","),
+    ("AUTH_SECRET", f"{SECRET},{'canary'.ljust(60)}"),
+    ("AUTH_ORIGIN", "canary"),
+    ("AUTH_ORIGIN", "canary.example"),
+    ("AUTH_ORIGIN", "//canary.example"),
+    ("AUTH_ORIGIN", "http://canary.example"),
+    ("AUTH_ORIGIN", "http://canary.example:3000"),
+    ("AUTH_ORIGIN", "http://localhost.canary.example"),
+    ("AUTH_ORIGIN", "http://127.0.0.1.canary.example"),
+    ("AUTH_ORIGIN", "http://canary-localhost"),
+    ("AUTH_ORIGIN", "http://127.0.0.2"),
+    ("AUTH_ORIGIN", "http://[::1]:3000"),
+    ("AUTH_ORIGIN", "https://[::1]"),
+    ("AUTH_ORIGIN", "https://canary.example/path"),
+    ("AUTH_ORIGIN", "https://canary.example?x"),
+    ("AUTH_ORIGIN", "https://canary.example#x"),
+    ("AUTH_ORIGIN", "https://user@canary.example"),
+    ("AUTH_ORIGIN", "https://user:pw@canary.example"),
+    ("AUTH_ORIGIN", "https://*.canary.example"),
+    ("AUTH_ORIGIN", "https://canary.example, https://other.example"),
+    ("AUTH_ORIGIN", "https://canary .example"),
+    ("AUTH_ORIGIN", "https://canary\n.example"),
+    ("AUTH_ORIGIN", "https://canary\\.example"),
+    ("AUTH_ORIGIN", "https://canaryé.example"),
+    ("AUTH_ORIGIN", "https://canary.example:"),
+    ("AUTH_ORIGIN", "https://canary.example:port"),
+    ("AUTH_ORIGIN", "https://canary.example:٣"),
+    ("AUTH_ORIGIN", "https://-canary.example"),
+    ("AUTH_ORIGIN", "https://"),
+    ("AUTH_ORIGIN", "ftp://canary.example"),
+    ("AUTH_ORIGIN", "null"),
+    ("ALLOWED_ORIGINS", "*"),
+    ("ALLOWED_ORIGINS", "null"),
+    ("ALLOWED_ORIGINS", "http://canary.example"),
+    ("ALLOWED_ORIGINS", "https://a.example,https://canary.example/x"),
+    ("ALLOWED_ORIGINS", "https://a.example,"),
+    ("ALLOWED_ORIGINS", "https://a.example https://canary.example"),
+    *(
+        (name, value)
+        for name in ("SESSION_TTL", "SESSION_MAX_AGE", "SESSION_LIMIT")
+        for value in ("0", "-1", "1.5", "1e3", "canary", "30 days", "1_000", "٣٠", "007", "9" * 5000)
+    ),
+    ("SESSION_TTL", str(365 * DAY + 1)),
+    ("SESSION_LIMIT", "1001"),
+    *(
+        (name, value)
+        for name in ("TELEGRAM_ALLOW", "TELEGRAM_DENY")
+        for value in ("canary", "@canary", "1,canary", "1,,2", ",", "0", "-1", "1 2", "١", "1;2", "1_0")
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), BAD, ids=lambda text: ascii(text)[:40])
+def test_bad_value_is_named_and_not_shown(name, value):
+    """A bad value stops everything, with an error that names its variable and does not quote the value."""
+    found = problems(**{name: value})
+    assert found
+    assert {problem.partition(":")[0] for problem in found} == {name}
+    assert "canary" not in "".join(found)
+    if len(value) > 8:
+        assert value not in "".join(found)
+
+
+@pytest.mark.parametrize(
+    ("env", "named"),
+    [
+        ({"UPSTASH_REDIS_REST_URL": "https://canary.upstash.io"}, "UPSTASH_REDIS_REST_TOKEN"),
+        ({"UPSTASH_REDIS_REST_TOKEN": "canary"}, "UPSTASH_REDIS_REST_URL"),
+        ({"KV_REST_API_URL": "https://canary.upstash.io"}, "KV_REST_API_TOKEN"),
+        ({"KV_REST_API_TOKEN": "canary"}, "KV_REST_API_URL"),
+        ({"UPSTASH_REDIS_REST_URL": "https://canary.upstash.io", **KV}, "UPSTASH_REDIS_REST_TOKEN"),
+        ({"UPSTASH_REDIS_REST_TOKEN": "canary", "UPSTASH_REDIS_REST_URL": "  "}, "UPSTASH_REDIS_REST_URL"),
+        ({"KV_REST_API_URL": "https://canary.io", "REDIS_URL": "redis://localhost"}, "KV_REST_API_TOKEN"),
+        (
+            {"UPSTASH_REDIS_REST_URL": "https://canary.io", "KV_REST_API_TOKEN": "t"},
+            "UPSTASH_REDIS_REST_TOKEN",
+        ),
+    ],
+)
+def test_half_a_pair_is_an_error(env, named):
+    """Half a pair of credentials is an error that names the other half, and never memory."""
+    found = problems(**env)
+    assert named in {problem.partition(":")[0] for problem in found}
+    assert "canary" not in "".join(found)
+
+
+def test_read_only_token_is_no_token():
+    """The read-only token that Vercel's integration sets is not taken for the missing half."""
+    found = problems(KV_REST_API_URL="https://a.upstash.io", KV_REST_API_READ_ONLY_TOKEN="canary")
+    assert [problem.partition(":")[0] for problem in found] == ["KV_REST_API_TOKEN"]
+
+
+@pytest.mark.parametrize(
+    "token", ["canary", "123456789", ":AAE", "123456789:", "0123:AAE", "123:AA E", "123:AAÉ", "1" * 21 + ":A"]
+)
+def test_malformed_bot_token(token):
+    """A malformed bot token is an error that names it, once, and never a key."""
+    assert [p.partition(":")[0] for p in problems(TELEGRAM_BOT_TOKEN=token)] == ["TELEGRAM_BOT_TOKEN"]
+    assert token not in "; ".join(problems(TELEGRAM_BOT_TOKEN=token))
+
+
+def test_nothing_set():
+    """An empty environment asks for the bot token, and for nothing else."""
+    for token in (..., "", "  "):
+        found = problems(TELEGRAM_BOT_TOKEN=token)
+        assert [problem.partition(":")[0] for problem in found] == ["TELEGRAM_BOT_TOKEN"]
+        assert "is not set" in found[0]
+
+
+def test_all_problems_at_once():
+    """The owner sees everything that is wrong in one go."""
+    found = problems(
+        TELEGRAM_BOT_TOKEN="canary",
+        TELEGRAM_BOT_USERNAME="canary bot",
+        AUTH_SECRET="canary",
+        AUTH_ORIGIN="canary",
+        ALLOWED_ORIGINS="canary",
+        SESSION_TTL="canary",
+        SESSION_MAX_AGE="canary",
+        SESSION_LIMIT="canary",
+        TELEGRAM_ALLOW="canary",
+        TELEGRAM_DENY="canary",
+        TELEGRAM_OAUTH_URL="canary",
+        KV_REST_API_URL="canary",
+    )
+    assert sorted(problem.partition(":")[0] for problem in found) == [
+        "ALLOWED_ORIGINS",
+        "AUTH_ORIGIN",
+        "AUTH_SECRET",
+        "KV_REST_API_TOKEN",
+        "SESSION_LIMIT",
+        "SESSION_MAX_AGE",
+        "SESSION_TTL",
+        "TELEGRAM_ALLOW",
+        "TELEGRAM_BOT_TOKEN",
+        "TELEGRAM_BOT_USERNAME",
+        "TELEGRAM_DENY",
+        "TELEGRAM_OAUTH_URL",
+    ]
+    assert "canary" not in "".join(found)
+
+
+def test_bot_id_of_another_bot():
+    """An id that is not the token's is an error that names both and shows neither."""
+    (found,) = problems(TELEGRAM_BOT_ID="987654321")
+    assert found.startswith("TELEGRAM_BOT_ID:")
+    assert "TELEGRAM_BOT_TOKEN" in found
+    assert "987654321" not in found
+    assert "123456789" not in found
+
+
+def test_bot_id_alone_needs_a_secret():
+    """With the bot's id and no token there is nothing to derive a secret from, so it must be set."""
+    (found,) = problems(TELEGRAM_BOT_TOKEN=..., TELEGRAM_BOT_ID="123456789")
+    assert found.startswith("AUTH_SECRET:")
+    settings = read_settings({"TELEGRAM_BOT_ID": " 123456789 ", "AUTH_SECRET": SECRET})
+    assert (settings.bot_id, settings.bot_token, settings.bot_id_only) == (123456789, None, True)
+    assert settings.secrets == (SECRET,)
+
+
+def test_bad_token_beside_a_bot_id_is_no_choice():
+    """A bot id does not make a malformed token a deployment without one: logins answer `misconfigured`."""
+    settings = read(TELEGRAM_BOT_TOKEN="canary", TELEGRAM_BOT_ID="123456789", AUTH_SECRET=SECRET)
+    assert (settings.bot_token, settings.bot_id_only) == (None, False)
+    with pytest.raises(Misconfigured, match=r"^TELEGRAM_BOT_TOKEN: is malformed") as caught:
+        settings.require_bot_token()
+    assert "canary" not in caught.value.reason
+
+
+def test_no_secret_is_derived_from_a_bad_token():
+    """Neither a malformed token nor the public development token ever signs a session."""
+    for token in ("canary", DEVELOPMENT_BOT_TOKEN):
+        found = problems(TELEGRAM_BOT_TOKEN=token, TELEGRAM_BOT_ID="1000000001")
+        assert "AUTH_SECRET" in {problem.partition(":")[0] for problem in found}
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {},
+        {"VERCEL_ENV": "production"},
+        {"VERCEL_ENV": "preview"},
+        {"VERCEL_ENV": "test"},
+        {"VERCEL_ENV": "development", "VERCEL": "1"},
+    ],
+    ids=str,
+)
+def test_development_token_outside_development(env):
+    """The public development token is refused wherever anybody else could use it."""
+    (found,) = problems(TELEGRAM_BOT_TOKEN=DEVELOPMENT_BOT_TOKEN, **env)
+    assert found.startswith("TELEGRAM_BOT_TOKEN: is the public development token")
+    assert DEVELOPMENT_BOT_TOKEN not in found
+
+
+def test_development_token_in_development():
+    """The development token works on the developer's own machine."""
+    settings = read(TELEGRAM_BOT_TOKEN=f" {DEVELOPMENT_BOT_TOKEN} ", VERCEL_ENV="development")
+    assert settings.require_bot_token() == DEVELOPMENT_BOT_TOKEN
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("https://example.com", "https://example.com"),
+        ("https://example.com/", "https://example.com"),
+        ("  https://example.com \n", "https://example.com"),
+        ("HTTPS://Example.COM", "https://example.com"),
+        ("https://example.com:8443", "https://example.com:8443"),
+        ("https://xn--e1afmkfd.example", "https://xn--e1afmkfd.example"),
+        ("http://localhost:3000", "http://localhost:3000"),
+        ("http://127.0.0.1:3000", "http://127.0.0.1:3000"),
+        ("http://prod.localhost:3000", "http://prod.localhost:3000"),
+        ("https://localhost", "https://localhost"),
+    ],
+)
+def test_origins(value, expected):
+    """An origin is https, or http on a loopback host, in lower case and without a path."""
+    assert read(AUTH_ORIGIN=value).canonical_origin == expected
+    assert read(ALLOWED_ORIGINS=value).allowed_origins == {expected}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("https://example.com:443", "https://example.com"), ("http://localhost:80", "http://localhost")],
+)
+@pytest.mark.parametrize("name", ["AUTH_ORIGIN", "ALLOWED_ORIGINS"])
+def test_default_port_never_survives(name, value, expected):
+    """Browsers leave the default port out of Origin, so it is left out here too, or refused."""
+    try:
+        settings = read(**{name: value})
+    except Misconfigured:
+        return
+    found = settings.canonical_origin if name == "AUTH_ORIGIN" else next(iter(settings.allowed_origins))
+    assert found == expected
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "99999"])
+def test_port_out_of_range(port):
+    """A port that does not exist is a mistake that is named, not an origin that nothing matches."""
+    (found,) = problems(AUTH_ORIGIN=f"https://example.com:{port}")
+    assert found.startswith("AUTH_ORIGIN:")
+
+
+@pytest.mark.parametrize("value", ["https://simulated.example", "http://localhost:3000/_telegram"])
+@pytest.mark.parametrize("environment", ["development", "preview"])
+def test_another_telegram_in_development_and_preview(value, environment):
+    """A simulated Telegram is allowed in development and preview, the slash at its end removed."""
+    assert read(TELEGRAM_OAUTH_URL=value + "/", VERCEL_ENV=environment).oauth_url == value
+
+
+def test_another_telegram_on_loopback():
+    """In production another Telegram is allowed on a loopback host only; elsewhere only over https."""
+    assert read(TELEGRAM_OAUTH_URL="http://127.0.0.1:9").oauth_url == "http://127.0.0.1:9"
+    assert problems(TELEGRAM_OAUTH_URL="http://simulated.example", VERCEL_ENV="preview")
+
+
+HOSTILE = [
+    "",
+    "evil.example",
+    "example.com.evil.example",
+    "evil.example#example.com",
+    "example.com@evil.example",
+    "example.com:443",
+    "EXAMPLE.COM",
+    "my-app.vercel.app.evil.example",
+    "localhost",
+    "localhost:3000",
+    "127.0.0.1:3000",
+    "a.localhost",
+    "example.com\r\nX: y",
+    "é.example",
+    "\x00",
+]
+
+
+@pytest.mark.parametrize("host", [*HOSTILE, "example.com", "my-app.vercel.app"], ids=ascii)
+@pytest.mark.parametrize("environment", ["production", "preview", "development"])
+def test_auth_origin_rules(host, environment):
+    """With AUTH_ORIGIN set, no Host header changes which origin is ours."""
+    settings = read(AUTH_ORIGIN="https://example.com", VERCEL_ENV=environment, VERCEL_URL="my-app.vercel.app")
+    assert settings.origin(host) == "https://example.com"
+
+
+@pytest.mark.parametrize("host", HOSTILE, ids=ascii)
+def test_production_is_its_domain(host):
+    """In production the origin is Vercel's production domain, whatever the Host header says, or unknown."""
+    known = read(VERCEL_PROJECT_PRODUCTION_URL="example.com", VERCEL_URL="x.vercel.app")
+    assert known.origin(host) == "https://example.com"
+    assert read(VERCEL_URL="x.vercel.app").origin(host) is None
+    assert read(VERCEL_URL="x.vercel.app").origin("x.vercel.app") is None
+
+
+@pytest.mark.parametrize("host", HOSTILE, ids=ascii)
+def test_preview_is_what_vercel_calls_it(host):
+    """A preview's origin is the host that was asked for, if Vercel gave it that name, and else unknown."""
+    settings = read(
+        VERCEL_ENV="preview",
+        VERCEL_URL="my-app-1x2y.vercel.app",
+        VERCEL_BRANCH_URL="my-app-git-main.vercel.app",
+        VERCEL_PROJECT_PRODUCTION_URL="example.com",
+    )
+    for name in ("my-app-1x2y.vercel.app", "my-app-git-main.vercel.app"):
+        assert settings.origin(name) == f"https://{name}"
+    assert settings.origin("example.com") is None
+    assert settings.origin(host) is None
+    assert read(VERCEL_ENV="preview").origin(host) is None
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:3000", "127.0.0.1:3000", "prod.localhost:8080"])
+def test_development_is_any_loopback_name(host):
+    """In development every loopback name is its own origin, over http."""
+    assert read(VERCEL_ENV="development").origin(host) == f"http://{host}"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "",
+        "example.com",
+        "localhost.evil.example",
+        "evil.example:3000",
+        "xlocalhost",
+        "localhost:",
+        "localhost:x",
+        "localhost:123456",
+        "localhost\n",
+        "127.0.0.1.evil.example",
+        "127.0.0.2",
+        ".localhost@evil.example",
+        "LOCALHOST",
+        "evil.example/.localhost",
+        "192.168.0.1",
+    ],
+    ids=ascii,
+)
+def test_development_trusts_no_other_name(host):
+    """In development a name that leads anywhere but to this machine is no origin of ours."""
+    assert read(VERCEL_ENV="development").origin(host) is None
+
+
+@pytest.mark.parametrize(
+    ("env", "permitted"),
+    [
+        ({}, {1, 2, 3}),
+        ({"TELEGRAM_ALLOW": "1,2"}, {1, 2}),
+        ({"TELEGRAM_DENY": "1"}, {2, 3}),
+        ({"TELEGRAM_ALLOW": "1,2", "TELEGRAM_DENY": "2,3"}, {1}),
+        ({"TELEGRAM_ALLOW": "1", "TELEGRAM_DENY": "1"}, set()),
+    ],
+    ids=str,
+)
+def test_permits(env, permitted):
+    """TELEGRAM_ALLOW lets in only those it names, and TELEGRAM_DENY nobody that it names."""
+    assert {user_id for user_id in (1, 2, 3) if read(**env).permits(user_id)} == permitted
+
+
+def test_settings_are_a_value():
+    """Settings cannot be changed, and equal ones are one key for caches."""
+    env = {"TELEGRAM_ALLOW": "1,2", "ALLOWED_ORIGINS": "https://a.example", "AUTH_SECRET": SECRET}
+    settings = read(**env)
+    assert settings == read(**env)
+    assert hash(settings) == hash(read(**env))
+    assert settings != read()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        settings.bot_token = "other"
+
+
+def test_settings_do_not_show_their_secrets():
+    """The printed settings, as a debugger or an error tracker shows them, hold no secret."""
+    shown = repr(read(AUTH_SECRET="canary" * 6, TELEGRAM_BOT_TOKEN="123456789:canary"))
+    assert "canary" not in shown
+
+
+def test_the_environment_is_read_once(monkeypatch):
+    """The process's settings are read at the first call and then stay."""
+    monkeypatch.setattr(lib.settings, "_settings", None)
+    monkeypatch.setenv("TELEGRAM_BOT_TOKEN", TOKEN)
+    first = get_settings()
+    monkeypatch.setenv("TELEGRAM_BOT_TOKEN", "987654321:AAE")
+    assert get_settings() is first
+
+
+def test_wrong_settings_stay_wrong(monkeypatch):
+    """Wrong settings are an error at every call, not only at the first."""
+    monkeypatch.setattr(lib.settings, "_settings", None)
+    monkeypatch.setenv("SESSION_TTL", "canary")
+    for _ in range(2):
+        with pytest.raises(Misconfigured, match="SESSION_TTL"):
+            get_settings()

@@ -1,0 +1,278 @@
+"""The token of a session in a shared store (lib/sessions/token.py)."""
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from itertools import pairwise
+from statistics import mean
+
+import pytest
+from hypothesis import example, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from lib.errors import InvalidSession
+from lib.sessions import degraded, token
+from lib.sessions.issuer import Issuer
+from lib.sessions.keys import keyrings
+from lib.sessions.token import Claims, derived_slot, random_n, random_slot, seal, unseal
+from lib.settings import read_settings
+
+FORM = re.compile(r"tg1_[A-Za-z0-9_-]{56}\.[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
+NOW = 1_800_000_000
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+OLD, NEW = "o" * 32, "n" * 32
+
+
+def settings(secret=NEW, **env):
+    """The settings of a deployment with a shared store."""
+    return read_settings(
+        {"TELEGRAM_BOT_TOKEN": "1:AAE", "AUTH_SECRET": secret, "REDIS_URL": "redis://localhost", **env}
+    )
+
+
+RINGS = keyrings(settings())
+CLAIMS = Claims(279058397, random_slot(), NOW, random_n())
+TOKEN = seal(CLAIMS, RINGS[0])
+
+
+def raw(text):
+    return urlsafe_b64decode(text[4:60])
+
+
+def encoded(data):
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+@given(
+    st.integers(0, 2**64 - 1),
+    st.binary(min_size=12, max_size=12),
+    st.integers(0, 2**40 - 1),
+    st.binary(min_size=17, max_size=17),
+)
+@example(1, bytes(12), 0, bytes(17))
+@example(2**52 - 1, b"\xff" * 12, 2**40 - 1, b"\xff" * 17)
+@hypothesis_settings(max_examples=150, deadline=None)
+def test_a_token_says_what_was_put_into_it(user_id, slot, issued_at, n):
+    """Any claims come back from their token exactly, and the token has the documented form."""
+    claims = Claims(user_id, encoded(slot), issued_at, encoded(n))
+    sealed = seal(claims, RINGS[0])
+    assert FORM.fullmatch(sealed)
+    assert unseal(sealed, RINGS) == claims
+    assert seal(claims, RINGS[0]) == sealed
+
+
+def test_layout():
+    """The payload is 42 bytes: masked id, slot, time of issue and n, in this order."""
+    payload = raw(TOKEN)
+    assert len(payload) == 42
+    assert encoded(payload[8:20]) == CLAIMS.slot
+    assert int.from_bytes(payload[20:25]) == NOW
+    assert encoded(payload[25:]) == CLAIMS.n
+
+
+def test_a_hundred_thousand_tokens():
+    """10^5 tokens of one user are all different and all of the documented form."""
+    tokens = {
+        seal(Claims(279058397, random_slot(), NOW, random_n()), RINGS[0]) for _ in range(100_000)
+    }  # fmt: skip
+    assert len(tokens) == 100_000
+    assert all(FORM.fullmatch(sealed) for sealed in tokens)
+    assert len({sealed[:60] for sealed in tokens}) == 100_000
+
+
+def test_randomness_is_the_secrets_modules(monkeypatch):
+    """Slot and n are 12 and 17 bytes of `secrets`, and of no other generator."""
+    asked = []
+
+    def zeros(count):
+        asked.append(count)
+        return bytes(count)
+
+    monkeypatch.setattr(token.secrets, "token_bytes", zeros)
+    assert (random_slot(), random_n()) == ("A" * 16, "A" * 23)
+    assert asked == [12, 17]
+
+
+def test_the_owner_is_not_visible():
+    """With another slot the same owner's token begins with 8 unrelated bytes: half their bits differ."""
+    user_id = 279058397
+    starts = [raw(seal(Claims(user_id, random_slot(), NOW, random_n()), RINGS[0]))[:8] for _ in range(2000)]
+    assert len(set(starts)) == 2000
+    distances = [
+        (int.from_bytes(a) ^ int.from_bytes(b)).bit_count()
+        for a, b in pairwise(starts)
+    ]  # fmt: skip
+    assert 31 < mean(distances) < 33
+    plain = user_id.to_bytes(8)
+    assert not any(plain[4:] in start for start in starts)
+    for bit in range(64):
+        assert 800 < sum(int.from_bytes(start) >> bit & 1 for start in starts) < 1200
+
+
+def test_the_mask_hangs_on_the_key():
+    """The same claims under another key are masked otherwise, so knowing one's own id unmasks nobody."""
+    other = keyrings(settings(OLD))[0]
+    assert raw(seal(CLAIMS, other))[:8] != raw(TOKEN)[:8]
+    assert raw(seal(CLAIMS, other))[8:] == raw(TOKEN)[8:]
+
+
+def test_every_changed_character_is_refused():
+    """A token with one character changed to any other, wherever it is, opens nothing."""
+    for position, genuine in enumerate(TOKEN):
+        for character in ALPHABET + ".=+/ \n\x00éА٣":
+            if character != genuine:
+                changed = TOKEN[:position] + character + TOKEN[position + 1 :]
+                assert unseal(changed, RINGS) is None, ascii(changed)
+
+
+def test_every_lost_or_doubled_character_is_refused():
+    """A token with one character missing, doubled or swapped with its neighbour opens nothing."""
+    for position in range(len(TOKEN)):
+        before, here, after = TOKEN[:position], TOKEN[position], TOKEN[position + 1 :]
+        assert unseal(before + after, RINGS) is None
+        assert unseal(before + here + here + after, RINGS) is None
+        swapped = before + after[:1] + here + after[1:]
+        assert swapped == TOKEN or unseal(swapped, RINGS) is None
+
+
+def test_other_spellings_of_the_signature_are_refused():
+    """The three other last characters that decode to the same signature are refused."""
+    signature = TOKEN[61:]
+    same = [
+        character
+        for character in ALPHABET
+        if urlsafe_b64decode(signature[:-1] + character + "=") == urlsafe_b64decode(signature + "=")
+    ]
+    assert len(same) == 4
+    assert [c for c in same if unseal(TOKEN[:-1] + c, RINGS)] == [signature[-1]]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "tg1_",
+        TOKEN + "\n",
+        "\n" + TOKEN,
+        " " + TOKEN,
+        TOKEN + " ",
+        TOKEN + "=",
+        TOKEN + ".",
+        TOKEN[:60] + "==" + TOKEN[60:],
+        "TG1_" + TOKEN[4:],
+        "tg0_" + TOKEN[4:],
+        "tg2_" + TOKEN[4:],
+        TOKEN[4:],
+        TOKEN.swapcase(),
+        TOKEN + TOKEN,
+        TOKEN[:60],
+        TOKEN[:61],
+        '"' + TOKEN + '"',
+        "%74" + TOKEN[1:],
+        "tg1_" + "A" * 56 + "." + "A" * 43,
+        "\ud800",
+        "tg1_" * 100_000,
+    ],
+    ids=lambda text: ascii(text)[:24],
+)
+def test_any_other_spelling_is_refused(text):
+    """What is not a token letter for letter opens nothing, and breaks nothing."""
+    assert unseal(text, RINGS) is None
+
+
+@given(st.text() | st.from_regex(FORM, fullmatch=True))
+@hypothesis_settings(max_examples=150, deadline=None)
+def test_a_token_cannot_be_made_up(text):
+    """No text opens anything, even of the right form."""
+    assert unseal(text, RINGS) is None
+
+
+def test_no_signature_is_moved():
+    """The signature of one token does not fit another's payload."""
+    other = seal(Claims(CLAIMS.user_id, CLAIMS.slot, NOW + 1, CLAIMS.n), RINGS[0])
+    assert unseal(TOKEN[:60] + other[60:], RINGS) is None
+    assert unseal(other[:60] + TOKEN[60:], RINGS) is None
+
+
+def test_a_signature_of_another_purpose_is_refused():
+    """The same payload signed for degraded sessions, or with the raw secret as key, opens nothing."""
+    for signer in (RINGS[0].degraded, type(RINGS[0].session)(NEW)):
+        assert unseal(signer.sign(TOKEN[:60]).decode(), RINGS) is None
+
+
+@pytest.mark.parametrize(
+    "env",
+    [{"VERCEL_ENV": "preview"}, {"VERCEL_ENV": "development"}, {"TELEGRAM_BOT_TOKEN": "2:AAE"}],
+    ids=str,
+)
+def test_a_token_is_of_one_environment_and_bot(env):
+    """A token of another environment or bot opens nothing here, with the same secret."""
+    assert unseal(TOKEN, keyrings(settings(**env))) is None
+    assert unseal(seal(CLAIMS, keyrings(settings(**env))[0]), RINGS) is None
+
+
+def test_rotation():
+    """While the old secret is still listed its tokens work; the newest signs; then they are gone."""
+    before, during, after = settings(OLD), settings(f"{NEW},{OLD}"), settings(NEW)
+    old = seal(CLAIMS, keyrings(before)[0])
+    assert unseal(old, keyrings(during)) == CLAIMS
+    assert seal(CLAIMS, keyrings(during)[0]) == TOKEN
+    assert unseal(TOKEN, keyrings(during)) == unseal(TOKEN, keyrings(after)) == CLAIMS
+    assert unseal(TOKEN, keyrings(before)) is None
+    assert unseal(old, keyrings(after)) is None
+
+
+def test_derived_slots():
+    """One assertion leads to one slot, a different one for each transport, assertion and key."""
+    ring, other = RINGS[0], keyrings(settings(OLD))[0]
+    slot = derived_slot(ring, "bearer", "auth_date=1")
+    assert slot == derived_slot(ring, "bearer", "auth_date=1")
+    assert re.fullmatch(r"[A-Za-z0-9_-]{16}", slot)
+    assert len(
+        {
+            slot,
+            derived_slot(ring, "cookie", "auth_date=1"),
+            derived_slot(ring, "bearer", "auth_date=2"),
+            derived_slot(other, "bearer", "auth_date=1"),
+        }
+    ) == 4  # fmt: skip
+
+
+def test_issuer_opens_a_token_within_its_time():
+    """A token works from 60 s before its issue to its absolute end, and not at that second."""
+    issuer = Issuer(settings(SESSION_MAX_AGE="1000"))
+    assert issuer.ends_at(NOW) == NOW + 1000
+    for now in (NOW - 60, NOW, NOW + 999.9):
+        assert issuer.open(TOKEN, now) == (CLAIMS, None)
+    for now in (NOW - 61, NOW + 1000, NOW + 1001, 0):
+        with pytest.raises(InvalidSession):
+            issuer.open(TOKEN, now)
+
+
+def test_issuer_refuses_the_other_kind():
+    """With a shared store a degraded token opens nothing, and without one a shared token opens nothing."""
+    shared = settings()
+    alone = read_settings({"TELEGRAM_BOT_TOKEN": "1:AAE", "AUTH_SECRET": NEW})
+    assert keyrings(shared)[0].session.derive_key() == keyrings(alone)[0].session.derive_key()
+    with pytest.raises(InvalidSession):
+        Issuer(alone).open(TOKEN, NOW)
+    payload = encoded(
+        b'1|AAAAAAAAAAAAAAAA|{"c":1800000000,"m":"widget","t":"cookie","at":1,"n":"xxxxxxxxxxxxxxxxxxxxxxx"}'
+    )
+    other_kind = keyrings(alone)[0].degraded.sign("tg0_" + payload).decode()
+    assert degraded.unseal(other_kind, keyrings(alone)) is not None
+    with pytest.raises(InvalidSession):
+        Issuer(shared).open(other_kind, NOW)
+
+
+def test_every_refusal_is_one_problem():
+    """A malformed, a forged and an expired token are told apart in the log only."""
+    issuer = Issuer(settings())
+    answers = set()
+    for text, now in ((TOKEN, NOW + 10**9), ("x", NOW), (TOKEN[:-1] + "A", NOW), (TOKEN, NOW - 10**6)):
+        with pytest.raises(InvalidSession) as caught:
+            issuer.open(text, now)
+        problem = caught.value
+        assert TOKEN[4:20] not in problem.reason
+        answers.add((problem.status, problem.code, problem.title, problem.detail, problem.headers))
+    assert len(answers) == 1

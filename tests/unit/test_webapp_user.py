@@ -1,0 +1,142 @@
+"""The `user` field of initData (lib/telegram/webapp_user.py)."""
+
+import json
+
+import pytest
+from hypothesis import example, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from lib.errors import LoginRejected
+from lib.telegram.user import TelegramUser
+from lib.telegram.webapp_user import parse_user
+
+
+def test_every_known_field_is_read():
+    """All that a session keeps of a user is read from Telegram's JSON, escapes included."""
+    text = (
+        '{"id":279058397,"is_bot":false,"first_name":"Vladislav + - ? \\/","last_name":"\\ud83c\\uddfa",'
+        '"username":"vdkfrost","language_code":"ru","is_premium":true,"allows_write_to_pm":false,'
+        '"added_to_attachment_menu":true,"photo_url":"https:\\/\\/t.me\\/i\\/userpic\\/320\\/a.svg"}'
+    )
+    assert parse_user(text) == TelegramUser(
+        id=279058397,
+        first_name="Vladislav + - ? /",
+        last_name="\U0001f1fa",
+        username="vdkfrost",
+        photo_url="https://t.me/i/userpic/320/a.svg",
+        language_code="ru",
+        is_premium=True,
+        allows_write_to_pm=False,
+    )
+
+
+def test_what_is_not_there_is_none():
+    """Only id and first name are needed; what Telegram does not say is None and is not shown."""
+    user = parse_user('{"id":1,"first_name":"A"}')
+    assert user == TelegramUser(id=1, first_name="A")
+    assert user.to_json() == {"id": 1, "first_name": "A"}
+
+
+def test_id_may_be_digits_in_quotes():
+    """An id in quotes is the same account as the number."""
+    assert parse_user('{"id":"123456789","first_name":"A"}').id == 123456789
+
+
+def test_unknown_fields_do_no_harm():
+    """Telegram may add fields of any type."""
+    assert parse_user('{"id":1,"first_name":"A","new":{"a":[1,null,{"b":2.5}]}}').id == 1
+
+
+@pytest.mark.parametrize("value", [1, 2**31, 2**32, 2**52 - 1])
+def test_ids_of_52_bits(value):
+    """Ids have up to 52 significant bits and come back exactly."""
+    assert parse_user(json.dumps({"id": value, "first_name": ""})).id == value
+
+
+@pytest.mark.parametrize(
+    "value", [0, -1, 2**53, 10**16, 2**63, 2**64, 10**400, 1.0, 1e3, True, None, [1], {}]
+)
+def test_id_of_any_other_kind_is_refused(value):
+    """What is no whole number of 1 to 52 bits is no id; a bool or a float is never read as one."""
+    with pytest.raises(LoginRejected):
+        parse_user(json.dumps({"id": value, "first_name": "A"}))
+
+
+@pytest.mark.parametrize(
+    "value", ["", "0", "01", "-1", "+1", " 1", "1 ", "1\n", "1_7", "1.0", "0x1", "١", "１"]
+)
+def test_id_in_quotes_is_plain_digits(value):
+    """An id in quotes is taken only as plain ASCII digits."""
+    with pytest.raises(LoginRejected):
+        parse_user(json.dumps({"id": value, "first_name": "A"}))
+
+
+@pytest.mark.parametrize("name", ["first_name", "last_name", "username", "photo_url", "language_code"])
+@pytest.mark.parametrize("value", [1, 1.5, True, [], {}, ["a"]], ids=repr)
+def test_text_is_text(name, value):
+    """A name of another JSON type is refused, not turned into text."""
+    with pytest.raises(LoginRejected):
+        parse_user(json.dumps({"id": 1, "first_name": "A", name: value}))
+
+
+@pytest.mark.parametrize("name", ["first_name", "last_name", "username", "photo_url", "language_code"])
+@pytest.mark.parametrize("escape", ["\\ud800", "\\udfff", "a\\ud83cb", "\\ude00\\ud83d"])
+def test_half_a_surrogate_pair_is_refused(name, escape):
+    """Text that has no UTF-8 is refused here, not where it would be written."""
+    with pytest.raises(LoginRejected):
+        parse_user(f'{{"id":1,"first_name":"A","{name}":"{escape}"}}')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "null",
+        "true",
+        "1",
+        '"A"',
+        "[]",
+        "[{}]",
+        "{",
+        "{}}",
+        "NaN",
+        '{"id":1,"first_name":"A"},',
+        "'a'",
+    ],
+)
+def test_what_is_no_object_is_refused(text):
+    """Anything but one JSON object is refused."""
+    with pytest.raises(LoginRejected):
+        parse_user(text)
+
+
+@pytest.mark.parametrize("opening", ["[", '{"a":'])
+@pytest.mark.parametrize("depth", [300, 5_000, 100_000])
+def test_deep_nesting_is_refused(opening, depth):
+    """Nesting of any depth is refused and never exhausts the stack."""
+    with pytest.raises(LoginRejected):
+        parse_user('{"id":1,"first_name":"A","x":' + opening * depth)
+
+
+def test_the_problem_does_not_quote_the_user():
+    """The log learns that the user is none, and nothing that was in it."""
+    with pytest.raises(LoginRejected) as caught:
+        parse_user('{"id":"canary","first_name":"canary"}')
+    assert "canary" not in caught.value.reason
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+@given(st.text() | st.text('{}[]":,0123456789eE.-\\u truefalsn'))
+@example('{"id":1,"first_name":"\\u0000"}')
+@example("\x00")
+@hypothesis_settings(max_examples=200, deadline=None)
+def test_any_text_is_a_user_or_refused(text):
+    """No text at all makes the parser raise anything but the refusal."""
+    try:
+        user = parse_user(text)
+    except LoginRejected:
+        return
+    assert json.loads(text)["first_name"] == user.first_name

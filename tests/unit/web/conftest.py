@@ -1,0 +1,332 @@
+"""A deployment in this process: the real WSGI apps on a store and a clock that the test holds."""
+
+import itertools
+import json
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from werkzeug.test import Client
+
+import lib.sessions.service
+import lib.settings
+from api.health import app as health
+from api.telegram.login import app as login
+from api.telegram.logout import app as logout
+from api.telegram.refresh import app as refresh
+from api.telegram.start import app as start
+from api.telegram.verify import app as verify
+from dev.signing import sign_init_data, sign_widget
+from lib.credentials import Credentials
+from lib.sessions.service import SessionService
+from lib.settings import read_settings
+from lib.store.memory import MemoryStore
+
+NOW = 1_800_000_000
+ORIGIN = "https://tgauth.example"
+HOST = "tgauth.example"
+COOKIE = "__Host-tgauth"
+BOT_ID = 987654321
+BOT_TOKEN = f"{BOT_ID}:AAcanaryBotTokenabcdefghijklmnopqrs"
+OTHER_BOT_TOKEN = "555555555:AAsomebodyElsesBotTokenabcdefghijk"
+AUTH_SECRET = "canary-auth-secret-0123456789-0123456789"
+IP = "198.51.100.77"
+ENV = {"TELEGRAM_BOT_TOKEN": BOT_TOKEN, "AUTH_SECRET": AUTH_SECRET, "AUTH_ORIGIN": ORIGIN}
+SHARED_STORE = {
+    "UPSTASH_REDIS_REST_URL": "https://canary.upstash.io",
+    "UPSTASH_REDIS_REST_TOKEN": "canary-upstash-token",
+}
+LOCAL_ENV = {"TELEGRAM_BOT_TOKEN": BOT_TOKEN, "VERCEL_ENV": "development"}
+
+OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
+USER: dict[str, Any] = {
+    "id": 77123456,
+    "first_name": "CanaryFirst",
+    "last_name": "CanaryLast",
+    "username": "canary_username",
+    "photo_url": "https://t.me/i/userpic/320/canary_photo.jpg",
+}
+
+APPS = {
+    "/health": health,
+    "/telegram/start": start,
+    "/telegram/login": login,
+    "/telegram/verify": verify,
+    "/telegram/refresh": refresh,
+    "/telegram/logout": logout,
+}
+METHODS = {path: "GET" if path in ("/health", "/telegram/verify") else "POST" for path in APPS}
+DAY = 86_400
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: headers as sent, in their order."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def all(self, name: str) -> list[str]:
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+    def header(self, name: str) -> str | None:
+        values = self.all(name)
+        assert len(values) < 2, f"{name} is there twice"
+        return values[0] if values else None
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def code(self) -> str | None:
+        """The problem's code; None for an answer that is no problem."""
+        problem = self.header("Content-Type") == "application/problem+json"
+        return self.json()["code"] if problem and self.body else None
+
+    @property
+    def token(self) -> str:
+        """The token that this login gave, in the cookie or in the body."""
+        assert self.status == 200, self.body
+        if set_cookie := self.header("Set-Cookie"):
+            return set_cookie.partition("=")[2].partition(";")[0]
+        token: str = self.json()["token"]
+        return token
+
+    def without_id(self) -> tuple[int, list[tuple[str, str]], bytes]:
+        """The whole answer but for the request's id."""
+        return self.status, self.headers, self.body.replace(self.json()["request_id"].encode(), b"")
+
+
+class Clock:
+    """Unix seconds, moved by hand."""
+
+    def __init__(self) -> None:
+        self.time: float = NOW
+
+    def __call__(self) -> float:
+        return self.time
+
+
+class WatchedStore:
+    """A MemoryStore that counts what it is asked, and fails with `error` if there is one."""
+
+    kind = "memory"
+
+    def __init__(self, clock: Clock) -> None:
+        self.memory = MemoryStore(clock)
+        self.calls: list[str] = []
+        self.error: Exception | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("create", "renew", "read", "delete", "count", "ping"):
+            raise AttributeError(name)
+
+        def operation(*args: Any, **kwargs: Any) -> Any:
+            self.calls.append(name)
+            if self.error:
+                raise self.error
+            return getattr(self.memory, name)(*args, **kwargs)
+
+        return operation
+
+    def fields(self) -> dict[str, tuple[str, float]]:
+        """Every field of every user, with its value and when it expires."""
+        return {name: field for held in self.memory._keys.values() for name, field in held.items()}
+
+    def sessions(self) -> dict[str, float]:
+        """When each session in the store expires."""
+        return {name: expires for name, (_, expires) in self.fields().items() if name.startswith("s:")}
+
+
+class Site:
+    """One instance of a deployment. `shared` gives it the tokens that go with a shared store."""
+
+    _numbers = itertools.count(1)
+
+    def __init__(self, clock: Clock, env: Mapping[str, str] = ENV, *, shared: bool = False) -> None:
+        self.clock = clock
+        settings = read_settings(env)
+        self.settings = (
+            replace(settings, store=Credentials("upstash", "https://a.upstash.io", "t"))
+            if shared
+            else settings
+        )
+        self.store = WatchedStore(clock)
+        self.service = SessionService(self.settings, self.store, clock)  # type: ignore[arg-type]
+        self.host = HOST
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        cookie: str | None = None,
+        bearer: str | None = None,
+        query: str = "",
+        environ: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """One request; `json` and `body` come with the headers that go with them, unless `headers` differ."""
+        lib.settings._settings = self.settings
+        lib.sessions.service._service = self.service
+        return send(
+            method,
+            path,
+            json_body=json,
+            body=body,
+            headers={"Host": self.host, **(headers or {})},
+            cookie=cookie if cookie is None or "=" in cookie else f"{COOKIE}={cookie}",
+            bearer=bearer,
+            query=query,
+            environ=environ,
+        )
+
+    def widget(self, bot_token: str = BOT_TOKEN, **changes: Any) -> dict[str, Any]:
+        """A widget's answer of now, different from every other; None leaves a field out."""
+        fields = {
+            **USER,
+            "auth_date": int(self.clock()),
+            "last_name": f"Canary{next(self._numbers)}",
+        } | changes
+        return dict(sign_widget({k: v for k, v in fields.items() if v is not None}, bot_token))
+
+    def init_data(
+        self,
+        bot_token: str = BOT_TOKEN,
+        user: Mapping[str, Any] = USER,
+        key: bytes | None = None,
+        **changes: Any,
+    ) -> str:
+        """A Mini App's initData of now, different from every other; None leaves a field out."""
+        fields = {
+            "query_id": f"canaryquery{next(self._numbers)}",
+            "user": dict(user),
+            "auth_date": int(self.clock()),
+        } | changes
+        return sign_init_data({k: v for k, v in fields.items() if v is not None}, bot_token, key)
+
+    def login(
+        self, body: Mapping[str, Any] | None = None, headers: Mapping[str, str] = OWN_PAGE, **request: Any
+    ) -> Answer:
+        """POST a login, by default a new widget's for a cookie."""
+        return self.send("POST", "/telegram/login", json=body or self.widget(), headers=headers, **request)
+
+    def bearer_login(self, **request: Any) -> Answer:
+        """Log in as a Mini App does."""
+        return self.login({"init_data": self.init_data()}, headers={}, **request)
+
+    def verify(self, **request: Any) -> Answer:
+        return self.send("GET", "/telegram/verify", **request)
+
+    def refresh(self, **request: Any) -> Answer:
+        return self.send("POST", "/telegram/refresh", **{"headers": OWN_PAGE, **request})
+
+    def logout(self, **request: Any) -> Answer:
+        return self.send("POST", "/telegram/logout", **{"headers": OWN_PAGE, **request})
+
+    def start(self, **request: Any) -> Answer:
+        return self.send("POST", "/telegram/start", **{"headers": OWN_PAGE, "json": {}, **request})
+
+
+def send(
+    method: str,
+    path: str,
+    *,
+    json_body: Any = None,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    cookie: str | None = None,
+    bearer: str | None = None,
+    query: str = "",
+    environ: Mapping[str, Any] | None = None,
+) -> Answer:
+    """One request to the app at `path`, with whatever settings and service are in force."""
+    headers = dict(headers or {})
+    if json_body is not None:
+        body = json.dumps(json_body).encode()
+        headers.setdefault("Content-Type", "application/json")
+    if cookie is not None:
+        headers["Cookie"] = cookie
+    if bearer is not None:
+        headers["Authorization"] = f"Bearer {bearer}"
+    # Vercel's runtime gives the path that was asked for, without decoding it.
+    overrides = {"PATH_INFO": path, "QUERY_STRING": query, "REQUEST_METHOD": method, "REMOTE_ADDR": IP}
+    answer = Client(APPS[path], use_cookies=False).open(
+        base_url=ORIGIN,
+        data=body,
+        headers=headers,
+        environ_overrides={**overrides, **(environ or {})},
+    )
+    return Answer(answer.status_code, list(answer.headers), answer.get_data())
+
+
+@pytest.fixture(autouse=True)
+def _reset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test begins without settings and service, and leaves none behind."""
+    monkeypatch.setattr(lib.settings, "_settings", None)
+    monkeypatch.setattr(lib.sessions.service, "_service", None)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def site(clock: Clock) -> Site:
+    """A production deployment without a store, as most begin."""
+    return Site(clock)
+
+
+@pytest.fixture(params=["degraded", "shared"])
+def both(request: pytest.FixtureRequest, clock: Clock) -> Site:
+    """The deployment with either kind of token: what holds for one must hold for the other."""
+    return Site(clock, shared=request.param == "shared")
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Callable[[Mapping[str, str]], None]:
+    """`environment({...})`: from here on the functions find exactly these variables, as in a cold start."""
+
+    def set_environment(env: Mapping[str, str]) -> None:
+        monkeypatch.setattr(os, "environ", dict(env))
+        lib.settings._settings = None
+        lib.sessions.service._service = None
+
+    return set_environment
+
+
+@pytest.fixture
+def lines(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, Any]]]:
+    """`lines()`: the log lines since the last call; stderr must be empty and every line a JSON object."""
+
+    def read() -> list[dict[str, Any]]:
+        captured = capsys.readouterr()
+        assert captured.err == ""
+        assert captured.out == "" or captured.out.endswith("\n")
+        return [json.loads(line) for line in captured.out.split("\n")[:-1]]
+
+    return read
+
+
+def in_parallel(count: int, work: Callable[[int], Any]) -> list[Any]:
+    """The results of `work(i)` in `count` threads that start together."""
+    barrier = threading.Barrier(count)
+    results: list[Any] = [None] * count
+
+    def run(index: int) -> None:
+        barrier.wait(10)
+        results[index] = work(index)
+
+    threads = [threading.Thread(target=run, args=(index,)) for index in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results

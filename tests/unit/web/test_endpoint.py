@@ -1,0 +1,515 @@
+"""lib.web.endpoint: what every answer of every endpoint has in common."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from werkzeug.test import EnvironBuilder, run_wsgi_app
+from werkzeug.wrappers import Response
+
+import lib.errors
+from lib.errors import Problem, StoreUnavailable
+from lib.web.endpoint import endpoint
+from lib.web.request import Request
+from tests.unit.web.conftest import (
+    APPS,
+    COOKIE,
+    DAY,
+    ENV,
+    METHODS,
+    ORIGIN,
+    OWN_PAGE,
+    USER,
+    Answer,
+    Clock,
+    Site,
+    send,
+)
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+    ),
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=63072000",
+    "X-Content-Type-Options": "nosniff",
+    "Vary": "Origin, Sec-Fetch-Site",
+}
+CHALLENGE = 'Bearer realm="tgauth"'
+CHALLENGE_INVALID = 'Bearer realm="tgauth", error="invalid_token"'
+ALLOW = {path: "GET, HEAD, OPTIONS" if METHODS[path] == "GET" else "OPTIONS, POST" for path in APPS}
+
+
+def failing(site: Site) -> Site:
+    site.store.error = StoreUnavailable("down")
+    return site
+
+
+def crashing(site: Site) -> Site:
+    site.store.error = RuntimeError("canary-in-exception")
+    return site
+
+
+def used(site: Site) -> dict[str, Any]:
+    body = site.widget()
+    assert site.login(body).status == 200
+    return body
+
+
+def bad(site: Site, path: str, **request: Any) -> Answer:
+    """A request to `path` with its own method."""
+    return site.send(METHODS[path], path, headers={**OWN_PAGE, **request.pop("headers", {})}, **request)
+
+
+Case = tuple[Callable[[Site], Answer], int, str | None]
+
+SUCCESSES: dict[str, Case] = {
+    "login cookie": (lambda s: s.login(), 200, None),
+    "login bearer": (lambda s: s.bearer_login(), 200, None),
+    "verify cookie": (lambda s: s.verify(cookie=s.login().token), 200, None),
+    "verify bearer": (lambda s: s.verify(bearer=s.bearer_login().token), 200, None),
+    "refresh cookie": (lambda s: s.refresh(cookie=s.login().token), 200, None),
+    "refresh bearer": (lambda s: s.refresh(bearer=s.bearer_login().token, headers={}), 200, None),
+    "logout cookie": (lambda s: s.logout(cookie=s.login().token), 204, None),
+    "logout bearer": (lambda s: s.logout(bearer=s.bearer_login().token, headers={}), 204, None),
+    "logout nobody": (lambda s: s.logout(), 204, None),
+    "start": (lambda s: s.start(), 200, None),
+    "health": (lambda s: s.send("GET", "/health"), 200, None),
+    "health down": (lambda s: failing(s).send("GET", "/health"), 503, None),
+    **{f"OPTIONS {path}": (lambda s, path=path: s.send("OPTIONS", path), 204, None) for path in APPS},  # type: ignore[misc]
+}
+
+ERRORS: dict[str, Case] = {
+    "verify nobody": (lambda s: s.verify(), 401, "unauthenticated"),
+    "verify invalid": (lambda s: s.verify(cookie="x"), 401, "invalid_session"),
+    "refresh nobody": (lambda s: s.refresh(), 401, "unauthenticated"),
+    "refresh invalid": (lambda s: s.refresh(bearer="x"), 401, "invalid_session"),
+    "login rejected": (lambda s: s.login(s.widget() | {"hash": "0" * 64}), 401, "login_rejected"),
+    "login stale": (lambda s: s.login(s.widget(auth_date=1)), 401, "login_stale"),
+    "login replayed": (lambda s: s.login(used(s)), 401, "login_stale"),
+    "login empty": (lambda s: s.send("POST", "/telegram/login", json={}), 400, "malformed_request"),
+    "login no JSON": (
+        lambda s: s.login(headers={"Content-Type": "text/plain"}),
+        415,
+        "unsupported_media_type",
+    ),
+    "start no JSON": (
+        lambda s: s.start(headers={"Content-Type": "text/plain"}),
+        415,
+        "unsupported_media_type",
+    ),
+    **{
+        f"cross-site {path}": (  # type: ignore[misc]
+            lambda s, path=path: s.send(
+                "POST", path, headers={}, json=s.widget() if path.endswith("login") else {}
+            ),
+            403,
+            "cross_site_blocked",
+        )
+        for path in APPS
+        if METHODS[path] == "POST"
+    },
+    **{
+        f"{method} {path}": (  # type: ignore[misc]
+            lambda s, path=path, method=method: s.send(method, path),
+            405,
+            "method_not_allowed",
+        )
+        for path in APPS
+        for method in ("PUT", "TRACE", "BREW", "POST" if METHODS[path] == "GET" else "GET")
+    },
+    **{
+        f"large {path}": (lambda s, path=path: bad(s, path, json="x" * 16_384), 413, "body_too_large")  # type: ignore[misc]
+        for path in APPS
+    },
+    **{
+        f"long {path}": (lambda s, path=path: bad(s, path, query="x" * 8192), 414, "uri_too_long")  # type: ignore[misc]
+        for path in APPS
+    },
+    **{
+        f"many fields {path}": (  # type: ignore[misc]
+            lambda s, path=path: bad(s, path, query="&" * 64),
+            400,
+            "malformed_request",
+        )
+        for path in APPS
+    },
+    **{
+        f"store down {name}": (request, 503, "store_unavailable")
+        for name, request in {
+            "login": lambda s: failing(s).login(),
+            "verify": lambda s: s.verify(cookie=failing_after_login(s)),
+            "refresh": lambda s: s.refresh(cookie=failing_after_login(s)),
+            "logout": lambda s: s.logout(cookie=failing_after_login(s)),
+        }.items()
+    },
+    **{
+        f"crash {name}": (request, 500, "internal")
+        for name, request in {
+            "health": lambda s: crashing(s).send("GET", "/health"),
+            "login": lambda s: crashing(s).login(),
+            "verify": lambda s: s.verify(cookie=crashing_after_login(s)),
+            "refresh": lambda s: s.refresh(cookie=crashing_after_login(s)),
+            "logout": lambda s: s.logout(cookie=crashing_after_login(s)),
+        }.items()
+    },
+}
+
+
+def failing_after_login(site: Site) -> str:
+    token = site.login().token
+    failing(site)
+    return token
+
+
+def crashing_after_login(site: Site) -> str:
+    token = site.login().token
+    crashing(site)
+    return token
+
+
+def check_common(answer: Answer, *, head: bool = False) -> None:
+    """What holds for every answer there is."""
+    for name, value in HEADERS.items():
+        assert answer.header(name) == value
+    known = {
+        *HEADERS,
+        "Content-Type",
+        "Content-Length",
+        "Set-Cookie",
+        "Allow",
+        "WWW-Authenticate",
+        "Retry-After",
+    }
+    assert {name for name, _ in answer.headers} <= known
+    if answer.status == 204:
+        assert answer.body == b""
+        assert answer.header("Content-Length") is None
+        assert answer.header("Content-Type") is None
+    else:
+        assert answer.header("Content-Length") is not None
+        assert head or answer.header("Content-Length") == str(len(answer.body))
+    challenge = answer.header("WWW-Authenticate")
+    if head and answer.status == 401:
+        assert challenge in (CHALLENGE, CHALLENGE_INVALID)
+    else:
+        invalid = CHALLENGE_INVALID if answer.code == "invalid_session" else CHALLENGE
+        assert challenge == (invalid if answer.status == 401 else None)
+    assert answer.header("Set-Cookie") is None or answer.status < 300
+    if answer.status == 405:
+        assert answer.header("Allow")
+
+
+def check_problem(answer: Answer, status: int, code: str) -> None:
+    """RFC 9457, and the two members of ours."""
+    assert answer.header("Content-Type") == "application/problem+json"
+    problem = answer.json()
+    assert list(problem) == ["type", "title", "status", "detail", "code", "request_id"]
+    assert (problem["status"], problem["code"], problem["type"]) == (status, code, f"/error.html?code={code}")
+    assert all(isinstance(problem[name], str) and problem[name] for name in ("title", "detail", "request_id"))
+    assert (answer.header("Retry-After") is not None) == (status == 503)
+
+
+@pytest.mark.parametrize(("request_", "status", "code"), SUCCESSES.values(), ids=SUCCESSES.keys())
+def test_success(both: Site, request_: Callable[[Site], Answer], status: int, code: None) -> None:
+    """Every answer that is no error is JSON, or nothing, under the common headers."""
+    answer = request_(both)
+    assert answer.status == status, answer.body
+    check_common(answer)
+    if status != 204:
+        assert answer.header("Content-Type") == "application/json"
+        assert isinstance(answer.json(), dict)
+        assert answer.code is None
+
+
+@pytest.mark.parametrize(("request_", "status", "code"), ERRORS.values(), ids=ERRORS.keys())
+def test_error(both: Site, request_: Callable[[Site], Answer], status: int, code: str) -> None:
+    """Every error is a problem document with its status, code and headers, and sets no cookie."""
+    answer = request_(both)
+    assert answer.status == status, answer.body
+    check_common(answer)
+    check_problem(answer, status, code)
+    assert answer.header("Set-Cookie") is None
+
+
+def test_every_problem_has_been_seen() -> None:
+    """The cases above meet every code that lib.errors has and this version can answer."""
+    kinds = [
+        kind for kind in vars(lib.errors).values() if isinstance(kind, type) and issubclass(kind, Problem)
+    ]
+    codes = {kind.code for kind in kinds if hasattr(kind, "code")}
+    elsewhere = {"misconfigured", "not_found"}
+    assert codes - elsewhere == {code for _, _, code in ERRORS.values()}
+
+
+GET_CASES = {
+    "health": lambda _: ("/health", {}),
+    "health down": lambda s: (failing(s) and "/health", {}),
+    "verify nobody": lambda _: ("/telegram/verify", {}),
+    "verify invalid": lambda _: ("/telegram/verify", {"cookie": "x"}),
+    "verify malformed": lambda _: ("/telegram/verify", {"headers": {"Authorization": "Basic x"}}),
+    "verify cookie": lambda s: ("/telegram/verify", {"cookie": s.login().token}),
+    "verify bearer": lambda s: ("/telegram/verify", {"bearer": s.bearer_login().token}),
+    "verify long": lambda _: ("/telegram/verify", {"query": "x" * 9000}),
+    "verify large": lambda _: ("/telegram/verify", {"body": b"x" * 20_000}),
+    "verify crash": lambda s: ("/telegram/verify", {"cookie": crashing_after_login(s)}),
+    "verify store down": lambda s: ("/telegram/verify", {"cookie": failing_after_login(s)}),
+}
+
+
+@pytest.mark.parametrize("case", GET_CASES.values(), ids=GET_CASES.keys())
+def test_head_is_get_without_the_body(both: Site, case: Callable[[Site], tuple[str, dict[str, Any]]]) -> None:
+    """HEAD answers with the status and headers of GET, Content-Length too, and no body."""
+    path, request = case(both)
+    request.setdefault("headers", {}).setdefault("X-Vercel-Id", "fra1::abc-1")
+    head, get = both.send("HEAD", path, **request), both.send("GET", path, **request)
+    assert (head.status, head.headers) == (get.status, get.headers)
+    assert head.body == b""
+    assert get.body
+    check_common(head, head=True)
+
+
+def test_head_changes_nothing(both: Site) -> None:
+    """HEAD on verify neither renews the session nor writes to the store; GET does."""
+    token = both.login().token
+    before = both.store.fields()
+    both.store.calls.clear()
+    both.clock.time += 50
+    assert both.send("HEAD", "/telegram/verify", cookie=token).status == 200
+    assert both.store.calls == ["read"]
+    assert both.store.fields() == before
+    assert both.verify(cookie=token).status == 200
+    assert both.store.calls[1:] == ["renew"]
+
+
+def test_head_on_an_instance_that_has_not_seen_the_session(clock: Clock) -> None:
+    """HEAD does not take a session of another instance in, yet answers as GET does."""
+    token = Site(clock).login().token
+    other = Site(clock)
+    assert other.send("HEAD", "/telegram/verify", cookie=token).status == 200
+    assert other.store.fields() == {}
+
+
+METHOD_NAMES = [
+    *("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND", "BREW", "QUERY"),
+    *(
+        "OPTION",
+        "GETT",
+        "POST ",
+        " POST",
+        "X" * 300,
+        "",
+        "<script>alert(1)</script>",
+        "GET\r\nX-Evil: 1",
+        "\xff",
+        "*",
+    ),
+]
+
+
+@pytest.mark.parametrize("path", APPS)
+def test_other_methods(both: Site, path: str) -> None:
+    """Every method that an endpoint does not have is answered 405 with those it has, and asks no store."""
+    token = both.login().token
+    both.store.calls.clear()
+    for method in METHOD_NAMES:
+        if method == METHODS[path] or (method == "HEAD" and METHODS[path] == "GET"):
+            continue
+        answer = both.send(method, path, cookie=token, headers=OWN_PAGE, environ={"CONTENT_LENGTH": "999999"})
+        assert (answer.status, answer.header("Allow")) == (405, ALLOW[path]), method
+        check_common(answer, head=method == "HEAD")
+        if method == "HEAD":
+            assert answer.body == b""
+        else:
+            check_problem(answer, 405, "method_not_allowed")
+            assert b"script" not in answer.body
+    assert both.store.calls == []
+
+
+@pytest.mark.parametrize("path", APPS)
+def test_options(both: Site, path: str) -> None:
+    """OPTIONS says which methods there are, to anybody, without a body and without asking the store."""
+    answer = both.send(
+        "OPTIONS", path, cookie="x", headers={"Content-Length": "3", "Origin": "https://evil.example"}
+    )
+    assert (answer.status, answer.header("Allow"), answer.body) == (204, ALLOW[path], b"")
+    assert both.store.calls == []
+
+
+GOOD_IDS = ["fra1::iad1::abcde-1700000000000-0123456789ab", "a", "A-Z_a.z:0", "x" * 128]
+HOSTILE_IDS = [
+    *(
+        "",
+        " ",
+        "x" * 129,
+        "a b",
+        "a\nb",
+        "a\r\nSet-Cookie: x=y",
+        "fra1::1\n",
+        '"},{"',
+        "<b>",
+        "é",
+        "a;b",
+        "a,b",
+        "%0a",
+    ),
+    *("${jndi:ldap://x}", "a/b", "\x00", "\x1b[31m", "\u0669"),
+]
+
+
+@pytest.mark.parametrize("given", GOOD_IDS)
+def test_request_id_is_vercels(site: Site, given: str) -> None:
+    """A problem names the request as Vercel's own log does."""
+    assert site.verify(headers={"X-Vercel-Id": given}).json()["request_id"] == given
+
+
+@pytest.mark.parametrize("given", HOSTILE_IDS)
+def test_request_id_is_never_hostile(site: Site, given: str) -> None:
+    """Anything that is no such id is replaced by a random one."""
+    environ = {"HTTP_X_VERCEL_ID": given}
+    one, two = (site.verify(environ=environ).json()["request_id"] for _ in range(2))
+    assert re.fullmatch("[0-9a-f]{16}", one)
+    assert re.fullmatch("[0-9a-f]{16}", two)
+    assert one != two
+
+
+def test_crash_answers_internal_and_leaves_the_app_working(site: Site) -> None:
+    """After a defect of ours the next request is served; the answer says nothing of what broke."""
+    token = crashing_after_login(site)
+    answer = site.verify(cookie=token)
+    check_problem(answer, 500, "internal")
+    assert b"canary" not in answer.body
+    assert b"RuntimeError" not in answer.body
+    site.store.error = None
+    assert site.verify(cookie=token).status == 200
+
+
+@pytest.mark.parametrize(
+    "error", [RecursionError, MemoryError, KeyError, UnicodeError, AssertionError, OSError]
+)
+def test_any_exception_is_answered(
+    site: Site, error: type[Exception], lines: Callable[[], list[Any]]
+) -> None:
+    """Whatever a handler raises, the client gets a problem and the log one line with the kind of error."""
+
+    def handler(request: Request) -> Response:
+        raise error("canary-in-exception")
+
+    handler.__module__ = "api.telegram.broken"
+    site.verify()
+    app = endpoint(GET=handler)
+    lines()
+    chunks, status, headers = run_wsgi_app(app, EnvironBuilder().get_environ())
+    assert (status, b"".join(chunks).count(b'"code":"internal"')) == ("500 INTERNAL SERVER ERROR", 1)
+    assert headers["Cache-Control"] == "no-store"
+    (line,) = lines()
+    assert (line["event"], line["reason"], line["route"]) == ("sys_crash", error.__name__, "/telegram/broken")
+
+
+def test_forwarding_headers_change_nothing(both: Site) -> None:
+    """Host names and schemes that a client claims reach no answer, cookie or check."""
+    claims = {
+        "X-Forwarded-Host": "evil.example",
+        "X-Forwarded-Proto": "http",
+        "X-Forwarded-Port": "81",
+        "Forwarded": "host=evil.example;proto=http",
+        "X-Original-URL": "/evil",
+        "X-Rewrite-URL": "/evil",
+        "X-HTTP-Method-Override": "DELETE",
+        "X-Forwarded-Prefix": "/evil",
+        "Host": "evil.example",
+    }
+    body = both.widget(id=1)
+    plain, claimed = both.login(body), both.login(both.widget(id=1), headers={**OWN_PAGE, **claims})
+    assert [name for name, _ in plain.headers] == [name for name, _ in claimed.headers]
+    assert "Secure" in (claimed.header("Set-Cookie") or "")
+    started = both.start(headers={**OWN_PAGE, **claims})
+    assert b"evil" not in started.body
+    assert started.json().keys() == both.start().json().keys()
+    refused = both.logout(cookie=claimed.token, headers={**claims, "Origin": "https://evil.example"})
+    assert refused.code == "cross_site_blocked"
+    assert both.logout(cookie=claimed.token, headers={**claims, "Origin": ORIGIN}).status == 204
+
+
+def environ_for(path: str, **changes: Any) -> dict[str, Any]:
+    return EnvironBuilder(method=METHODS[path], base_url=ORIGIN, headers=OWN_PAGE).get_environ() | changes
+
+
+@pytest.mark.parametrize("path", APPS)
+@pytest.mark.parametrize(
+    "missing",
+    [
+        "CONTENT_LENGTH",
+        "CONTENT_TYPE",
+        "QUERY_STRING",
+        "REMOTE_ADDR",
+        "HTTP_HOST",
+        "SERVER_PORT",
+        "HTTP_USER_AGENT",
+    ],
+)
+def test_environ_may_lack_what_wsgi_lets_it_lack(site: Site, path: str, missing: str) -> None:
+    """A server that leaves an optional variable out, or REMOTE_ADDR as None, gets a whole answer."""
+    site.verify()
+    lacking = environ_for(path)
+    lacking.pop(missing, None)
+    for environ in [lacking] + ([environ_for(path, REMOTE_ADDR=None)] if missing == "REMOTE_ADDR" else []):
+        chunks, status, headers = run_wsgi_app(APPS[path], environ)
+        assert status[:3] in ("200", "204", "401", "415")
+        check_common(Answer(int(status[:3]), list(headers), b"".join(chunks)))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("path", APPS)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS", "PUT", "TRACE"])
+def test_apps_speak_wsgi(site: Site, path: str, method: str) -> None:
+    """The standard library's validator finds nothing wrong with how an app speaks WSGI."""
+    from wsgiref.validate import validator
+
+    site.verify()
+    environ = EnvironBuilder(method=method, base_url=ORIGIN, headers=OWN_PAGE, json={"a": 1}).get_environ()
+    started: list[Any] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> Callable[[bytes], None]:
+        started.append((status, headers))
+        return lambda _: None
+
+    chunks = validator(APPS[path])({k: v for k, v in environ.items() if k[:8] != "werkzeug"}, start_response)
+    body = b"".join(chunks)
+    chunks.close()  # type: ignore[attr-defined]
+    check_common(Answer(int(started[0][0][:3]), started[0][1], body), head=method == "HEAD")
+
+
+def test_misconfigured_everywhere(environment: Callable[[dict[str, str]], None]) -> None:
+    """Without a bot token every endpoint but /health answers 503, and none of them says what is missing."""
+    environment({})
+    bodies = {"/telegram/login": {"hash": "0" * 64, **USER, "auth_date": 1}, "/telegram/start": {}}
+    for path in APPS:
+        answer = send(METHODS[path], path, json_body=bodies.get(path), headers=OWN_PAGE, cookie=f"{COOKIE}=x")
+        check_common(answer)
+        assert answer.status == 503
+        assert b"TOKEN" not in answer.body.upper().replace(b"INVALID_TOKEN", b"")
+        if path == "/health":
+            assert answer.json()["status"] == "down"
+        else:
+            check_problem(answer, 503, "misconfigured")
+
+
+def test_bodies_on_get(both: Site) -> None:
+    """A body that comes with GET has no meaning and does no harm, within 16 KiB."""
+    token = both.login().token
+    for body, status in ((b"x", 200), (b"[" * 16_384, 200), (b"x" * 16_385, 413)):
+        for content_type in ("text/plain", "application/json", ""):
+            headers = {"Content-Type": content_type}
+            assert both.verify(cookie=token, body=body, headers=headers).status == status
+    assert both.verify(body=f'{{"token":"{token}"}}'.encode()).code == "unauthenticated"
+
+
+def test_ttl_is_a_day_without_a_store() -> None:
+    """The tests' picture of a degraded session's life is the settings' own."""
+    clock = Clock()
+    answer = Site(clock, {**ENV, "SESSION_TTL": str(5 * DAY)}).login()
+    assert answer.json()["session"]["expires_at"] == clock.time + DAY

@@ -1,0 +1,486 @@
+"""The log: one JSON line a request, with what the owner needs and nothing that anybody else could use."""
+
+import io
+import json
+import re
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+import lib.web.endpoint
+from lib import log
+from lib.errors import StoreUnavailable
+from tests.unit.web.conftest import (
+    APPS,
+    AUTH_SECRET,
+    BOT_TOKEN,
+    ENV,
+    IP,
+    METHODS,
+    ORIGIN,
+    OTHER_BOT_TOKEN,
+    OWN_PAGE,
+    USER,
+    Clock,
+    Site,
+    in_parallel,
+    send,
+)
+
+Lines = Callable[[], list[dict[str, Any]]]
+
+ALWAYS = {
+    "time",
+    "level",
+    "event",
+    "request_id",
+    "route",
+    "method",
+    "status",
+    "dur_ms",
+    "ua_family",
+    "env",
+    "ip_ref",
+}
+SESSION = {"user_ref", "session_ref", "device_id", "auth_path"}
+PROBLEM = {"code", "reason"}
+
+EVENTS: dict[str, tuple[Callable[[Site], Any], str, str, set[str]]] = {
+    "login": (lambda s: s.login(), "authn_login_success", "info", SESSION),
+    "login initData": (lambda s: s.bearer_login(), "authn_login_success", "info", SESSION),
+    "verify": (lambda s: s.verify(cookie=s.login().token), "request", "info", SESSION),
+    "refresh": (lambda s: s.refresh(cookie=s.login().token), "session_renewed", "info", SESSION),
+    "logout": (lambda s: s.logout(cookie=s.login().token), "authn_token_revoked", "info", set()),
+    "logout nobody": (lambda s: s.logout(), "request", "info", set()),
+    "start": (lambda s: s.start(), "request", "info", set()),
+    "health": (lambda s: s.send("GET", "/health"), "request", "info", set()),
+    "options": (lambda s: s.send("OPTIONS", "/telegram/login"), "request", "info", set()),
+    "nobody": (lambda s: s.verify(), "request", "warning", PROBLEM),
+    "invalid": (lambda s: s.verify(cookie="x"), "session_invalid", "warning", PROBLEM),
+    "rejected": (lambda s: s.login(s.widget(OTHER_BOT_TOKEN)), "authn_login_fail", "warning", PROBLEM),
+    "stale": (lambda s: s.login(s.widget(auth_date=1)), "authn_login_fail", "warning", PROBLEM),
+    "cross-site": (lambda s: s.login(headers={}), "malicious_csrf", "warning", PROBLEM),
+    "malformed": (lambda s: s.start(json=[]), "input_validation_fail", "warning", PROBLEM),
+    "too large": (lambda s: s.start(json="x" * 20_000), "input_validation_fail", "warning", PROBLEM),
+    "too long": (lambda s: s.verify(query="x" * 9000), "input_validation_fail", "warning", PROBLEM),
+    "wrong type": (
+        lambda s: s.start(headers={"Content-Type": "x/y"}),
+        "input_validation_fail",
+        "warning",
+        PROBLEM,
+    ),
+    "wrong method": (lambda s: s.send("PUT", "/health"), "request", "warning", PROBLEM),
+}
+
+
+@pytest.mark.parametrize(("request_", "event", "level", "more"), EVENTS.values(), ids=EVENTS.keys())
+def test_one_line_a_request(
+    both: Site, lines: Lines, request_: Callable[[Site], Any], event: str, level: str, more: set[str]
+) -> None:
+    """Each request writes exactly one line: what happened, under which name, and with these fields only."""
+    answer = request_(both)
+    *before, line = lines()
+    assert len(before) <= 1
+    assert all(other["event"] == "authn_login_success" for other in before)
+    assert (line["event"], line["level"], line["status"]) == (event, level, answer.status)
+    assert set(line) == ALWAYS | more
+    assert line["env"] == "production"
+    assert line["dur_ms"] >= 0
+    stamp = datetime.fromisoformat(line["time"])
+    assert stamp.utcoffset() is not None
+    assert re.fullmatch(r"....-..-..T..:..:..\.\d{3}\+00:00", line["time"])
+    if more == PROBLEM:
+        assert line["code"] == answer.code
+        assert line["request_id"] == answer.json()["request_id"]
+
+
+@pytest.mark.parametrize("path", APPS)
+def test_the_route_is_the_public_path(site: Site, lines: Lines, path: str) -> None:
+    """The line names the route, never the path or query that was sent."""
+    site.send(METHODS[path], path, query="canary=1", environ={"PATH_INFO": "/canary"})
+    (line,) = lines()
+    assert (line["route"], line["method"]) == (path, METHODS[path])
+    assert "canary" not in str(line)
+
+
+@pytest.mark.parametrize("method", ["CANARY", "<b>", "GET\r\n", "", "x" * 1000])
+def test_unknown_methods_have_no_name(site: Site, lines: Lines, method: str) -> None:
+    """A method that is none is logged as other."""
+    site.send(method, "/health")
+    assert [line["method"] for line in lines()] == ["other"]
+
+
+def test_the_reason_is_in_the_log_alone(site: Site, lines: Lines) -> None:
+    """Answers of one code are alike; the log tells the owner what was wrong."""
+    answers = [
+        site.login(site.widget(OTHER_BOT_TOKEN)),
+        site.login(site.widget(auth_date=int(site.clock()) + 99)),
+    ]
+    reasons = [line["reason"] for line in lines()]
+    assert reasons == [
+        "hash does not match (another bot's token, or changed data)",
+        "auth_date lies in the future",
+    ]
+    for answer, reason in zip(answers, reasons, strict=True):
+        assert reason.encode() not in answer.body
+
+
+def test_a_replay_is_told_from_age(site: Site, lines: Lines) -> None:
+    """A proof used twice and one too old are one answer and two reasons."""
+    body = site.widget()
+    site.login(body)
+    site.login(body)
+    site.login(site.widget(auth_date=1))
+    assert [line.get("reason") for line in lines()] == [None, "proof already used", "auth_date is too old"]
+
+
+def test_references_join_what_belongs_together(both: Site, lines: Lines) -> None:
+    """Lines of one user, session and address have the same references, others have others."""
+    one, two, other = (
+        both.login(),
+        both.login(),
+        both.login(both.widget(id=5), environ={"REMOTE_ADDR": "::1"}),
+    )
+    both.verify(cookie=one.token)
+    first, second, third, again = lines()
+    assert {name: first[name] for name in SESSION | {"ip_ref"}} == {
+        name: again[name] for name in SESSION | {"ip_ref"}
+    }
+    assert (second["user_ref"], second["ip_ref"]) == (first["user_ref"], first["ip_ref"])
+    assert second["session_ref"] != first["session_ref"]
+    assert third["user_ref"] != first["user_ref"]
+    assert third["ip_ref"] != first["ip_ref"]
+    for line in (first, second, third):
+        assert all(re.fullmatch("[0-9a-f]{12}", line[name]) for name in ("user_ref", "session_ref", "ip_ref"))
+    assert first["device_id"] == one.json()["session"]["id"]
+    assert {first["auth_path"], second["auth_path"]} == {"widget"}
+    assert two.token != other.token
+
+
+def test_references_need_the_key(clock: Clock, lines: Lines) -> None:
+    """With another secret the same user and address have other references."""
+    for secret in ("a" * 40, "b" * 40):
+        Site(clock, {**ENV, "AUTH_SECRET": secret}).login()
+    one, two = lines()
+    assert one["user_ref"] != two["user_ref"]
+    assert one["ip_ref"] != two["ip_ref"]
+
+
+def test_logout_is_logged_on_an_instance_that_had_not_seen_the_session(clock: Clock, lines: Lines) -> None:
+    """On Vercel logout is a process of its own: a session that ends there is logged as ended."""
+    token = Site(clock).login().token
+    other = Site(clock)
+    lines()
+    other.logout(cookie=token)
+    assert [line["event"] for line in lines()] == ["authn_token_revoked"]
+
+
+@pytest.mark.parametrize(
+    ("agent", "family"),
+    [
+        (
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML) Chrome/130.0 Safari/537.36",
+            "Chrome",
+        ),
+        (
+            "Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.0 Safari/605.1.15",
+            "Safari",
+        ),
+        ("Mozilla/5.0 (X11; rv:130.0) Gecko/20100101 Firefox/130.0", "Firefox"),
+        ("Mozilla/5.0 Chrome/130.0 Safari/537.36 Edg/130.0", "Edg"),
+        ("Mozilla/5.0 (Linux; Android) Chrome/130 Telegram-Android/11.0", "Telegram"),
+        ("curl/8.0", "curl"),
+        ("canary", "other"),
+        ("", "other"),
+    ],
+)
+def test_user_agents_are_families(site: Site, lines: Lines, agent: str, family: str) -> None:
+    """Of the User-Agent only the browser's family is logged."""
+    site.verify(headers={"User-Agent": agent})
+    (line,) = lines()
+    assert line["ua_family"] == family
+    assert "Mozilla" not in str(line)
+
+
+BREAKS = ["\n", "\r\n", "\r", "\x85", "\u2028", "\x00", "\x1b[31m", '"}\n{"event":"forged"}\n']
+
+
+@pytest.mark.parametrize("text", BREAKS)
+def test_no_text_makes_a_second_line(site: Site, capsys: pytest.CaptureFixture[str], text: str) -> None:
+    """Line breaks in names, headers, paths and methods never begin a line of the log."""
+    latin = text if text.isascii() or text == "\x85" else "\n"
+    environ = {
+        "HTTP_USER_AGENT": f"Chrome{latin}forged",
+        "HTTP_X_VERCEL_ID": f"fra1{latin}forged",
+        "HTTP_X_VERCEL_IP_COUNTRY": f"D{latin}",
+        "HTTP_X_REAL_IP": f"1.2.3.4{latin}forged",
+        "HTTP_ORIGIN": f"https://x{latin}forged",
+        "HTTP_COOKIE": f"__Host-tgauth={latin}forged",
+        "QUERY_STRING": latin,
+    }
+    answer = site.login({"init_data": site.init_data(user={**USER, "first_name": text})}, environ=environ)
+    refused = text == "\x85"  # JSON need not escape it, and Telegram signs no control character
+    assert answer.status == (400 if refused else 200)
+    site.verify(bearer="x" if refused else answer.token, environ=environ)
+    site.verify(environ=environ)
+    site.send(f"PUT{latin}", "/health", environ=environ)
+    written = capsys.readouterr().out
+    assert written.endswith("\n")
+    assert [line["route"] for line in map(json.loads, written.splitlines())] == [
+        "/telegram/login",
+        "/telegram/verify",
+        "/telegram/verify",
+        "/health",
+    ]
+    assert "forged" not in written
+
+
+class Canaries:
+    """What must be in no log line and no error, and what was given out where it may be."""
+
+    def __init__(self) -> None:
+        self.secrets = [
+            BOT_TOKEN,
+            BOT_TOKEN.partition(":")[2],
+            AUTH_SECRET,
+            IP,
+            "canary-upstash",
+            "canaryquery",
+            "canary-body",
+        ]
+        self.secrets += [str(v) for k, v in USER.items()]
+        self.secrets += ["canary-agent", "canary-exception", "canary_query", "CanaryMallory"]
+
+    def add(self, *values: str) -> None:
+        self.secrets += [part for value in values for part in (value, value.rpartition(".")[2], value[8:60])]
+
+    def found(self, text: str) -> list[str]:
+        return [secret for secret in self.secrets if len(secret) > 7 and secret in text]
+
+
+def run_everything(site: Site, canaries: Canaries) -> list[bytes]:
+    """Every flow and failure there is, with the bodies of those answers that may hold no canary."""
+    headers = {**OWN_PAGE, "User-Agent": "canary-agent", "X-Forwarded-For": IP, "X-Real-IP": IP}
+    shared: dict[str, Any] = {"headers": headers, "query": "canary_query=1"}
+    problems = []
+
+    def fails(answer: Any) -> None:
+        assert answer.status >= 400, answer
+        problems.append(answer.body)
+
+    for transport in ("cookie", "bearer"):
+        widget, init_data = site.widget(), site.init_data()
+        canaries.add(str(widget["hash"]), init_data, init_data.rpartition("=")[2])
+        for body in ({**widget}, {"init_data": init_data}):
+            token = site.login({**body, "transport": transport}, **shared).token
+            canaries.add(token)
+            credentials = {transport: token}
+            assert site.verify(**shared, **credentials).status == 200
+            assert site.refresh(**shared, **credentials).status == 200
+            assert site.send("HEAD", "/telegram/verify", **shared, **credentials).status == 200
+            fails(site.send("PUT", "/telegram/verify", **shared, **credentials))
+            fails(site.verify(**shared, **{"bearer" if transport == "cookie" else "cookie": token}))
+            fails(site.verify(**shared, cookie=f"__Host-tgauth={token}; __Host-tgauth={token}"))
+            fails(site.verify(environ={"HTTP_AUTHORIZATION": f"Basic {token}"}))
+            fails(site.verify(environ={"HTTP_AUTHORIZATION": f"Bearer {token} {token}"}))
+            fails(site.refresh(cookie=token, headers={"Origin": f"https://{IP}"}))
+            for error in (
+                StoreUnavailable("down"),
+                RuntimeError(f"canary-exception {token}"),
+            ):
+                site.store.error = error
+                fails(site.verify(**shared, **credentials))
+                fails(site.refresh(**shared, **credentials))
+                site.logout(**shared, **credentials)
+                fails(site.send("GET", "/health", **shared))
+                fails(site.login(site.widget(), **shared))
+                site.store.error = None
+            site.login({**site.widget(), "transport": transport}, **shared, **credentials)
+            assert site.logout(**shared, **credentials).status == 204
+            fails(site.verify(**shared, **credentials))
+        fails(site.login({**widget}, **shared))
+        fails(site.login({**widget, "first_name": "CanaryMallory"}, **shared))
+        fails(site.login({**widget, "x": "canary-body"}, **shared))
+        fails(site.login({"init_data": init_data + "&x=canary-body"}, **shared))
+        fails(site.login({"init_data": init_data.replace("&", ";")}, **shared))
+        fails(site.login({"init_data": site.init_data(user={**USER, "id": "canary-body"})}, **shared))
+        fails(site.login({"init_data": site.init_data(user={"first_name": "canary-body"})}, **shared))
+        fails(site.send("POST", "/telegram/login", body=b'{"canary-body', **shared))
+        json_type = {**shared, "headers": {**headers, "Content-Type": "application/json"}}
+        fails(site.send("POST", "/telegram/login", body=b'{"canary-body', **json_type))
+        fails(site.send("POST", "/telegram/login", body=b'{"canary-body":1,"canary-body":2}', **json_type))
+    assert site.start(**shared).status == 200
+    return problems
+
+
+def test_canaries_are_in_no_line_and_no_problem(both: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    """In every flow and failure neither log nor errors show a token, proof, name, secret or address."""
+    canaries = Canaries()
+    problems = run_everything(both, canaries)
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert len(captured.out.splitlines()) > 100
+    assert canaries.found(captured.out) == []
+    assert canaries.found(b"\n".join(problems).decode()) == []
+    for line in captured.out.splitlines():
+        json.loads(line)
+
+
+def test_canaries_would_be_found(both: Site) -> None:
+    """The search of the test above finds what is there."""
+    canaries = Canaries()
+    answer = both.login()
+    canaries.add(answer.token)
+    assert set(canaries.found(answer.body.decode())) >= {"CanaryFirst", "canary_username", str(USER["id"])}
+    assert answer.token in canaries.found(str(answer.headers))
+
+
+@pytest.mark.parametrize("bot_token", [None, BOT_TOKEN.replace(":", "")])
+@pytest.mark.parametrize("path", APPS)
+def test_a_missing_bot_token_is_named_in_the_log(
+    environment: Callable[[dict[str, str]], None], lines: Lines, path: str, bot_token: str | None
+) -> None:
+    """The line of the 503 names the variable and the fix, and not the value."""
+    environment({"TELEGRAM_BOT_TOKEN": bot_token} if bot_token else {})
+    body = {"hash": "0" * 64} if path.endswith("login") else {} if path.endswith("start") else None
+    assert send(METHODS[path], path, headers=OWN_PAGE, json_body=body).status == 503
+    (line,) = lines()
+    assert (line["event"], line["level"], line["route"], line["status"]) == (
+        "misconfigured",
+        "error",
+        path,
+        503,
+    )
+    assert line["reason"] == (
+        "TELEGRAM_BOT_TOKEN: is malformed; copy it whole from @BotFather (123456:ABC-...)"
+        if bot_token
+        else "TELEGRAM_BOT_TOKEN: is not set; set the token that @BotFather gave you"
+    )
+    assert {"env", "ip_ref"} & set(line) == set()
+
+
+def test_cold_start_says_what_is_wrong(environment: Callable[[dict[str, str]], None], lines: Lines) -> None:
+    """An app that is made under wrong settings logs that at once; under good ones it logs nothing."""
+
+    def handler(request: Any) -> Any:
+        raise AssertionError
+
+    environment({})
+    lib.web.endpoint.endpoint(GET=handler)
+    (line,) = lines()
+    assert (line["event"], line["level"]) == ("misconfigured", "error")
+    assert line["reason"].startswith("TELEGRAM_BOT_TOKEN: is not set")
+    environment(ENV)
+    lib.web.endpoint.endpoint(GET=handler)
+    assert lines() == []
+
+
+def test_the_store_is_named_once(environment: Callable[[dict[str, str]], None], lines: Lines) -> None:
+    """The first use of the store says which one it is; forty requests at once say it once."""
+    environment({**ENV, "VERCEL_DEPLOYMENT_ID": "dpl_abc"})
+    in_parallel(40, lambda _: send("GET", "/health"))
+    events = [line["event"] for line in lines()]
+    assert (events.count("store_selected"), events.count("request")) == (1, 40)
+    send("GET", "/health")
+    (line,) = lines()
+    assert line["deployment"] == "dpl_abc"
+
+
+def test_a_crash_is_one_line_with_a_stack_of_places(site: Site, lines: Lines) -> None:
+    """A defect is logged with file, line and function of each frame, and without any value or message."""
+    token = site.login().token
+    site.store.error = RuntimeError(f"canary-exception {token}\nTraceback")
+    lines()
+    answer = site.verify(cookie=token)
+    assert answer.code == "internal"
+    (line,) = lines()
+    assert (line["event"], line["level"], line["code"], line["reason"]) == (
+        "sys_crash",
+        "error",
+        "internal",
+        "RuntimeError",
+    )
+    assert line["request_id"] == answer.json()["request_id"]
+    assert all(re.fullmatch(r"[^\s]+\.py:[1-9]\d* \S+", frame) for frame in line["stack"]), line["stack"]
+    assert [frame.rpartition(" ")[2] for frame in line["stack"]][:2] == ["app", "_dispatch"]
+    assert any("api/telegram/verify.py:" in frame and frame.endswith(" verify") for frame in line["stack"])
+    assert "canary" not in str(line)
+    assert token not in str(line)
+
+
+def test_a_deep_crash_has_thirty_places(lines: Lines) -> None:
+    """Of a recursion without end only the last thirty frames are logged."""
+
+    def recurse() -> None:
+        recurse()
+
+    try:
+        recurse()
+    except RecursionError as error:
+        log.event("x", stack=log.stack(error.__traceback__))
+    (line,) = lines()
+    assert len(line["stack"]) == 30
+
+
+def test_long_text_is_cut_and_nothing_is_left_out(lines: Lines) -> None:
+    """Text over 2,048 characters is cut, None is left out, zero and false are not."""
+    log.event("x", long="a" * 10_000, none=None, zero=0, no=False, empty="")
+    (line,) = lines()
+    assert len(line.pop("long")) == 2048
+    line.pop("time")
+    assert line == {"level": "info", "event": "x", "zero": 0, "no": False, "empty": ""}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "UTF8", "ascii", "latin-1", "cp1251"])
+def test_any_terminal_takes_the_lines(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    """Emoji and Cyrillic are written as they are where stdout can, else escaped; no line breaks a request."""
+    stream = io.TextIOWrapper(buffer := io.BytesIO(), encoding=encoding, errors="strict")
+    monkeypatch.setattr(sys, "stdout", stream)
+    log.event("store_selected", message="⚠️ Жук")
+    raw = buffer.getvalue().decode(encoding)
+    assert json.loads(raw)["message"] == "⚠️ Жук"
+    assert ("Жук" in raw) == encoding.lower().startswith("utf")
+
+
+def test_half_a_surrogate_pair_does_not_break_a_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Text without UTF-8, such as an environment variable of odd bytes, is logged somehow."""
+    stream = io.TextIOWrapper(buffer := io.BytesIO(), encoding="utf-8", errors="strict")
+    monkeypatch.setattr(sys, "stdout", stream)
+    log.event("x", deployment="dpl\udcff")
+    assert json.loads(buffer.getvalue())["event"] == "x"
+
+
+def test_threads_do_not_mix_their_lines(site: Site, lines: Lines) -> None:
+    """Forty requests at once write forty whole lines."""
+    in_parallel(40, lambda _: site.verify(headers={"Origin": ORIGIN}))
+    assert len(lines()) == 40
+
+
+def test_a_store_failure_is_an_error_line(both: Site, lines: Lines) -> None:
+    """A store that fails is an error for the owner, with its reason."""
+    token = both.login().token
+    both.store.error = StoreUnavailable("timeout")
+    lines()
+    both.verify(cookie=token)
+    both.send("GET", "/health")
+    for line in lines():
+        assert (line["event"], line["level"], line["reason"]) == ("store_unavailable", "error", "timeout")
+
+
+def test_a_log_that_cannot_be_written_breaks_no_answer(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When stdout is gone the client still gets its answer, and a login its cookie."""
+
+    class Gone(io.StringIO):
+        def write(self, _: str) -> int:
+            raise BrokenPipeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", Gone())
+        answer = site.login()
+        assert site.verify(cookie="x").code == "invalid_session"
+    assert site.verify(cookie=answer.token).status == 200
