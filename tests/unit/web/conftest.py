@@ -20,7 +20,6 @@ from api.telegram.refresh import app as refresh
 from api.telegram.start import app as start
 from api.telegram.verify import app as verify
 from dev.signing import sign_init_data, sign_widget
-from lib.credentials import Credentials
 from lib.sessions.service import SessionService
 from lib.settings import read_settings
 from lib.store.memory import MemoryStore
@@ -149,12 +148,8 @@ class Site:
 
     def __init__(self, clock: Clock, env: Mapping[str, str] = ENV, *, shared: bool = False) -> None:
         self.clock = clock
-        settings = read_settings(env)
-        self.settings = (
-            replace(settings, store=Credentials("upstash", "https://a.upstash.io", "t"))
-            if shared
-            else settings
-        )
+        self.shared = shared
+        self.settings = read_settings({**env, **(SHARED_STORE if shared else {})})
         self.store = WatchedStore(clock)
         self.service = SessionService(self.settings, self.store, clock)  # type: ignore[arg-type]
         self.host = HOST
