@@ -2,7 +2,7 @@
 PORT ?= 3000
 python = .venv/bin/python
 
-.PHONY: dev test check lint slow browser vercel-check clean
+.PHONY: dev test check lint slow vercel-check clean
 
 dev: .venv/run
 	@$(python) -m dev.server --port $(PORT)
@@ -10,7 +10,7 @@ dev: .venv/run
 test: .venv/dev
 	@$(python) -m pytest -m "not slow and not browser"
 
-check: lint test slow browser vercel-check
+check: lint test slow vercel-check
 
 lint: .venv/dev
 	@$(python) -m ruff check .
@@ -18,10 +18,7 @@ lint: .venv/dev
 	@$(python) -m mypy
 
 slow: .venv/dev
-	@$(python) -m pytest -m "slow and not browser"
-
-browser: .venv/dev
-	@$(python) -m pytest -m browser
+	@$(python) -m pytest -m "slow or browser"
 
 vercel-check: .venv/dev
 	@$(python) -m dev.vercel_check

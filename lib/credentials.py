@@ -73,4 +73,5 @@ def _redis(url: str, problem: Callable[[str, str], None]) -> Credentials:
     # Upstash's password is its REST token, on the same host, for its default user.
     if parts.scheme != "rediss" or parts.username not in ("default", "", None) or not parts.password:
         problem("REDIS_URL", "is Upstash's, but not rediss://default:password@host:port; copy it again")
-    return Credentials("upstash", f"https://{host}", unquote(parts.password or ""))
+        return Credentials("upstash")
+    return _rest("REDIS_URL", f"https://{host}", "REDIS_URL", unquote(parts.password or ""), problem)

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import urlsplit
 
 from lib.credentials import HOST, LOOPBACK, Credentials, read_credentials
 from lib.errors import Misconfigured
@@ -23,7 +22,8 @@ _BOT_TOKEN = re.compile(r"[1-9][0-9]{0,19}:[A-Za-z0-9_-]+")
 _BOT_ID = re.compile(r"[1-9][0-9]{0,19}")
 _USERNAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{3,31}")
 _NUMBER = re.compile(r"[1-9][0-9]{0,9}")
-_MIN_SECRET = 32
+_PATH = re.compile(r"[A-Za-z0-9._~/-]*")
+_SECRET = re.compile(r"[\x20-\x7e]{32,}")
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -101,7 +101,7 @@ def read_settings(env: Mapping[str, str]) -> Settings:
         oauth_url=read.telegram_url("TELEGRAM_OAUTH_URL", "https://oauth.telegram.org", environment),
         secrets=read.secrets(bot_token, bot_token_problem),
         canonical_origin=read.canonical_origin(environment),
-        hosts=frozenset(filter(None, (read.text("VERCEL_URL"), read.text("VERCEL_BRANCH_URL"))))
+        hosts=frozenset(filter(None, map(read.host, ("VERCEL_URL", "VERCEL_BRANCH_URL"))))
         if environment == "preview"
         else frozenset(),
         allowed_origins=frozenset(
@@ -169,10 +169,10 @@ class _Reader:
 
     def secrets(self, bot_token: str | None, bot_token_problem: str) -> tuple[str, ...]:
         secrets = self.entries("AUTH_SECRET")
-        if any(len(secret) < _MIN_SECRET for secret in secrets):
+        if not all(_SECRET.fullmatch(secret) for secret in secrets):
             self.problem(
                 "AUTH_SECRET",
-                f"has an empty or short entry; each, between commas, needs {_MIN_SECRET} characters or more"
+                "has an empty or short entry; each, between commas, needs 32 plain characters or more"
                 " (openssl rand -base64 32)",
             )
         if secrets:
@@ -188,34 +188,38 @@ class _Reader:
     def origin(self, name: str, text: str) -> str:
         """An exact origin: https, or http on a loopback host; no path, no user, lower case."""
         scheme, _, host = text.lower().rstrip("/").partition("://")
-        # Browsers leave a scheme's own port out of Origin.
-        host = host.removesuffix({"https": ":443", "http": ":80"}.get(scheme, " "))
-        port = int(host.partition(":")[2] or 1) if HOST.fullmatch(host) else 0
-        if 0 < port < 65536 and (scheme == "https" or (scheme == "http" and LOOPBACK.fullmatch(host))):
-            return f"{scheme}://{host}"
+        domain, _, digits = host.partition(":")
+        default = {"https": 443, "http": 80}.get(scheme, 0)
+        port = int(digits or default) if text.isascii() and HOST.fullmatch(host) else 0
+        if default and 0 < port < 65536 and (scheme == "https" or LOOPBACK.fullmatch(host)):
+            # Browsers leave a scheme's own port out of Origin.
+            return f"{scheme}://{domain}" + (f":{port}" if port != default else "")
         self.problem(name, "is no origin; set https://host without a path (http only for localhost)")
         return ""
+
+    def host(self, name: str) -> str | None:
+        """A host that Vercel set; without one there is no origin, and what needs it says so."""
+        host = self.text(name).lower()
+        return host if HOST.fullmatch(host) else None
 
     def canonical_origin(self, environment: Environment) -> str | None:
         if text := self.text("AUTH_ORIGIN"):
             return self.origin("AUTH_ORIGIN", text)
-        host = self.text("VERCEL_PROJECT_PRODUCTION_URL")
+        host = self.host("VERCEL_PROJECT_PRODUCTION_URL")
         return f"https://{host}" if host and environment == "production" else None
 
     def telegram_url(self, name: str, default: str, environment: Environment) -> str:
         text = self.text(name).rstrip("/") or default
         if text == default:
             return default
-        try:
-            url = urlsplit(text)
-        except ValueError:
-            url = urlsplit("")
-        loopback = LOOPBACK.fullmatch(url.netloc)
-        if url.scheme not in ("http", "https") or url.query or url.fragment or not url.netloc:
-            self.problem(name, "is no URL; remove it to use Telegram's own")
-        elif not loopback and (environment == "production" or url.scheme != "https"):
+        scheme, _, rest = text.partition("://")
+        host, slash, path = rest.partition("/")
+        origin = self.origin(name, f"{scheme}://{host}")
+        if not _PATH.fullmatch(path):
+            self.problem(name, "has a path that is none; remove it to use Telegram's own")
+        elif origin and environment == "production" and not LOOPBACK.fullmatch(host.lower()):
             self.problem(name, "may differ from Telegram's own only in development, preview or on localhost")
-        return text
+        return origin + slash + path
 
     def number(self, name: str, default: int, *, most: int) -> int:
         text = self.text(name)

@@ -58,6 +58,7 @@ class Tombstones:
     def __init__(self, limit: int = 100_000) -> None:
         self._ends: OrderedDict[str, int] = OrderedDict()
         self._limit = limit
+        self._full = False
         self._lock = threading.Lock()
 
     def add(self, n: str, ends_at: int) -> None:
@@ -66,7 +67,9 @@ class Tombstones:
             self._ends[n] = ends_at
             if len(self._ends) > self._limit:
                 self._ends.popitem(last=False)
-                log.event("tombstone_dropped", level="warning", message="over 100,000 ended sessions")
+                if not self._full:
+                    self._full = True
+                    log.event("tombstones_full", level="warning", reason="the oldest logouts are forgotten")
 
     def covers(self, n: str, now: float) -> bool:
         """Whether the token with this `n` was ended here."""

@@ -34,7 +34,7 @@ def _is_flag(value: object) -> bool:
 
 
 def _is_time(value: object) -> bool:
-    return type(value) is int and value >= 0
+    return type(value) is int and 0 <= value < 1 << 40
 
 
 _FORMS: dict[str, Callable[[object], bool]] = {
@@ -69,7 +69,7 @@ class Record:
             "m": self.method,
             "t": self.transport,
             "a": self.user_agent[:_MAX_USER_AGENT],
-            "y": self.country,
+            "y": self.country[:2],
             "at": self.proof_at,
             "n": self.n,
         }

@@ -121,7 +121,7 @@ class SessionService:
         self._issuer.bury(claims.n, claims.issued_at)
         if claims.recurs:
             # A token that was logged out must not end the session which the same initData made since.
-            record = load(self.store.read(key, field) or "", claims.user_id)
+            record = load(self.store.renew(key, field, 1) or "", claims.user_id)
             if record is None or not hmac.compare_digest(record.n, claims.n):
                 return carried is not None
         return self.store.delete(key, field) > 0 or carried is not None

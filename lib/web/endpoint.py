@@ -48,8 +48,12 @@ def endpoint(**handlers: Handler) -> "WSGIApplication":
             response.headers.setdefault(name, value)
         if response.status_code == 405:
             response.headers["Allow"] = allow
-        _share(request, response, allow)
-        _log(request, response, route, time.perf_counter() - started)
+        try:
+            _share(request, response, allow)
+            _log(request, response, route, time.perf_counter() - started)
+        except Exception as error:
+            # The answer is there, and worth more than what goes with it.
+            log.event("sys_crash", level="error", stack=log.stack(error.__traceback__))
         return response(environ, start_response)
 
     return app

@@ -232,7 +232,7 @@ def test_tombstones_are_bounded(capsys):
     tombstones.add("canary4", NOW + 100)
     assert [n for n in "1234" if tombstones.covers(f"canary{n}", NOW)] == ["2", "3", "4"]
     (line,) = capsys.readouterr().out.splitlines()
-    assert json.loads(line)["event"] == "tombstone_dropped"
+    assert json.loads(line)["event"] == "tombstones_full"
     assert "canary" not in line
 
 

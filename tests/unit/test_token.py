@@ -238,6 +238,16 @@ def test_derived_slots():
     ) == 4  # fmt: skip
 
 
+def test_slots_say_whether_they_recur():
+    """A slot that initData leads to again is told from one that is used once, and stays so in its token."""
+    for number in range(200):
+        once, again = random_slot(), derived_slot(RINGS[0], "bearer", f"auth_date={number}")
+        for slot, recurs in ((once, False), (again, True)):
+            claims = Claims(1, slot, NOW, CLAIMS.n)
+            assert claims.recurs is recurs
+            assert unseal(seal(claims, RINGS[0]), RINGS).recurs is recurs
+
+
 def test_issuer_opens_a_token_within_its_time():
     """A token works from 60 s before its issue to its absolute end, and not at that second."""
     issuer = Issuer(settings(SESSION_MAX_AGE="1000"))
