@@ -1,11 +1,12 @@
 # Every target sets up what it needs: a virtual environment in .venv, made anew when requirements change.
 PORT ?= 3000
+STORE ?= memory
 python = .venv/bin/python
 
-.PHONY: dev test check lint slow vercel-check clean
+.PHONY: dev test check lint slow vercel-check bench clean
 
-dev: .venv/run
-	@$(python) -m dev.server --port $(PORT)
+dev: .venv/$(if $(filter memory,$(STORE)),run,dev)
+	@$(python) -m dev.server --port $(PORT) --store $(STORE)
 
 test: .venv/dev
 	@$(python) -m pytest -m "not slow and not browser"
@@ -22,6 +23,9 @@ slow: .venv/dev
 
 vercel-check: .venv/dev
 	@$(python) -m dev.vercel_check
+
+bench: .venv/dev
+	@$(python) -m dev.bench.growth
 
 clean:
 	rm -rf .venv dev/vercel/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

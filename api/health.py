@@ -10,10 +10,12 @@ def health(request: Request) -> Response:
     """200 `ok` or `degraded` (in memory, where every function has its own), 503 `down`."""
     try:
         service = request.service
-        service.store.ping()
+        service.store.check()
     except (Misconfigured, StoreUnavailable) as problem:
         request.notes |= {"event": problem.event, "reason": problem.reason}
-        return json_response({"status": "down", "store": None}, status=503)
+        response = json_response({"status": "down", "store": None}, status=503)
+        response.headers.extend(problem.headers)
+        return response
     degraded = service.store.kind == "memory" and request.settings.on_vercel
     return json_response({"status": "degraded" if degraded else "ok", "store": service.store.kind})
 

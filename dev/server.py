@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,13 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from dev.functions import Functions
 from dev.site import TELEGRAM, Site
+from dev.upstash import Upstash
+from dev.valkey import Unavailable, Valkey
 
 ROOT = Path(__file__).resolve().parent.parent
 
 _STORES = ("UPSTASH_REDIS_REST_URL", "KV_REST_API_URL", "REDIS_URL")
+_STORE_TOKENS = ("UPSTASH_REDIS_REST_TOKEN", "KV_REST_API_TOKEN")
 
 
 class CannotStart(Exception):
@@ -37,7 +40,7 @@ def set_defaults(environ: MutableMapping[str, str], origin: str) -> None:
     is one, stays with the real Telegram.
     """
     # Not at the top: a mistake in lib/ must become a page, not end the server.
-    from lib.settings import DEVELOPMENT_BOT_TOKEN
+    from lib.environment import DEVELOPMENT_BOT_TOKEN
 
     environ.setdefault("VERCEL_ENV", "development")
     environ.setdefault("AUTH_ORIGIN", origin)
@@ -74,6 +77,24 @@ def listen(host: str, port: int) -> socket.socket:
         raise CannotStart(f"Cannot listen on port {port}: {error.strerror}") from error
 
 
+@contextlib.contextmanager
+def local_upstash(environ: MutableMapping[str, str]) -> Iterator[str]:
+    """A Valkey behind a local Upstash for the functions, and its URL; neither where a store is configured.
+
+    Raises CannotStart.
+    """
+    if any(environ.get(name) for name in (*_STORES, *_STORE_TOKENS)):
+        yield ""
+        return
+    try:
+        valkey = Valkey()
+    except Unavailable as missing:
+        raise CannotStart(f"A local Upstash needs a Valkey behind it, and {missing}") from missing
+    with valkey, Upstash(valkey.port) as upstash:
+        environ["UPSTASH_REDIS_REST_URL"], environ["UPSTASH_REDIS_REST_TOKEN"] = upstash.url, upstash.token
+        yield upstash.url
+
+
 class _Handler(WSGIRequestHandler):
     """Functions log their own requests; pages would only be noise."""
 
@@ -86,11 +107,13 @@ def _has_own_bot(environ: Mapping[str, str]) -> bool:
     return "TELEGRAM_BOT_TOKEN" in environ or "TELEGRAM_BOT_ID" in environ
 
 
-def _greeting(origin: str) -> str:
+def _greeting(origin: str, upstash: str) -> str:
     store = next((name for name in _STORES if os.environ.get(name)), None)
     simulated = f"simulated: {origin}{TELEGRAM}/"
     telegram = "the real one, for the bot that you set" if _has_own_bot(os.environ) else simulated
     sessions = f"in the store that {store} names" if store else "in memory (no Redis is configured)"
+    if upstash:
+        sessions = f"in a local Upstash at {upstash}, until this server stops"
     return (
         f"tgauth is running at {origin}\n"
         f"  Telegram   {telegram}\n"
@@ -111,34 +134,45 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m dev.server", description=__doc__.splitlines()[0])
     parser.add_argument("--port", type=_port, default=3000, help="0 takes a free one (default: %(default)s)")
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address (default: %(default)s)")
+    parser.add_argument(
+        "--store",
+        choices=("memory", "upstash"),
+        default="memory",
+        help="where sessions are kept when no Redis is configured (default: %(default)s)",
+    )
     options = parser.parse_args()
+    # Both, also where a parent has chosen to ignore them.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
-        listener = listen(options.host, options.port)
+        with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
+            listener = listen(options.host, options.port)
+            upstash = stack.enter_context(local_upstash(os.environ)) if options.store == "upstash" else ""
+            _serve(listener, upstash)
     except CannotStart as reason:
         print(reason, file=sys.stderr)
         return 1
+    print("\nStopped.")
+    return 0
 
-    port = listener.getsockname()[1]
+
+def _serve(listener: socket.socket, upstash: str) -> None:
+    """Serve until Ctrl-C; `upstash` is the URL of a local one, for the greeting."""
+    host, port = listener.getsockname()[:2]
     origin = f"http://localhost:{port}"
     # Bytecode is matched by the second it was written in, which is too coarse for save and reload.
     sys.dont_write_bytecode = True
     functions = Functions(ROOT, lambda: set_defaults(os.environ, origin))
     server = make_server(
-        options.host,
+        host,
         port,
         Site(functions, os.environ.get("AUTH_ORIGIN", origin)),
         threaded=True,
         request_handler=_Handler,
         fd=listener.fileno(),
     )
-    # Both, also where a parent has chosen to ignore them.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
-    with contextlib.suppress(KeyboardInterrupt):
-        print(_greeting(origin), flush=True)
-        server.serve_forever()
-    print("\nStopped.")
-    return 0
+    print(_greeting(origin, upstash), flush=True)
+    server.serve_forever()
 
 
 if __name__ == "__main__":

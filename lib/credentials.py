@@ -16,6 +16,8 @@ LOOPBACK = re.compile(r"(localhost|[a-z0-9.-]+\.localhost|127\.0\.0\.1)(:[0-9]{1
 HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
+_DATABASE = re.compile(r"(/[0-9]{0,4})?")
+
 # Vercel's Marketplace sets the second pair. Each has a read-only token besides, which is never looked at.
 _PAIRS = (
     ("UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"),
@@ -65,7 +67,8 @@ def _redis(url: str, problem: Callable[[str, str], None]) -> Credentials:
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         parts, host = urlsplit(""), ""
-    if not host or parts.scheme not in ("redis", "rediss") or not HOST.fullmatch(host):
+    form = _TOKEN.fullmatch(url) and url.startswith(("redis://", "rediss://"))
+    if not form or not HOST.fullmatch(host) or not _DATABASE.fullmatch(parts.path) or "?" in url:
         problem("REDIS_URL", "is no Redis URL; set redis://user:password@host:port or rediss://…")
         return Credentials("redis")
     if not host.endswith(".upstash.io"):

@@ -13,9 +13,11 @@
     ├── BodyTooLarge            413  body_too_large
     ├── UriTooLong              414  uri_too_long
     ├── UnsupportedMediaType    415  unsupported_media_type
+    ├── RateLimited             429  rate_limited
     ├── InternalError           500  internal
     └── Unavailable             503
         ├── Misconfigured            misconfigured        the owner must change a setting
+        ├── SharedStoreRequired      shared_store_required   without Redis this cannot be done
         └── StoreUnavailable         store_unavailable    sessions cannot be reached; nobody is logged out
 
 A problem carries a `reason` for the owner's log. The client never sees it: what it gets is fixed per code,
@@ -158,6 +160,17 @@ class UnsupportedMediaType(Problem):
     event = "input_validation_fail"
 
 
+class RateLimited(Problem):
+    """One and the same thing came too often."""
+
+    status = 429
+    code = "rate_limited"
+    title = "Too many requests"
+    detail = "This was sent too often. Wait a minute and try again."
+    event = "excess_rate_limit_exceeded"
+    headers = (("Retry-After", "60"),)
+
+
 class InternalError(Problem):
     """A defect of ours; the traceback is in the log under the same request id."""
 
@@ -182,6 +195,16 @@ class Misconfigured(Unavailable):
     title = "Not configured"
     detail = "This deployment is not configured for that. Its log names the variable and the fix."
     event = "misconfigured"
+
+
+class SharedStoreRequired(Unavailable):
+    """Every function has a memory of its own, so without Redis nobody can end sessions everywhere."""
+
+    code = "shared_store_required"
+    title = "Redis required"
+    detail = (
+        "Sessions are kept in memory here, so other devices cannot be logged out. The owner can set up Redis."
+    )
 
 
 class StoreUnavailable(Unavailable):

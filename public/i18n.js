@@ -1,10 +1,18 @@
-// What the pages say, in English and Russian. Errors are keyed by the API's codes.
+// What the pages say, in English and Russian. Errors are keyed by the API's codes. {site} is this site's host.
+
+import * as storage from "./storage.js";
 
 const en = {
-  title: "Log in · tgauth",
+  title: "Log in",
+  heading: "Log in to {site}",
   tagline: "Log in with your Telegram account. No password, nothing to remember.",
   login: "Log in with Telegram",
   opening: "Opening Telegram…",
+  loggingIn: "Logging in…",
+  question: "Open this Mini App session?",
+  questionNote: "The link you opened carries somebody’s Telegram login. If you continue, you use this site as that person. Continue only if you opened this Mini App yourself.",
+  continue: "Continue",
+  decline: "No, go to the login page",
   loading: "Loading…",
   logout: "Log out",
   loggingOut: "Logging out…",
@@ -22,10 +30,16 @@ const en = {
 };
 
 const ru = {
-  title: "Вход · tgauth",
+  title: "Вход",
+  heading: "Вход на {site}",
   tagline: "Войдите через свой аккаунт Telegram. Без пароля, и запоминать ничего не нужно.",
   login: "Войти через Telegram",
   opening: "Открываем Telegram…",
+  loggingIn: "Входим…",
+  question: "Открыть этот сеанс мини-приложения?",
+  questionNote: "В ссылке, которую вы открыли, записан чей-то вход через Telegram. Если продолжить, сайт примет вас за этого человека. Продолжайте, только если сами открыли мини-приложение.",
+  continue: "Продолжить",
+  decline: "Нет, на страницу входа",
   loading: "Загрузка…",
   logout: "Выйти",
   loggingOut: "Выходим…",
@@ -55,11 +69,14 @@ const enProblems = {
   body_too_large: ["Too much data", "The request was larger than this site accepts. Start again from the login page."],
   uri_too_long: ["The address is too long", "The link was longer than this site accepts. Start again from the login page."],
   unsupported_media_type: ["Unknown kind of data", "This site accepts JSON only. Start again from the login page."],
+  rate_limited: ["Too many attempts", "The same login came in many times within a minute. Wait a minute, then try again."],
   internal: ["Something broke on our side", "Try again in a moment. If it keeps happening, give the owner of this site the reference."],
   misconfigured: ["Login is not set up yet", "If this site is yours: the function’s log names the variable to set and how. In Vercel, open Logs, correct the variable under Settings, and redeploy."],
+  shared_store_required: ["Other devices cannot be logged out here", "This site keeps sessions in memory, where one part of it cannot reach another. If this site is yours: set up Redis as the README shows, and redeploy."],
   store_unavailable: ["Sessions cannot be reached", "Nobody was logged out. Try again in a few seconds."],
   network: ["No connection", "The site did not answer. Check your connection and try again."],
   foreign_login: ["This login did not start here", "The link came from another page or tab, so you were not logged in with it. If you want to log in, start from this page."],
+  storage_forbidden: ["Your browser keeps nothing for this site", "On the way back from Telegram, this tab must know that it asked. Allow cookies and site data for this site, then try again."],
   cancelled: ["Login cancelled", "No harm done. You can log in whenever you like."],
   other_origin: ["Login is at another address", "This site has several addresses, and Telegram knows one of them."],
   unknown: ["Something went wrong", "Go to the login page and try again. If it keeps happening, tell the owner of this site."],
@@ -77,11 +94,14 @@ const ruProblems = {
   body_too_large: ["Слишком много данных", "Запрос больше, чем принимает сайт. Начните заново со страницы входа."],
   uri_too_long: ["Слишком длинный адрес", "Ссылка длиннее, чем принимает сайт. Начните заново со страницы входа."],
   unsupported_media_type: ["Неизвестный вид данных", "Сайт принимает только JSON. Начните заново со страницы входа."],
+  rate_limited: ["Слишком много попыток", "Один и тот же вход пришёл много раз за минуту. Подождите минуту и попробуйте снова."],
   internal: ["Что-то сломалось на нашей стороне", "Попробуйте чуть позже. Если не поможет, сообщите владельцу сайта номер обращения."],
   misconfigured: ["Вход ещё не настроен", "Если это ваш сайт: журнал функции называет переменную и объясняет, как её исправить. В Vercel откройте Logs, исправьте переменную в Settings и разверните заново."],
+  shared_store_required: ["Здесь нельзя завершить сеансы на других устройствах", "Сайт хранит сеансы в памяти, и одна его часть не может достучаться до другой. Если это ваш сайт: подключите Redis, как описано в README, и разверните заново."],
   store_unavailable: ["Сеансы недоступны", "Никто не вышел из системы. Попробуйте через несколько секунд."],
   network: ["Нет связи", "Сайт не ответил. Проверьте подключение и попробуйте ещё раз."],
   foreign_login: ["Этот вход начат не здесь", "Ссылка пришла с другой страницы или вкладки, поэтому вход по ней не выполнен. Если хотите войти, начните с этой страницы."],
+  storage_forbidden: ["Браузер ничего не хранит для этого сайта", "Когда вы вернётесь из Telegram, вкладка должна знать, что вход начат в ней. Разрешите этому сайту хранить данные и файлы cookie и попробуйте снова."],
   cancelled: ["Вход отменён", "Ничего страшного. Войти можно в любой момент."],
   other_origin: ["Вход по другому адресу", "У этого сайта несколько адресов, и Telegram знает один из них."],
   unknown: ["Что-то пошло не так", "Перейдите на страницу входа и попробуйте ещё раз. Если не поможет, сообщите владельцу сайта."],
@@ -94,13 +114,14 @@ const [texts, problems] = languages[language];
 
 /** The text under `key`, with {placeholders} filled in. */
 export function text(key, values = {}) {
-  return texts[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  const known = { site: location.hostname, ...values };
+  return typeset(texts[key]).replace(/\{(\w+)\}/g, (_, name) => known[name]);
 }
 
 /** Title and text for an error code; a code that is not known gets the general one. */
 export function problem(code) {
   const [title, advice] = Object.hasOwn(problems, code) ? problems[code] : problems.unknown;
-  return { title, advice };
+  return { title: typeset(title), advice: typeset(advice) };
 }
 
 /** A Unix time in seconds, in the reader's language and time zone. */
@@ -118,35 +139,30 @@ export function translatePage() {
   for (const link of document.querySelectorAll("a[hreflang]")) {
     if (link.hreflang === language) link.setAttribute("aria-current", "true");
     const url = new URL(location.href);
-    url.hash = "";
+    // A Mini App is logged in by its launch data alone.
+    if (!new URLSearchParams(url.hash.slice(1)).has("tgWebAppData")) url.hash = "";
     url.searchParams.set("lang", link.hreflang);
     link.href = url.href;
   }
 }
 
+/** Name the page in the browser's tab: what it shows, then where. */
+export function titlePage(shown) {
+  document.title = `${shown} · ${location.hostname}`;
+}
+
+/** A word of one letter stays on the line of the word that follows it. */
+function typeset(words) {
+  return words.replace(/(\S+) /g, (_, word) => `${word}${/^\p{L}$/u.test(word) ? "\u00a0" : " "}`);
+}
+
 function choose() {
   const asked = new URLSearchParams(location.search).get("lang");
   if (Object.hasOwn(languages, asked)) {
-    remember(asked);
+    // The way through Telegram drops ?lang. Where storage is forbidden, the choice lasts one page.
+    storage.write("tgauth.lang", asked);
     return asked;
   }
-  const wanted = [remembered(), ...navigator.languages.map((tag) => tag.slice(0, 2).toLowerCase())];
+  const wanted = [storage.read("tgauth.lang"), ...navigator.languages.map((tag) => tag.slice(0, 2).toLowerCase())];
   return wanted.find((tag) => Object.hasOwn(languages, tag)) ?? "en";
-}
-
-// The way through Telegram drops ?lang. Storage can be forbidden, and then the choice lasts one page.
-function remember(chosen) {
-  try {
-    sessionStorage.setItem("tgauth.lang", chosen);
-  } catch {
-    return;
-  }
-}
-
-function remembered() {
-  try {
-    return sessionStorage.getItem("tgauth.lang");
-  } catch {
-    return null;
-  }
 }

@@ -3,7 +3,7 @@
 from lib.telegram.login import read_login, verify_login
 from lib.web.endpoint import Response, endpoint
 from lib.web.request import Request
-from lib.web.respond import session_response
+from lib.web.respond import keep_session, session_response
 
 
 def login(request: Request) -> Response:
@@ -24,7 +24,8 @@ def login(request: Request) -> Response:
     )
     request.note_session(session)
     request.notes["event"] = "authn_login_success"
-    return session_response(request, session, token=True)
+    response = session_response(session, with_token=session.transport == "bearer")
+    return keep_session(request, response, session)
 
 
 app = endpoint(POST=login)

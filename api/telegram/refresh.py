@@ -2,17 +2,16 @@
 
 from lib.web.endpoint import Response, endpoint
 from lib.web.request import Request
-from lib.web.respond import session_response
+from lib.web.respond import keep_session, session_response
 
 
 def refresh(request: Request) -> Response:
     """200 with user and session, or 401."""
-    _, transport = request.credentials()
-    if transport == "cookie":
-        request.require_own_page()
-    session = request.session()
+    token, transport = request.require_token(own_page=True)
+    session = request.service.refresh_session(token, transport)
+    request.note_session(session)
     request.notes["event"] = "session_renewed"
-    return session_response(request, session, token=transport == "cookie")
+    return keep_session(request, session_response(session), session)
 
 
 app = endpoint(POST=refresh)

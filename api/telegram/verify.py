@@ -7,7 +7,7 @@ from lib.web.respond import session_response
 
 def verify(request: Request) -> Response:
     """200 with user and session, or 401."""
-    return session_response(request, request.session(renew=request.method == "GET"))
+    return session_response(request.session(renew=request.method == "GET"))
 
 
 app = endpoint(GET=verify)

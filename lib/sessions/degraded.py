@@ -12,10 +12,11 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict
 
 from lib import log
+from lib.environment import DAY
 from lib.sessions.keys import Keyring, unsign
 from lib.sessions.record import Record, load
 from lib.sessions.token import SIGNATURE, Claims
-from lib.settings import DAY, Settings
+from lib.settings import Settings
 
 _PREFIX = "tg0_"
 MAX_TOKEN = 3500

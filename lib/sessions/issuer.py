@@ -7,7 +7,7 @@ With a shared store the record there decides (lib.sessions.token); without one t
 from lib.errors import InvalidSession
 from lib.sessions import degraded
 from lib.sessions.keys import keyrings
-from lib.sessions.record import Record
+from lib.sessions.record import Record, Transport
 from lib.sessions.token import Claims, derived_slot, random_slot, seal, unseal
 from lib.settings import Settings
 from lib.telegram.user import Proof
@@ -28,11 +28,24 @@ class Issuer:
         self._keyrings = keyrings(settings)
         self._tombstones = degraded.Tombstones()
 
-    def slot(self, proof: Proof, transport: str) -> str:
-        """Where the session of `proof` goes: a new place, or the one place of a proof that comes again."""
+    def slots(self, proof: Proof, transport: Transport) -> list[str]:
+        """Where the session of `proof` goes, and then where else one may be that the proof began.
+
+        A proof that works once gets a new place; one that comes again always leads to the same, and it may
+        have been somewhere else with an older key or the other transport.
+        """
         if proof.one_time:
-            return random_slot()
-        return derived_slot(self._keyrings[0], transport, proof.check_string)
+            return [random_slot(transport)]
+        other: Transport = "bearer" if transport == "cookie" else "cookie"
+        return [
+            derived_slot(keyring, way, proof.check_string)
+            for way in (transport, other)
+            for keyring in self._keyrings
+        ]
+
+    def older_slots(self, proof: Proof, transport: Transport) -> list[str]:
+        """Where the session of a proof that comes again is if it began under an older key."""
+        return [] if proof.one_time else self.slots(proof, transport)[1 : len(self._keyrings)]
 
     def issue(self, slot: str, record: Record) -> str:
         """The token of a session; the same for the same record."""
@@ -56,7 +69,7 @@ class Issuer:
             raise InvalidSession("issued in the future")
         if now >= self.ends_at(claims.issued_at):
             raise InvalidSession("past its absolute lifetime")
-        if carried and self._tombstones.covers(claims.n, now):
+        if self.buried(claims.n, now):
             raise InvalidSession("ended")
         return claims, carried
 
@@ -64,9 +77,9 @@ class Issuer:
         """When a session that began at `issued_at` ends, however much it is used (Unix seconds)."""
         return issued_at + self._absolute
 
-    def ttl(self, issued_at: int, now: float) -> int:
-        """Seconds that the session lives from now if it is not used again."""
-        return max(1, min(self.idle, self.ends_at(issued_at) - int(now)))
+    def buried(self, n: str, now: float) -> bool:
+        """Whether the degraded token with this `n` was ended in this process."""
+        return self.degraded and self._tombstones.covers(n, now)
 
     def bury(self, n: str, issued_at: int) -> None:
         """Refuse the degraded token with this `n` from now on; in a shared store its record is what ends."""

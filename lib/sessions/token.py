@@ -13,12 +13,15 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 
 from lib.sessions.keys import Keyring, unsign
+from lib.sessions.record import Transport
 
 _PREFIX = "tg1_"
 # The last character of 32 bytes in base64url has two spare bits; only spellings with zeros there pass.
 SIGNATURE = r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]"
 _FORM = re.compile(rf"{_PREFIX}[A-Za-z0-9_-]{{56}}\.{SIGNATURE}")
 _SLOT_BYTES = 12
+# The first two bits of a slot say what kind of session it is; the other 94 tell sessions apart.
+_RECURS, _BEARER = 0x80, 0x40
 _NONCE_BYTES = 17
 
 
@@ -33,8 +36,18 @@ class Claims:
 
     @property
     def recurs(self) -> bool:
-        """Whether a later session can be in the same slot, as with initData that is presented again."""
-        return bool(_decode(self.slot)[0] & 0x80)
+        """See `recurs`."""
+        return recurs(self.slot)
+
+    @property
+    def transport(self) -> Transport:
+        """How the session travels; a token that comes another way is refused before any command."""
+        return "bearer" if _decode(self.slot)[0] & _BEARER else "cookie"
+
+
+def recurs(slot: str) -> bool:
+    """Whether a later session can be in the same slot, as with initData that is presented again."""
+    return bool(_decode(slot)[0] & _RECURS)
 
 
 def seal(claims: Claims, keyring: Keyring) -> str:
@@ -62,17 +75,20 @@ def unseal(token: str, keyrings: tuple[Keyring, ...]) -> Claims | None:
     return None
 
 
-def random_slot() -> str:
+def random_slot(transport: Transport) -> str:
     """The name of a new session, unique among one user's and never used again; it is public."""
-    slot = secrets.token_bytes(_SLOT_BYTES)
-    return _encode(bytes([slot[0] & 0x7F]) + slot[1:])
+    return _slot(secrets.token_bytes(_SLOT_BYTES), transport, recurs=False)
 
 
-def derived_slot(keyring: Keyring, transport: str, check_string: str) -> str:
+def derived_slot(keyring: Keyring, transport: Transport, check_string: str) -> str:
     """The slot that one assertion always leads to, so that it never has two live sessions."""
-    message = f"{transport}|{check_string}".encode()
-    slot = hmac.digest(keyring.init_data_slot, message, "sha256")[:_SLOT_BYTES]
-    return _encode(bytes([slot[0] | 0x80]) + slot[1:])
+    digest = hmac.digest(keyring.init_data_slot, f"{transport}|{check_string}".encode(), "sha256")
+    return _slot(digest[:_SLOT_BYTES], transport, recurs=True)
+
+
+def _slot(data: bytes, transport: Transport, *, recurs: bool) -> str:
+    flags = (_RECURS if recurs else 0) | (_BEARER if transport == "bearer" else 0)
+    return _encode(bytes([data[0] & 0x3F | flags]) + data[1:])
 
 
 def random_n() -> str:

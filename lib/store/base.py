@@ -30,7 +30,10 @@ class Count:
 class Store(Protocol):
     """A hash of fields for every key."""
 
-    kind: StoreKind
+    @property
+    def kind(self) -> StoreKind:
+        """What /health and the log call it."""
+        ...
 
     def create(
         self, key: str, fields: Mapping[str, str], *, window: int, renew: str, ttl: int
@@ -55,14 +58,43 @@ class Store(Protocol):
         """The field's value, its time to live untouched: HGET key field."""
         ...
 
+    def replace(self, key: str, field: str, value: str, ttl: int) -> bool:
+        """Put another value, for `ttl`, where the field has one, and say whether it had.
+
+        HSETEX key FXX EX ttl FIELDS 1 field value
+        """
+        ...
+
     def delete(self, key: str, *fields: str) -> int:
         """Delete the fields and say how many were there: HDEL key field …"""
         ...
 
-    def count(self, prefix: str, field_prefix: str) -> Count:
-        """How many keys start with `prefix` (users), and how many of their fields with `field_prefix`."""
+    def show(self, key: str, field: str, ttl: int | None) -> tuple[str | None, dict[str, str]]:
+        """One field's value, which from now lives `ttl` seconds, and everything the key holds.
+
+        MULTI; HGETEX key EX ttl FIELDS 1 field; HGETALL key; EXEC. Without `ttl` it is HGET instead.
+        """
         ...
 
-    def ping(self) -> None:
-        """Raise `StoreUnavailable` unless the store answers: PING."""
+    def remaining(self, key: str, *fields: str) -> list[int]:
+        """Seconds that each field has left, negative for one that is not there: HTTL key FIELDS n field …"""
+        ...
+
+    def revoke(self, key: str, *fields: str, mark: str, value: str, window: int) -> dict[str, str]:
+        """Set the field `mark` for `window` seconds, delete `fields`, and give what the key then holds.
+
+        MULTI; HSETEX key EX window FIELDS 1 mark value; HDEL key field …; HGETALL key; EXEC
+        """
+        ...
+
+    def count(self, prefix: str, field_prefix: str) -> Count:
+        """How many fields of keys with `prefix` start with `field_prefix`, and how many keys have such.
+
+        Bounded work however many there are: DBSIZE, SCAN at most 20 times, HKEYS of at most 500 keys in one
+        pipeline. For the owner alone; the one operation of several round trips.
+        """
+        ...
+
+    def check(self) -> None:
+        """Raise `StoreUnavailable` unless the store works: the last call within a minute tells, or a PING."""
         ...

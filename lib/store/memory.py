@@ -1,5 +1,6 @@
 """A dict in this process, for development and for deployments without Redis."""
 
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -60,6 +61,16 @@ class MemoryStore:
             value, _ = self._live(key).get(field, (None, 0))
             return value
 
+    def replace(self, key: str, field: str, value: str, ttl: int) -> bool:
+        """See `Store.replace`."""
+        with self._lock:
+            held = self._live(key)
+            if field not in held:
+                return False
+            held[field] = (value, self._clock() + ttl)
+            self._keep(key, held)
+            return True
+
     def delete(self, key: str, *fields: str) -> int:
         """See `Store.delete`."""
         with self._lock:
@@ -68,16 +79,40 @@ class MemoryStore:
             self._keep(key, held)
             return deleted
 
+    def show(self, key: str, field: str, ttl: int | None) -> tuple[str | None, dict[str, str]]:
+        """See `Store.show`."""
+        with self._lock:
+            held = self._live(key)
+            if field in held and ttl is not None:
+                held[field] = (held[field][0], self._clock() + ttl)
+                self._keep(key, held)
+            values = {name: value for name, (value, _) in held.items()}
+            return values.get(field), values
+
+    def remaining(self, key: str, *fields: str) -> list[int]:
+        """See `Store.remaining`."""
+        with self._lock:
+            held, now = self._live(key), self._clock()
+            return [math.ceil(held[field][1] - now) if field in held else -2 for field in fields]
+
+    def revoke(self, key: str, *fields: str, mark: str, value: str, window: int) -> dict[str, str]:
+        """See `Store.revoke`."""
+        with self._lock:
+            held = self._live(key)
+            held[mark] = (value, self._clock() + window)
+            self._keep(key, {name: field for name, field in held.items() if name not in fields})
+            return {name: field[0] for name, field in held.items() if name not in fields}
+
     def count(self, prefix: str, field_prefix: str) -> Count:
         """See `Store.count`; exact for this process."""
         with self._lock:
             self._sweep()
-            users = [held for key, held in self._keys.items() if key.startswith(prefix)]
-            sessions = sum(name.startswith(field_prefix) for held in users for name in held)
-            return Count(users=len(users), sessions=sessions, exact=True)
+            held = [fields for key, fields in self._keys.items() if key.startswith(prefix)]
+            found = [sum(name.startswith(field_prefix) for name in fields) for fields in held]
+            return Count(users=sum(number > 0 for number in found), sessions=sum(found), exact=True)
 
-    def ping(self) -> None:
-        """See `Store.ping`; memory always answers."""
+    def check(self) -> None:
+        """See `Store.check`; memory always works."""
 
     def _live(self, key: str) -> Fields:
         """The key's fields without the expired ones; changes take effect with `_keep`."""

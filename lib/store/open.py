@@ -1,21 +1,28 @@
 """Which store this process uses."""
 
 from lib import log
-from lib.errors import Misconfigured
 from lib.settings import Settings
 from lib.store.base import Store
 from lib.store.memory import MemoryStore
 
 
 def open_store(settings: Settings) -> Store:
-    """The store that the settings name; credentials that do not work are an error, never memory."""
-    if settings.store.kind != "memory":
-        raise Misconfigured(
-            "Redis credentials are set, but this version keeps sessions in memory only; remove "
-            "UPSTASH_REDIS_REST_*, KV_REST_API_* and REDIS_URL"
-        )
-    log.event("store_selected", level="warning", store="memory", message=_MEMORY)
+    """The store that the settings name, said once in the log.
+
+    Credentials that do not work are an error at every request, and never a reason to use memory.
+    """
+    kind, store = settings.store.kind, settings.store
+    # Each client costs a cold start as much as all the rest, so only the one in use is imported.
+    if kind == "upstash":
+        from lib.store.upstash import UpstashStore
+
+        log.event("store_selected", store=kind, message="✅ Redis connected for session storage")
+        return UpstashStore(store.url, store.token)
+    if kind == "redis":
+        from lib.store.redis import RedisStore
+
+        log.event("store_selected", store=kind, message="✅ Redis connected for session storage")
+        return RedisStore(store.url)
+    message = "⚠️ Sessions are kept in memory (Redis is not configured)"
+    log.event("store_selected", level="warning", store=kind, message=message)
     return MemoryStore()
-
-
-_MEMORY = "⚠️ Sessions are kept in memory (Redis is not configured)"

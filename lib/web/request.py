@@ -11,16 +11,16 @@ from werkzeug.wrappers import Request as WSGIRequest
 from lib.errors import (
     BodyTooLarge,
     CrossSiteBlocked,
-    InvalidSession,
     MalformedRequest,
     Misconfigured,
     Unauthenticated,
     UnsupportedMediaType,
     UriTooLong,
 )
+from lib.sessions.base import Session
 from lib.sessions.keys import keyrings
 from lib.sessions.record import Transport
-from lib.sessions.service import Session, SessionService, get_session_service
+from lib.sessions.service import SessionService, get_session_service
 from lib.settings import Settings, get_settings
 from lib.web.cookies import cookie_name, read_cookie
 from lib.web.json import parse_object
@@ -91,14 +91,22 @@ class Request(WSGIRequest):
 
     def session(self, *, renew: bool = True) -> Session:
         """The caller's live session; raises `Unauthenticated` or `InvalidSession`."""
-        token, transport = self.credentials()
-        if token is None:
-            raise Unauthenticated("no session cookie and no bearer token")
-        session = self.service.get_session(token, renew=renew)
-        if session.transport != transport:
-            raise InvalidSession(f"made for {session.transport}, presented as {transport}")
+        token, transport = self.require_token()
+        session = self.service.get_session(token, transport, renew=renew)
         self.note_session(session)
         return session
+
+    def require_token(self, *, own_page: bool = False) -> tuple[str, Transport]:
+        """The token that was presented, and how; raises `Unauthenticated` when there is none.
+
+        With `own_page`, for requests that change something, a cookie must come from a page of ours.
+        """
+        token, transport = self.credentials()
+        if own_page and transport == "cookie":
+            self.require_own_page()
+        if token is None:
+            raise Unauthenticated("no session cookie and no bearer token")
+        return token, transport
 
     def credentials(self) -> tuple[str | None, Transport]:
         """The token that was presented, and how. With an Authorization header the cookie does not count.

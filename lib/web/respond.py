@@ -5,7 +5,7 @@ from typing import Any
 from werkzeug.wrappers import Response
 
 from lib.errors import Problem
-from lib.sessions.service import Session
+from lib.sessions.base import Session
 from lib.web.cookies import set_session_cookie
 from lib.web.json import dump
 from lib.web.request import Request
@@ -54,8 +54,8 @@ def no_content() -> Response:
     return response
 
 
-def session_response(request: Request, session: Session, *, token: bool = False) -> Response:
-    """Who is logged in, and the session; `token` adds the bearer token, or renews the cookie."""
+def session_response(session: Session, *, with_token: bool = False) -> Response:
+    """Who is logged in, and the session; `with_token` for those who carry it themselves."""
     value: dict[str, Any] = {
         "user": session.user.to_json(),
         "session": {
@@ -66,10 +66,14 @@ def session_response(request: Request, session: Session, *, token: bool = False)
             "transport": session.transport,
         },
     }
-    if token and session.transport == "bearer":
+    if with_token:
         value["token"] = session.token
-    response = json_response(value)
-    if token and session.transport == "cookie":
-        max_age = max(1, session.ends_at - int(request.service.now()))
-        set_session_cookie(response, session.token, max_age=max_age, origin=request.own_origin)
+    return json_response(value)
+
+
+def keep_session(request: Request, response: Response, session: Session) -> Response:
+    """Let the browser keep a cookie session for what is left of it; the server has the idle clock."""
+    if session.transport == "cookie":
+        seconds = max(1, session.ends_at - int(request.service.now()))
+        set_session_cookie(response, session.token, max_age=seconds, origin=request.own_origin)
     return response

@@ -1,25 +1,81 @@
 """Every store there is, behind one fixture: the suite is written once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
 
+from dev.upstash import Upstash
+from dev.valkey import Valkey
 from lib.store.base import Store
 from lib.store.memory import MemoryStore
+from lib.store.redis import RedisStore
+from lib.store.upstash import UpstashStore
 from tests.clock import Clock
+from tests.contract.tools import start_valkey
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A store under test, and how to let its time pass (seconds)."""
+    """A store under test, how to let its time pass (seconds), and a way to have it without data again."""
 
     store: Store
     advance: Callable[[float], None]
+    fresh: Callable[[], Store]
 
 
-@pytest.fixture(params=["memory"])
+@pytest.fixture(scope="session")
+def shared_valkey() -> Iterator[Valkey]:
+    with start_valkey(faked_time=True) as server:
+        yield server
+
+
+@pytest.fixture
+def valkey(shared_valkey: Valkey) -> Valkey:
+    """A Valkey without data, whose time only tests move."""
+    shared_valkey.flush()
+    return shared_valkey
+
+
+@pytest.fixture(scope="session")
+def upstash(shared_valkey: Valkey) -> Iterator[Upstash]:
+    """The REST server that `upstash_store` uses."""
+    with Upstash(shared_valkey.port) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def upstash_store(upstash: Upstash) -> Iterator[UpstashStore]:
+    store = UpstashStore(upstash.url, upstash.token)
+    yield store
+    store._redis.close()
+
+
+@pytest.fixture(scope="session")
+def redis_store(shared_valkey: Valkey) -> Iterator[RedisStore]:
+    store = RedisStore(shared_valkey.url)
+    yield store
+    store._redis.close()
+
+
+@pytest.fixture(params=["upstash_store", "redis_store"], ids=["upstash", "redis"])
+def remote(request: pytest.FixtureRequest, valkey: Valkey) -> Store:
+    """An empty store behind a network; `valkey` is what it keeps its data in."""
+    store: Store = request.getfixturevalue(request.param)
+    return store
+
+
+@pytest.fixture(params=["memory", "upstash", "redis"])
 def subject(request: pytest.FixtureRequest) -> Subject:
     """An empty store of each kind in turn."""
-    clock = Clock()
-    return Subject(MemoryStore(clock), clock.advance)
+    if request.param == "memory":
+        clock = Clock()
+        return Subject(MemoryStore(clock), clock.advance, lambda: MemoryStore(clock))
+    valkey: Valkey = request.getfixturevalue("valkey")
+    store: Store = request.getfixturevalue(f"{request.param}_store")
+
+    def fresh() -> Store:
+        valkey.flush()
+        return store
+
+    return Subject(store, valkey.advance, fresh)

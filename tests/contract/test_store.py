@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lib.store.base import Count
 from tests.contract.conftest import Subject
 
 KEY = "tgauth:test:1:u:42"
@@ -108,15 +107,6 @@ def test_an_expired_field_can_be_created_again(subject: Subject) -> None:
     assert create(subject, "b", proof="x")
 
 
-def test_count_counts_users_and_their_sessions(subject: Subject) -> None:
-    """Markers and other prefixes do not count."""
-    create(subject, "a", proof="x")
-    create(subject, "b")
-    subject.store.create("tgauth:test:1:u:7", {"s:a": "1"}, window=10, renew="s:a", ttl=100)
-    subject.store.create("tgauth:test:2:u:7", {"s:a": "1"}, window=10, renew="s:a", ttl=100)
-    assert subject.store.count("tgauth:test:1:u:", "s:") == Count(users=2, sessions=3, exact=True)
-
-
 def test_parallel_creates_with_one_proof_make_one_session(subject: Subject) -> None:
     """Of many at once exactly one is created, and everybody sees that one."""
     with ThreadPoolExecutor(16) as pool:
@@ -126,16 +116,134 @@ def test_parallel_creates_with_one_proof_make_one_session(subject: Subject) -> N
     assert held == {f"s:slot{won.index(True)}": "{}", "p:x": f"slot{won.index(True)}"}
 
 
-def test_ping_answers(subject: Subject) -> None:
+def test_a_create_and_a_revocation_see_each_other(subject: Subject) -> None:
+    """Of two at once the later one finds what the earlier one left, so no session slips through."""
+
+    def log_in(n: int) -> bool:
+        _, held = subject.store.create(f"{KEY}{n}", {"s:a": "1"}, window=10, renew="s:a", ttl=100)
+        return "r" in held
+
+    def revoke(n: int) -> bool:
+        return "s:a" in subject.store.revoke(f"{KEY}{n}", mark="r", value="1", window=10)
+
+    with ThreadPoolExecutor(16) as pool:
+        pairs = [(pool.submit(log_in, n), pool.submit(revoke, n)) for n in range(50)]
+        assert all(created.result() != revoked.result() for created, revoked in pairs)
+
+
+def test_parallel_deletes_count_every_field_once(subject: Subject) -> None:
+    """Whoever deletes a field is told so, and nobody else."""
+    create(subject, "a")
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(lambda _: subject.store.delete(KEY, "s:a"), range(50))) == 1
+
+
+def test_replace_changes_only_what_is_there(subject: Subject) -> None:
+    """A field gets another value and lives from now; one that is missing or expired stays away."""
+    create(subject, "a", value="1")
+    create(subject, "b", value="1", proof="x")
+    subject.advance(90)
+    assert subject.store.replace(KEY, "s:a", "2", 50)
+    subject.advance(40)
+    assert not subject.store.replace(KEY, "s:b", "2", 50)
+    assert not subject.store.replace(KEY, "s:never", "2", 50)
+    assert not subject.store.replace(KEY + "0", "s:a", "2", 50)
+    assert subject.store.show(KEY, "s:a", 50) == ("2", {"s:a": "2"})
+    subject.advance(51)
+    assert subject.store.read(KEY, "s:a") is None
+
+
+def test_show_renews_one_field_and_gives_all(subject: Subject) -> None:
+    """The caller's own field lives on, everything is listed, and nothing else is touched."""
+    create(subject, "a", value="1")
+    create(subject, "b", value="2", proof="x")
+    subject.advance(9)
+    assert subject.store.show(KEY, "s:a", 200) == ("1", {"s:a": "1", "s:b": "2", "p:x": "b"})
+    assert subject.store.remaining(KEY, "s:a", "s:b", "p:x") == [200, 91, 1]
+    subject.advance(100)
+    assert subject.store.show(KEY, "s:b", 200) == (None, {"s:a": "1"})
+
+
+def test_show_of_nothing_is_empty(subject: Subject) -> None:
+    """A key that was never there, or whose last field has expired, holds nothing."""
+    assert subject.store.show(KEY, "s:a", 100) == (None, {})
+    create(subject, "a")
+    subject.advance(101)
+    assert subject.store.show(KEY, "s:a", 100) == (None, {})
+
+
+def test_remaining_counts_down(subject: Subject) -> None:
+    """Every field has its own seconds left, in the order asked for, and a missing one less than none."""
+    create(subject, "a", proof="x")
+    assert subject.store.remaining(KEY, "p:x", "s:a") == [10, 100]
+    subject.advance(4)
+    left = subject.store.remaining(KEY, "s:a", "s:never", "p:x", "s:a")
+    assert (left[0], left[1] < 0, left[2:]) == (96, True, [6, 96])
+    subject.advance(7)
+    assert subject.store.remaining(KEY, "p:x")[0] < 0
+    assert subject.store.remaining(KEY + "0", "s:a")[0] < 0
+
+
+def test_remaining_does_not_slide_the_expiry(subject: Subject) -> None:
+    """To look is not to use."""
+    create(subject, "a")
+    subject.advance(60)
+    subject.store.remaining(KEY, "s:a")
+    subject.advance(41)
+    assert subject.store.read(KEY, "s:a") is None
+
+
+def test_revoke_marks_and_deletes_at_once(subject: Subject) -> None:
+    """The named fields go, the mark is set for its window, and the answer is what is left."""
+    for slot in "abc":
+        create(subject, slot)
+    assert subject.store.revoke(KEY, "s:a", "s:b", "s:never", mark="r", value="7", window=20) == {
+        "s:c": "{}",
+        "r": "7",
+    }
+    assert subject.store.read(KEY, "s:a") is None
+    assert subject.store.remaining(KEY, "r", "s:c") == [20, 100]
+    subject.advance(21)
+    assert subject.store.show(KEY, "s:c", 100) == ("{}", {"s:c": "{}"})
+
+
+def test_revoke_renews_its_mark(subject: Subject) -> None:
+    """A mark that is there gets the new value and a whole window."""
+    subject.store.revoke(KEY, mark="r", value="1", window=20)
+    subject.advance(15)
+    assert subject.store.revoke(KEY, mark="r", value="2", window=20) == {"r": "2"}
+    assert subject.store.remaining(KEY, "r") == [20]
+
+
+def test_revoke_without_fields_only_marks(subject: Subject) -> None:
+    """With nothing to delete the mark is set all the same, also for a user without any session."""
+    assert subject.store.revoke(KEY, mark="r", value="1", window=20) == {"r": "1"}
+    create(subject, "a")
+    assert subject.store.revoke(KEY, mark="r", value="2", window=20) == {"r": "2", "s:a": "{}"}
+
+
+def test_answers_are_the_callers_own(subject: Subject) -> None:
+    """To change what a store answered changes nothing in it."""
+    _, held = subject.store.create(KEY, {"s:a": "1"}, window=10, renew="s:a", ttl=100)
+    held["s:b"] = "2"
+    _, held = subject.store.show(KEY, "s:a", 100)
+    held.clear()
+    subject.store.revoke(KEY, mark="r", value="1", window=20).clear()
+    assert subject.store.show(KEY, "s:a", 100)[1] == {"s:a": "1", "r": "1"}
+
+
+def test_check_passes(subject: Subject) -> None:
     """A store that works raises nothing."""
-    subject.store.ping()
+    subject.store.check()
 
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=st.text(st.characters(exclude_categories=["Cs"]), max_size=300))
 def test_values_come_back_as_they_were(subject: Subject, value: str) -> None:
-    """Any text that has UTF-8 survives, whatever alphabet it is in."""
+    """Any text that has UTF-8 survives, whatever alphabet it is in, in every answer that has it."""
     subject.store.delete(KEY, "s:a")
-    create(subject, "a", value=value)
+    assert subject.store.create(KEY, {"s:a": "-"}, window=10, renew="s:a", ttl=100)[1] == {"s:a": "-"}
+    assert subject.store.replace(KEY, "s:a", value, 100)
     assert subject.store.read(KEY, "s:a") == value
     assert subject.store.renew(KEY, "s:a", 100) == value
+    assert subject.store.show(KEY, "s:a", 100) == (value, {"s:a": value})

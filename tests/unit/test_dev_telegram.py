@@ -10,7 +10,7 @@ import pytest
 from werkzeug.test import Client
 
 from dev.telegram import BOT_ID, USERS, Telegram
-from lib.settings import DEVELOPMENT_BOT_TOKEN
+from lib.environment import DEVELOPMENT_BOT_TOKEN
 from lib.telegram.webapp import verify_webapp
 from lib.telegram.widget import verify_widget
 

@@ -86,10 +86,10 @@ def test_the_reason_is_for_the_log(problem):
 
 @EVERY
 def test_headers_fit_the_status(problem):
-    """A 401 challenges (RFC 9110 §15.5.2), and a 503 says when to try again."""
+    """A 401 challenges (RFC 9110 §15.5.2), and a 429 or 503 says when to try again."""
     names = [name for name, _ in problem.headers]
     assert ("WWW-Authenticate" in names) == (problem.status == 401)
-    assert ("Retry-After" in names) == (problem.status == 503)
+    assert ("Retry-After" in names) == (problem.status in (429, 503))
     assert len(set(names)) == len(names)
 
 
@@ -104,7 +104,23 @@ def test_nobody_is_logged_out_by_our_faults():
     assert {name for name, found in LEAVES.items() if found.status >= 500} == {
         "InternalError",
         "Misconfigured",
+        "SharedStoreRequired",
         "StoreUnavailable",
+    }
+
+
+def test_when_to_try_again():
+    """Retry-After covers the minute that is counted, and a few seconds for what the owner or Redis mends."""
+    waits = {
+        name: dict(found.headers)["Retry-After"]
+        for name, found in LEAVES.items()
+        if "Retry-After" in dict(found.headers)
+    }
+    assert waits == {
+        "RateLimited": "60",
+        "Misconfigured": "5",
+        "SharedStoreRequired": "5",
+        "StoreUnavailable": "5",
     }
 
 

@@ -2,9 +2,11 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +58,20 @@ print(json.dumps(answer))
 """
 
 
-def serve(module: str, method: str = "POST", body: Any = None, **headers: str) -> dict[str, Any]:
+def serve(
+    module: str,
+    method: str = "POST",
+    body: Any = None,
+    *,
+    path: str = "/",
+    env: Mapping[str, str] | None = None,
+    **headers: str,
+) -> dict[str, Any]:
     """Serve one request in a fresh process; `imported` and `served` are the modules loaded by then."""
     request = [
         method,
         module,
-        {"HTTP_SEC_FETCH_SITE": "same-origin"} | headers,
+        {"HTTP_SEC_FETCH_SITE": "same-origin", "PATH_INFO": path} | headers,
         "" if body is None else json.dumps(body),
     ]
     process = subprocess.run(
@@ -70,7 +80,7 @@ def serve(module: str, method: str = "POST", body: Any = None, **headers: str) -
         capture_output=True,
         text=True,
         cwd=ROOT,
-        env={"PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1", **ENV},
+        env={"PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1", **ENV, **(env or {})},
         timeout=60,
         check=True,
     )
@@ -131,6 +141,78 @@ def test_health() -> None:
     """Health needs nothing heavy to say that it is well."""
     answer = serve("api.health", "GET")
     assert (answer["status"], answer["json"]["store"]) == (200, "memory")
+    light(answer)
+
+
+def test_sessions(bearer: str) -> None:
+    """Sessions lists and refuses to end without anything heavy."""
+    path = "/telegram/sessions"
+    answer = serve("api.telegram.sessions", "GET", path=path, HTTP_AUTHORIZATION=bearer)
+    assert (answer["status"], len(answer["json"]["sessions"])) == (200, 1)
+    light(answer)
+    answer = serve("api.telegram.sessions", "DELETE", path=path, HTTP_AUTHORIZATION=bearer)
+    assert (answer["status"], answer["json"]["code"]) == (503, "shared_store_required")
+    light(answer)
+
+
+def test_stats() -> None:
+    """Stats needs nothing heavy to say nothing, and nothing heavy to count."""
+    light(serve("api.stats", "GET"))
+    token = "imports-admin-token-0123456789-0123456789"
+    env = {"ADMIN_TOKEN": token}
+    answer = serve("api.stats", "GET", env=env, HTTP_AUTHORIZATION=f"Bearer {token}")
+    assert (answer["status"], answer["json"]["store"]) == (200, "memory")
+    light(answer)
+
+
+UPSTASH_PACKAGES = {"upstash_redis", "httpx", "httpcore"}
+STORES = {
+    "upstash": (
+        {"UPSTASH_REDIS_REST_URL": "http://127.0.0.1:{}", "UPSTASH_REDIS_REST_TOKEN": "t"},
+        UPSTASH_PACKAGES,
+    ),
+    # redis-py looks whether cryptography is there, and loads no more than its name.
+    "redis": ({"REDIS_URL": "redis://127.0.0.1:{}"}, {"redis", "cryptography"}),
+}
+FUNCTIONS = {
+    "api.health": ("GET", "/health", 503),
+    "api.telegram.login": ("POST", "/telegram/login", 503),
+    "api.telegram.verify": ("GET", "/telegram/verify", 401),
+    "api.telegram.sessions": ("GET", "/telegram/sessions", 401),
+}
+
+
+@pytest.mark.parametrize("module", FUNCTIONS)
+@pytest.mark.parametrize(("env", "loads"), STORES.values(), ids=STORES)
+def test_only_the_client_in_use_is_loaded(module: str, env: dict[str, str], loads: set[str]) -> None:
+    """Each store's client is loaded where its credentials are set, and not before a request needs it."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    env = {name: value.format(port) for name, value in env.items()}
+    method, path, status = FUNCTIONS[module]
+    body = {**widget(), "transport": "bearer"} if method == "POST" else None
+    answer = serve(module, method, body, path=path, env=env, HTTP_AUTHORIZATION="Bearer x")
+    assert packages(answer["imported"]) & HEAVY == set()
+    assert packages(answer["served"]) & HEAVY == loads
+    assert [name for name in answer["served"] if name.startswith("cryptography.hazmat.bindings")] == []
+    assert answer["status"] == status
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"UPSTASH_REDIS_REST_URL": "https://x.upstash.io"},
+        {"KV_REST_API_TOKEN": "t"},
+        {"KV_REST_API_READ_ONLY_TOKEN": "t"},
+        {"REDIS_URL": "nonsense"},
+    ],
+    ids=lambda env: next(iter(env)),
+)
+def test_credentials_that_cannot_be_used_load_no_client(env: dict[str, str]) -> None:
+    """Half a pair, a read-only token or a URL that is none is told without loading anything."""
+    answer = serve("api.health", "GET", env=env)
+    assert answer["status"] == (200 if "KV_REST_API_READ_ONLY_TOKEN" in env else 503)
     light(answer)
 
 

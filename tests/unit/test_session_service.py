@@ -7,14 +7,18 @@ from dataclasses import replace
 
 import pytest
 
+from lib.environment import DAY, HOUR
 from lib.errors import InvalidSession, LoginRejected, LoginStale, StoreUnavailable
 from lib.sessions import service as module
+from lib.sessions.base import Session
 from lib.sessions.record import Transport
-from lib.sessions.service import Session, SessionService, get_session_service
-from lib.settings import DAY, HOUR, Settings, read_settings
+from lib.sessions.service import SessionService, get_session_service
+from lib.settings import Settings, read_settings
 from lib.store.memory import MemoryStore
 from lib.telegram.user import Proof, TelegramUser
 from tests.clock import Clock
+from tests.unit.logins import WatchedStore
+from tests.unit.logins import service as watched_service
 
 ENV = {"TELEGRAM_BOT_TOKEN": "123456:token", "VERCEL_ENV": "production"}
 REDIS = {"UPSTASH_REDIS_REST_URL": "https://x.upstash.io", "UPSTASH_REDIS_REST_TOKEN": "t"}
@@ -512,3 +516,104 @@ def test_the_service_of_a_process_is_one(
         found = list(pool.map(lambda _: get_session_service(), range(50)))
     assert len({id(sessions) for sessions in found}) == 1
     assert capsys.readouterr().out.count("Sessions are kept in memory (Redis is not configured)") == 1
+
+
+def lagging(clock: Clock, **env: str) -> tuple[SessionService, WatchedStore, dict[str, str | None]]:
+    """A service that reads from a replica, whose answers are in the dict, by field, where they differ."""
+    store, behind = WatchedStore(clock), dict[str, str | None]()
+    primary = store.memory.read
+    store.memory.read = lambda key, field: behind.get(field, primary(key, field))  # type: ignore[method-assign]
+    return watched_service(clock, store, SESSION_READ="replica", **env), store, behind
+
+
+def test_reading_from_a_replica_slides_nothing(clock: Clock) -> None:
+    """With SESSION_READ=replica a session is one HGET, and only a refresh renews it."""
+    sessions, store, _ = lagging(clock)
+    made = log_in(sessions, clock)
+    before = store.ends()
+    clock.advance(100)
+    store.calls.clear()
+    assert sessions.get_session(made.token).id == made.id
+    assert (store.calls, store.ends()) == (["read"], before)
+    sessions.refresh_session(made.token)
+    assert store.calls == ["read", "renew"]
+    assert store.ends()[f"s:{made.id}"] == clock() + 30 * DAY
+
+
+@pytest.mark.parametrize("text", [None, "garbage", "x"])
+def test_a_replicas_miss_is_confirmed_by_the_primary(clock: Clock, text: str | None) -> None:
+    """A replica that lags logs nobody out: what it does not know, the primary is asked for."""
+    sessions, store, behind = lagging(clock)
+    made = log_in(sessions, clock)
+    behind[f"s:{made.id}"] = text
+    store.calls.clear()
+    assert sessions.get_session(made.token).id == made.id
+    assert store.calls == ["read", "renew"]
+    sessions.delete_session(made.token)
+    other = watched_service(clock, store, SESSION_READ="replica")
+    store.calls.clear()
+    for _ in range(3):
+        with pytest.raises(InvalidSession):
+            other.get_session(made.token)
+    assert store.calls == ["read", "renew"]
+
+
+def test_a_replicas_older_record_is_confirmed_by_the_primary(clock: Clock) -> None:
+    """A record that the replica still has from an earlier session of the same initData is not the answer."""
+    sessions, store, behind = lagging(clock)
+    dead = sessions.create_session(IVAN, webapp_proof(clock), transport="bearer")
+    behind[f"s:{dead.id}"] = store.fields()[f"s:{dead.id}"]
+    sessions.delete_session(dead.token)
+    made = sessions.create_session(IVAN, webapp_proof(clock), transport="bearer")
+    assert sessions.get_session(made.token).token == made.token
+    with pytest.raises(InvalidSession):
+        sessions.get_session(dead.token)
+
+
+def test_gone_tokens_are_remembered_for_a_minute(clock: Clock) -> None:
+    """What the primary said is gone costs nothing for 60 seconds, and is asked for again after them."""
+    store = WatchedStore(clock)
+    sessions = watched_service(clock, store)
+    made = log_in(sessions, clock)
+    watched_service(clock, store).delete_session(made.token)
+    store.calls.clear()
+    for seconds in (0, 30, 29):
+        clock.advance(seconds)
+        with pytest.raises(InvalidSession):
+            sessions.get_session(made.token)
+    assert store.calls == ["renew"]
+    assert sessions.delete_session(made.token) is False
+    assert store.calls == ["renew"]
+    clock.advance(1)
+    with pytest.raises(InvalidSession):
+        sessions.get_session(made.token)
+    assert store.calls == ["renew", "renew"]
+
+
+def test_a_failing_store_is_not_remembered(clock: Clock) -> None:
+    """An error says nothing of the token: the next request asks again."""
+    store = WatchedStore(clock)
+    sessions = watched_service(clock, store)
+    made = log_in(sessions, clock)
+
+    def fail() -> None:
+        raise StoreUnavailable("down")
+
+    for operation, act in (("renew", sessions.get_session), ("delete", sessions.delete_session)):
+        store.before[operation] = fail
+        with pytest.raises(StoreUnavailable):
+            act(made.token)
+        assert sessions.get_session(made.token).id == made.id
+
+
+def test_a_logout_while_a_session_is_taken_in(clock: Clock) -> None:
+    """Without a shared store, a logout that comes while another thread takes the session in is final."""
+    made = log_in(service(clock, shared=False), clock)
+    store = WatchedStore(clock)
+    sessions = watched_service(clock, store, shared=False)
+    store.before["create"] = lambda: sessions.delete_session(made.token)
+    with pytest.raises(InvalidSession):
+        sessions.get_session(made.token)
+    assert store.slots() == set()
+    with pytest.raises(InvalidSession):
+        sessions.get_session(made.token)

@@ -7,8 +7,9 @@ import pytest
 
 import lib.settings
 from lib.credentials import Credentials
+from lib.environment import DAY, DEVELOPMENT_BOT_TOKEN
 from lib.errors import Misconfigured
-from lib.settings import DAY, DEVELOPMENT_BOT_TOKEN, get_settings, read_settings
+from lib.settings import get_settings, read_settings
 
 TOKEN = "123456789:AAE-test_token-of-no-bot"
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -82,6 +83,11 @@ def test_empty_means_unset():
     ("env", "field", "expected"),
     [
         ({"TELEGRAM_BOT_USERNAME": "My_Bot7"}, "bot_username", "My_Bot7"),
+        ({"TELEGRAM_BOT_USERNAME": "@My_Bot7"}, "bot_username", "My_Bot7"),
+        ({"SESSION_READ": "primary"}, "session_read", "primary"),
+        ({"SESSION_READ": " replica\n"}, "session_read", "replica"),
+        ({"ADMIN_TOKEN": f" {SECRET}\n"}, "admin_token", SECRET),
+        ({"ADMIN_TOKEN": ""}, "admin_token", None),
         ({"TELEGRAM_BOT_ID": "123456789"}, "bot_id", 123456789),
         ({"TELEGRAM_BOT_TOKEN": f" {TOKEN}\n"}, "bot_token", TOKEN),
         ({"AUTH_SECRET": SECRET}, "secrets", (SECRET,)),
@@ -116,7 +122,14 @@ def test_good_values(env, field, expected):
 
 
 BAD = [
-    ("TELEGRAM_BOT_USERNAME", "@canary"),
+    ("TELEGRAM_BOT_USERNAME", "@@canary"),
+    ("TELEGRAM_BOT_USERNAME", "@"),
+    ("TELEGRAM_BOT_USERNAME", "canary@"),
+    ("SESSION_READ", "canary"),
+    ("SESSION_READ", "Replica"),
+    ("ADMIN_TOKEN", "canary"),
+    ("ADMIN_TOKEN", "canary-canary-canary-canary-can\n"),
+    ("ADMIN_TOKEN", "canary-canary-canary-canary-canaryж"),
     ("TELEGRAM_BOT_USERNAME", "canary bot"),
     ("TELEGRAM_BOT_USERNAME", "canary-bot"),
     ("TELEGRAM_BOT_USERNAME", "7canary"),

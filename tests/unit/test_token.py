@@ -31,7 +31,7 @@ def settings(secret=NEW, **env):
 
 
 RINGS = keyrings(settings())
-CLAIMS = Claims(279058397, random_slot(), NOW, random_n())
+CLAIMS = Claims(279058397, random_slot("cookie"), NOW, random_n())
 TOKEN = seal(CLAIMS, RINGS[0])
 
 
@@ -73,7 +73,7 @@ def test_layout():
 def test_a_hundred_thousand_tokens():
     """10^5 tokens of one user are all different and all of the documented form."""
     tokens = {
-        seal(Claims(279058397, random_slot(), NOW, random_n()), RINGS[0]) for _ in range(100_000)
+        seal(Claims(279058397, random_slot("cookie"), NOW, random_n()), RINGS[0]) for _ in range(100_000)
     }  # fmt: skip
     assert len(tokens) == 100_000
     assert all(FORM.fullmatch(sealed) for sealed in tokens)
@@ -89,14 +89,16 @@ def test_randomness_is_the_secrets_modules(monkeypatch):
         return bytes(count)
 
     monkeypatch.setattr(token.secrets, "token_bytes", zeros)
-    assert (random_slot(), random_n()) == ("A" * 16, "A" * 23)
+    assert (random_slot("cookie"), random_n()) == ("A" * 16, "A" * 23)
     assert asked == [12, 17]
 
 
 def test_the_owner_is_not_visible():
     """With another slot the same owner's token begins with 8 unrelated bytes: half their bits differ."""
     user_id = 279058397
-    starts = [raw(seal(Claims(user_id, random_slot(), NOW, random_n()), RINGS[0]))[:8] for _ in range(2000)]
+    starts = [
+        raw(seal(Claims(user_id, random_slot("cookie"), NOW, random_n()), RINGS[0]))[:8] for _ in range(2000)
+    ]
     assert len(set(starts)) == 2000
     distances = [
         (int.from_bytes(a) ^ int.from_bytes(b)).bit_count()
@@ -241,11 +243,33 @@ def test_derived_slots():
 def test_slots_say_whether_they_recur():
     """A slot that initData leads to again is told from one that is used once, and stays so in its token."""
     for number in range(200):
-        once, again = random_slot(), derived_slot(RINGS[0], "bearer", f"auth_date={number}")
+        once, again = random_slot("cookie"), derived_slot(RINGS[0], "bearer", f"auth_date={number}")
         for slot, recurs in ((once, False), (again, True)):
             claims = Claims(1, slot, NOW, CLAIMS.n)
             assert claims.recurs is recurs
             assert unseal(seal(claims, RINGS[0]), RINGS).recurs is recurs
+
+
+@pytest.mark.parametrize("transport", ["cookie", "bearer"])
+def test_slots_say_how_their_token_travels(transport):
+    """A slot's second bit is the transport, in both kinds of slot and in the token."""
+    for number in range(200):
+        for slot, recurs in (
+            (random_slot(transport), False),
+            (derived_slot(RINGS[0], transport, f"auth_date={number}"), True),
+        ):
+            claims = Claims(1, slot, NOW, CLAIMS.n)
+            assert (claims.transport, claims.recurs) == (transport, recurs)
+            assert unseal(seal(claims, RINGS[0]), RINGS) == claims
+            first = urlsafe_b64decode(slot)[0]
+            assert (first >> 7, first >> 6 & 1) == (recurs, transport == "bearer")
+
+
+def test_the_other_bits_of_a_slot_are_random():
+    """94 bits of a slot tell sessions apart: each of them is set in about half of all slots."""
+    slots = [int.from_bytes(urlsafe_b64decode(random_slot("bearer"))) for _ in range(2000)]
+    for bit in range(94):
+        assert 800 < sum(slot >> bit & 1 for slot in slots) < 1200, bit
 
 
 def test_issuer_opens_a_token_within_its_time():

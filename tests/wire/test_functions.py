@@ -35,6 +35,8 @@ FUNCTIONS = {
     "telegram/verify": "GET",
     "telegram/refresh": "POST",
     "telegram/logout": "POST",
+    "telegram/sessions": "GET",
+    "stats": "GET",
 }
 SECURITY = {
     "cache-control": "no-store",
@@ -217,7 +219,36 @@ def test_start(deployment: Deployment) -> None:
         assert "origin=https%3A%2F%2Ftgauth.example&" in answer.json()["widget_auth_url"]
 
 
-@pytest.mark.parametrize("name", ["health", "telegram/verify"])
+def test_sessions(deployment: Deployment) -> None:
+    """A device is listed by a process that never saw its login; ending others needs a store, and says so."""
+    token = deployment.login()
+    answer = deployment.send("telegram/sessions", cookie=token)
+    check_headers(answer)
+    (device,) = answer.json()["sessions"]
+    assert (answer.status, device["method"], device["current"]) == (200, "widget", True)
+    function = deployment.function("telegram/sessions")
+    cookie = {**PAGE, "cookie": f"{COOKIE}={token}"}
+    # Vercel gives the function the path that the client asked for, before the rewrite.
+    for path in ("/telegram/sessions", f"/telegram/sessions/{device['id']}", "/api/telegram/sessions"):
+        ended = function.request("DELETE", path, cookie)
+        assert (ended.status, ended.json()["code"]) == (503, "shared_store_required")
+        assert ended.header("retry-after") == "5"
+    assert function.request("GET", f"/telegram/sessions/{device['id']}", cookie).status == 404
+    assert deployment.send("telegram/verify", cookie=token).status == 200
+
+
+def test_stats(function: StartFunction) -> None:
+    """Whoever knows ADMIN_TOKEN gets the figures, and nobody else gets anything."""
+    admin = "wire-canary-admin-0123456789-0123456789"
+    fresh = function("api/stats.py", {**ENV, "ADMIN_TOKEN": admin})
+    assert fresh.request("GET", "/stats").status == 404
+    answer = fresh.request("GET", "/stats", {"authorization": f"Bearer {admin}"})
+    check_headers(answer)
+    assert answer.json() == {"store": "memory", "users": 0, "sessions": 0, "exact": False}
+    assert "canary" not in fresh.log_text
+
+
+@pytest.mark.parametrize("name", ["health", "telegram/verify", "telegram/sessions", "stats"])
 def test_head(deployment: Deployment, name: str) -> None:
     """HEAD sends the headers of GET and not one byte of a body."""
     token = deployment.login()
@@ -242,6 +273,7 @@ def test_head(deployment: Deployment, name: str) -> None:
 def test_options_and_other_methods(deployment: Deployment, name: str) -> None:
     """OPTIONS and 405 say which methods there are."""
     allow = "GET, HEAD, OPTIONS" if FUNCTIONS[name] == "GET" else "OPTIONS, POST"
+    allow = "DELETE, GET, HEAD, OPTIONS" if name == "telegram/sessions" else allow
     options = deployment.send(name, "OPTIONS")
     check_headers(options)
     assert (options.status, options.header("allow")) == (204, allow)

@@ -14,14 +14,17 @@ from werkzeug.test import Client
 import lib.sessions.service
 import lib.settings
 from api.health import app as health
+from api.stats import app as stats
 from api.telegram.login import app as login
 from api.telegram.logout import app as logout
 from api.telegram.refresh import app as refresh
+from api.telegram.sessions import app as sessions
 from api.telegram.start import app as start
 from api.telegram.verify import app as verify
 from dev.signing import sign_init_data, sign_widget
 from lib.sessions.service import SessionService
 from lib.settings import read_settings
+from lib.store.base import Store
 from lib.store.memory import MemoryStore
 
 NOW = 1_800_000_000
@@ -56,8 +59,11 @@ APPS = {
     "/telegram/verify": verify,
     "/telegram/refresh": refresh,
     "/telegram/logout": logout,
+    "/telegram/sessions": sessions,
+    "/stats": stats,
 }
-METHODS = {path: "GET" if path in ("/health", "/telegram/verify") else "POST" for path in APPS}
+_READING = ("/health", "/telegram/verify", "/telegram/sessions", "/stats")
+METHODS = {path: "GET" if path in _READING else "POST" for path in APPS}
 DAY = 86_400
 
 
@@ -110,6 +116,9 @@ class Clock:
         return self.time
 
 
+OPERATIONS = frozenset(name for name in vars(Store) if not name.startswith("_")) - {"kind"}
+
+
 class WatchedStore:
     """A MemoryStore that counts what it is asked, and fails with `error` if there is one."""
 
@@ -121,7 +130,7 @@ class WatchedStore:
         self.error: Exception | None = None
 
     def __getattr__(self, name: str) -> Any:
-        if name not in ("create", "renew", "read", "delete", "count", "ping"):
+        if name not in OPERATIONS:
             raise AttributeError(name)
 
         def operation(*args: Any, **kwargs: Any) -> Any:
@@ -225,6 +234,14 @@ class Site:
     def logout(self, **request: Any) -> Answer:
         return self.send("POST", "/telegram/logout", **{"headers": OWN_PAGE, **request})
 
+    def devices(self, **request: Any) -> Answer:
+        return self.send("GET", "/telegram/sessions", **request)
+
+    def end(self, slot: str | None = None, **request: Any) -> Answer:
+        """End the session `slot`, named in the path, or all of them."""
+        path = "/telegram/sessions" + ("" if slot is None else f"/{slot}")
+        return self.send("DELETE", path, **{"headers": OWN_PAGE, **request})
+
     def start(self, **request: Any) -> Answer:
         return self.send("POST", "/telegram/start", **{"headers": OWN_PAGE, "json": {}, **request})
 
@@ -252,7 +269,8 @@ def send(
         headers["Authorization"] = f"Bearer {bearer}"
     # Vercel's runtime gives the path that was asked for, without decoding it.
     overrides = {"PATH_INFO": path, "QUERY_STRING": query, "REQUEST_METHOD": method, "REMOTE_ADDR": IP}
-    answer = Client(APPS[path], use_cookies=False).open(
+    app = sessions if path.startswith("/telegram/sessions/") else APPS[path]
+    answer = Client(app, use_cookies=False).open(
         base_url=ORIGIN,
         data=body,
         headers=headers,

@@ -13,6 +13,7 @@ import pytest
 import lib.web.endpoint
 from lib import log
 from lib.errors import StoreUnavailable
+from lib.sessions.service import SessionService
 from tests.unit.web.conftest import (
     APPS,
     AUTH_SECRET,
@@ -57,6 +58,16 @@ EVENTS: dict[str, tuple[Callable[[Site], Any], str, str, set[str]]] = {
     "logout nobody": (lambda s: s.logout(), "request", "info", set()),
     "start": (lambda s: s.start(), "request", "info", set()),
     "health": (lambda s: s.send("GET", "/health"), "request", "info", set()),
+    "sessions": (lambda s: s.devices(cookie=s.login().token), "request", "info", set()),
+    "end nobody's": (lambda s: s.end(), "request", "warning", PROBLEM),
+    "end no id": (lambda s: s.end("x", cookie=s.login().token), "request", "warning", PROBLEM),
+    "end misspelt": (
+        lambda s: s.end(query="keep=x", cookie=s.login().token),
+        "input_validation_fail",
+        "warning",
+        PROBLEM,
+    ),
+    "stats": (lambda s: s.send("GET", "/stats"), "request", "warning", PROBLEM),
     "options": (lambda s: s.send("OPTIONS", "/telegram/login"), "request", "info", set()),
     "nobody": (lambda s: s.verify(), "request", "warning", PROBLEM),
     "invalid": (lambda s: s.verify(cookie="x"), "session_invalid", "warning", PROBLEM),
@@ -134,7 +145,15 @@ def test_a_replay_is_told_from_age(site: Site, lines: Lines) -> None:
     site.login(body)
     site.login(body)
     site.login(site.widget(auth_date=1))
-    assert [line.get("reason") for line in lines()] == [None, "proof already used", "auth_date is too old"]
+    other = Site(site.clock)
+    other.service = SessionService(other.settings, site.store, site.clock)  # type: ignore[arg-type]
+    other.login(body)
+    assert [line.get("reason") for line in lines()] == [
+        None,
+        "proof already used or ended, and still remembered here",
+        "auth_date is too old",
+        "proof already used",
+    ]
 
 
 def test_references_join_what_belongs_together(both: Site, lines: Lines) -> None:
@@ -253,6 +272,7 @@ class Canaries:
         ]
         self.secrets += [str(v) for k, v in USER.items()]
         self.secrets += ["canary-agent", "canary-exception", "canary_query", "CanaryMallory"]
+        self.secrets += ["canary-session-id", "canary-admin-token"]
 
     def add(self, *values: str) -> None:
         self.secrets += [part for value in values for part in (value, value.rpartition(".")[2], value[8:60])]
@@ -281,7 +301,11 @@ def run_everything(site: Site, canaries: Canaries) -> list[bytes]:
             assert site.verify(**shared, **credentials).status == 200
             assert site.refresh(**shared, **credentials).status == 200
             assert site.send("HEAD", "/telegram/verify", **shared, **credentials).status == 200
+            assert site.devices(**shared, **credentials).status == 200
             fails(site.send("PUT", "/telegram/verify", **shared, **credentials))
+            fails(site.end("canary-session-id", **shared, **credentials))
+            fails(site.end(**{**shared, **credentials, "query": "keep=canary_query"}))
+            fails(site.send("GET", "/stats", bearer="canary-admin-token"))
             fails(site.verify(**shared, **{"bearer" if transport == "cookie" else "cookie": token}))
             fails(site.verify(**shared, cookie=f"__Host-tgauth={token}; __Host-tgauth={token}"))
             fails(site.verify(environ={"HTTP_AUTHORIZATION": f"Basic {token}"}))
@@ -294,6 +318,8 @@ def run_everything(site: Site, canaries: Canaries) -> list[bytes]:
                 site.store.error = error
                 fails(site.verify(**shared, **credentials))
                 fails(site.refresh(**shared, **credentials))
+                fails(site.devices(**shared, **credentials))
+                fails(site.end(**{**shared, **credentials, "query": "keep=current"}))
                 site.logout(**shared, **credentials)
                 fails(site.send("GET", "/health", **shared))
                 fails(site.login(site.widget(), **shared))

@@ -1,6 +1,8 @@
 """POST /telegram/login: what logs in, what does not, and what the session is then."""
 
 import json
+import socket
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -463,9 +465,14 @@ def test_after_logout_the_same_init_data_makes_another_session(both: Site) -> No
 
 
 def test_the_same_init_data_in_parallel(both: Site) -> None:
-    """Twenty loads at once get one token."""
+    """Ten loads at once get one token, and one more within the minute is too many."""
     body = {"init_data": both.init_data()}
-    assert len({answer.token for answer in in_parallel(20, lambda _: both.login(body))}) == 1
+    assert len({answer.token for answer in in_parallel(10, lambda _: both.login(body))}) == 1
+    refused = both.login(body)
+    assert (refused.code, refused.header("Retry-After")) == ("rate_limited", "60")
+    assert both.login({"init_data": both.init_data()}).status == 200
+    both.clock.time += 60
+    assert both.login(body).status == 200
 
 
 ALLOWING = {"TELEGRAM_ALLOW": f"{USER['id']}, 5"}
@@ -574,12 +581,11 @@ def without_origin(answer: Answer) -> tuple[int, str | None]:
 @pytest.mark.parametrize(
     "redis",
     [
-        {"UPSTASH_REDIS_REST_URL": "https://x.upstash.io", "UPSTASH_REDIS_REST_TOKEN": "canary-upstash"},
-        {"KV_REST_API_URL": "https://x.upstash.io", "KV_REST_API_TOKEN": "canary-upstash"},
-        {"REDIS_URL": "rediss://default:canary-upstash@x.upstash.io:6379"},
         {"UPSTASH_REDIS_REST_URL": "https://x.upstash.io"},
         {"UPSTASH_REDIS_REST_TOKEN": "canary-upstash"},
         {"KV_REST_API_TOKEN": "canary-upstash"},
+        {"REDIS_URL": "redis://default:canary-upstash@x.upstash.io:6379"},
+        {"REDIS_URL": "https://canary-upstash.upstash.io"},
     ],
     ids=lambda env: "+".join(env),
 )
@@ -588,7 +594,7 @@ def test_redis_credentials_never_mean_memory(
 ) -> None:
     """Credentials that cannot be used fail closed: no login, no session, and the reason only in the log."""
     site = Site(clock)
-    clock.time = __import__("time").time()
+    clock.time = time.time()
     token, body = site.login().token, site.widget()
     environment({**ENV, **redis})
     headers = {**OWN_PAGE, "Host": "tgauth.example"}
@@ -615,3 +621,58 @@ def test_redis_credentials_never_mean_memory(
 def test_settings_of_these_tests_are_production() -> None:
     """What is not said to be preview or development fails closed as production."""
     assert read_settings(ENV).environment == "production"
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"UPSTASH_REDIS_REST_URL": "http://127.0.0.1:{}", "UPSTASH_REDIS_REST_TOKEN": "canary-upstash"},
+        {"KV_REST_API_URL": "http://127.0.0.1:{}", "KV_REST_API_TOKEN": "canary-upstash"},
+        {"REDIS_URL": "redis://default:canary-upstash@127.0.0.1:{}"},
+    ],
+    ids=lambda env: "+".join(env),
+)
+def test_a_redis_that_is_not_there_never_means_memory(
+    environment: Callable[[dict[str, str]], None],
+    lines: Callable[[], list[dict[str, Any]]],
+    clock: Clock,
+    variables: dict[str, str],
+) -> None:
+    """With Redis unreachable nobody logs in or out: 503; a token that carries its session is 401."""
+    clock.time = time.time()
+    site, memory = Site(clock, shared=True), Site(clock)
+    token, body, carried = site.login().token, site.widget(), memory.login().token
+    environment({**ENV, **{name: text.format(unused_port()) for name, text in variables.items()}})
+    lines()
+    headers = {**OWN_PAGE, "Host": "tgauth.example"}
+    cookie = f"{COOKIE}={token}"
+    answers = [
+        send("POST", "/telegram/login", json_body=body, headers=headers),
+        send("GET", "/telegram/verify", cookie=cookie, headers=headers),
+        send("HEAD", "/telegram/verify", cookie=cookie, headers=headers),
+        send("POST", "/telegram/refresh", cookie=cookie, headers=headers),
+        send("POST", "/telegram/logout", cookie=cookie, headers=headers),
+        send("GET", "/telegram/sessions", cookie=cookie, headers=headers),
+        send("DELETE", "/telegram/sessions", cookie=cookie, headers=headers),
+        send("GET", "/health"),
+    ]
+    for answer in answers:
+        assert (answer.status, answer.header("Set-Cookie")) == (503, None)
+        assert answer.code in ("store_unavailable", None)
+        assert b"canary" not in answer.body
+    assert [answer.code for answer in answers].count(None) == 2  # HEAD has no body, and health is no problem
+    assert answers[-1].json() == {"status": "down", "store": None}
+    refused = send("GET", "/telegram/verify", cookie=f"{COOKIE}={carried}", headers=headers)
+    assert refused.code == "invalid_session"
+    selected, *others = lines()
+    assert selected["message"] == "✅ Redis connected for session storage"
+    assert {line["event"] for line in others[:-1]} == {"store_unavailable"}
+    assert "canary" not in str(others)
+
+
+def unused_port() -> int:
+    """A port of this machine where nothing listens."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port

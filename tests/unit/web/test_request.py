@@ -291,11 +291,17 @@ def test_tokens_in_the_query_or_body_are_ignored(both: Site, name: str) -> None:
 def test_transports_do_not_mix(both: Site) -> None:
     """A cookie's token is worth nothing as a bearer token, and the reverse; neither is harmed by the try."""
     cookie, bearer = both.login().token, both.bearer_login().token
-    for path in ("/telegram/verify", "/telegram/refresh"):
+    before = both.store.sessions()
+    both.store.calls.clear()
+    both.clock.time += 50
+    for path in ("/telegram/verify", "/telegram/refresh", "/telegram/sessions"):
         method = METHODS[path]
         assert both.send(method, path, bearer=cookie, headers=OWN_PAGE).code == "invalid_session"
         assert both.send(method, path, cookie=bearer, headers=OWN_PAGE).code == "invalid_session"
     assert both.send("HEAD", "/telegram/verify", bearer=cookie).status == 401
     assert both.send("HEAD", "/telegram/verify", cookie=bearer).status == 401
+    # The token says how it travels, so nothing was asked and no expiry moved.
+    assert both.store.calls == []
+    assert both.store.sessions() == before
     assert both.verify(cookie=cookie).status == 200
     assert both.verify(bearer=bearer).status == 200

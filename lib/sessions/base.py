@@ -1,0 +1,179 @@
+"""What all session operations share: whose session a token opens, and where a user's sessions are."""
+
+import hashlib
+import hmac
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from lib.environment import DAY
+from lib.errors import InvalidSession, StoreUnavailable
+from lib.sessions.issuer import Issuer
+from lib.sessions.memo import Memo
+from lib.sessions.record import Record, Transport, load
+from lib.sessions.token import Claims
+from lib.settings import Settings
+from lib.store.base import Store
+from lib.telegram.user import Method, TelegramUser
+
+SESSION = "s:"
+"""Field of a session record, by slot."""
+
+PROOF = "p:"
+"""Field that says which slot a one-time proof made."""
+
+REVOKED = "r"
+"""Field with the time (Unix seconds) up to which proofs are refused."""
+
+ENDED = "x"
+"""Instead of a record, where one was ended from another device: the same initData must not bring it back."""
+
+REVOKED_SECONDS = DAY + 120
+"""As long as the longest-lived proof is fresh, and what clocks may differ."""
+
+_GONE_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A live session. `id` is public and names it among the user's; times are Unix seconds.
+
+    `expires_at` is when it ends if it is not used again, `ends_at` when it ends whatever happens.
+    """
+
+    id: str
+    token: str
+    user: TelegramUser
+    method: Method
+    transport: Transport
+    created_at: int
+    expires_at: int
+    ends_at: int
+
+
+class Sessions:
+    """Sessions in one store. Safe to share between threads. `clock` gives Unix seconds; tests set it."""
+
+    def __init__(self, settings: Settings, store: Store, clock: Callable[[], float] = time.time) -> None:
+        self.settings = settings
+        self.store = store
+        self.now = clock
+        self._issuer = Issuer(settings)
+        self._users = f"tgauth:{settings.environment}:{settings.bot_id}:u:"
+        self._gone = Memo(clock)
+        self._spent = Memo(clock)
+
+    def _open(self, token: str, transport: Transport | None) -> tuple[Claims, Record | None]:
+        """What the token says, and the record it carries, as far as no command is needed to know.
+
+        `transport` is how it came, or None where that does not matter.
+        """
+        claims, carried = self._issuer.open(token, self.now())
+        if transport not in (None, claims.transport):
+            raise InvalidSession(f"made for {claims.transport}, presented as {transport}")
+        if not self.settings.permits(claims.user_id):
+            raise InvalidSession("kept out by TELEGRAM_ALLOW or TELEGRAM_DENY")
+        if self._gone.knows(_digest(token)):
+            raise InvalidSession("ended, and still remembered here")
+        return claims, carried
+
+    def _record(self, token: str, claims: Claims, carried: Record | None, text: str | None) -> Record:
+        """The record that the token was made for, `text` being what the primary has in its place.
+
+        A degraded token brings its own along, where this process has not seen it: its signature vouches.
+        """
+        record = load(text, claims.user_id) if text is not None else None
+        if record is not None and hmac.compare_digest(record.n, claims.n):
+            return record
+        if carried is not None:
+            self._adopt(claims, carried)
+            return carried
+        if text == ENDED:
+            self._keep_ended(claims.user_id, claims.slot)
+        # What is gone stays gone: a new session always has a new `n`.
+        self._forget(token)
+        raise InvalidSession("superseded by a newer session of the same login" if record else "ended")
+
+    def _keep_ended(self, user_id: int, slot: str) -> None:
+        """Looking has set the mark's time to a session's, which may be too short to outlast its initData."""
+        if self._issuer.idle < REVOKED_SECONDS:
+            self.store.replace(self._key(user_id), SESSION + slot, ENDED, REVOKED_SECONDS)
+
+    def _forget(self, token: str) -> None:
+        """Refuse the token for a while without asking; other instances ask."""
+        self._gone.remember(_digest(token), _GONE_SECONDS)
+
+    def _adopt(self, claims: Claims, carried: Record) -> None:
+        """Take in a session that another instance made, for limits and lists."""
+        key, field = self._key(claims.user_id), SESSION + claims.slot
+        idle = self._issuer.idle
+        self.store.delete(key, field)
+        self.store.create(key, {field: carried.dump()}, window=idle, renew=field, ttl=idle)
+        if self._issuer.buried(claims.n, self.now()):
+            # A logout came in between; what was just put back must not look alive to the next login.
+            self.store.delete(key, field)
+            raise InvalidSession("ended")
+
+    def _live(self, held: Mapping[str, str], user_id: int) -> dict[str, Record]:
+        """The sessions among a user's fields, by slot, without those past their absolute lifetime."""
+        now = self.now()
+        records = {
+            name.removeprefix(SESSION): load(value, user_id)
+            for name, value in held.items()
+            if name.startswith(SESSION)
+        }
+        return {
+            slot: record
+            for slot, record in records.items()
+            if record
+            and now < self._issuer.ends_at(record.created_at)
+            and not self._issuer.buried(record.n, now)
+        }
+
+    def delete_session(self, token: str) -> bool:
+        """End the session of `token` and say whether it was one of ours that had not ended; idempotent."""
+        try:
+            claims, carried = self._issuer.open(token, self.now())
+        except InvalidSession:
+            return False
+        if self._gone.knows(_digest(token)):
+            return False
+        key, field = self._key(claims.user_id), SESSION + claims.slot
+        if claims.recurs:
+            # A token that was logged out must not end the session which the same initData made since.
+            record = load(self.store.renew(key, field, self._issuer.idle) or "", claims.user_id)
+            ours = record is not None and hmac.compare_digest(record.n, claims.n)
+        else:
+            ours = True
+        ended = ours and self.store.delete(key, field) > 0
+        self._issuer.bury(claims.n, claims.issued_at)
+        self._forget(token)
+        return ended or carried is not None
+
+    def _session(self, slot: str, record: Record, token: str) -> Session:
+        ends_at = self._issuer.ends_at(record.created_at)
+        return Session(
+            id=slot,
+            token=token,
+            user=record.user,
+            method=record.method,
+            transport=record.transport,
+            created_at=record.created_at,
+            expires_at=min(int(self.now()) + self._issuer.idle, ends_at),
+            ends_at=ends_at,
+        )
+
+    def _key(self, user_id: int) -> str:
+        return f"{self._users}{user_id}"
+
+
+def revoked_at(held: Mapping[str, str]) -> int:
+    """Up to which time (Unix seconds) the user's proofs are refused; -1 where they ended nothing."""
+    text = held.get(REVOKED, "-1")
+    if text != "-1" and not (text.isascii() and text.isdecimal()):
+        raise StoreUnavailable("a user's revocation is not a time")
+    return int(text)
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

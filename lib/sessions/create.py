@@ -1,0 +1,163 @@
+"""Logging in: from a proof to one session, whatever happens on the way."""
+
+import hashlib
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import replace
+
+from lib import log
+from lib.errors import InvalidSession, LoginRejected, LoginStale, RateLimited, StoreUnavailable
+from lib.sessions.base import ENDED, PROOF, SESSION, Session, Sessions, revoked_at
+from lib.sessions.record import Record, Transport
+from lib.sessions.token import Claims, random_n
+from lib.store.base import Unanswered
+from lib.telegram.user import Proof, TelegramUser
+
+_PER_MINUTE = 10
+
+
+class Creation(Sessions):
+    """The part of `SessionService` that makes sessions."""
+
+    def create_session(
+        self,
+        user: TelegramUser,
+        proof: Proof,
+        *,
+        transport: Transport,
+        user_agent: str = "",
+        country: str = "",
+        replaces: str | None = None,
+    ) -> Session:
+        """Log `user` in with what `proof` showed, and end the session of the token `replaces`.
+
+        A one-time proof works once; another kind leads to the session it led to before, while that lives.
+        Raises `LoginStale` for a proof that was used, revoked or ended, `LoginRejected` for a user whom the
+        settings keep out, `RateLimited` for initData that comes again and again.
+        """
+        if not self.settings.permits(user.id):
+            raise LoginRejected("kept out by TELEGRAM_ALLOW or TELEGRAM_DENY")
+        self._limit(proof, transport)
+        record = Record(
+            user,
+            int(self.now()),
+            proof.method,
+            transport,
+            user_agent,
+            country,
+            proof_at=proof.issued_at,
+            n=random_n(),
+        )
+        if self._issuer.degraded:
+            record = record.shortened()
+        slot, live = self._put(record, proof)
+        try:
+            self._end_surplus(user.id, live, slot, replaces)
+        except StoreUnavailable as problem:
+            # The login has succeeded, and its proof works no second time.
+            log.event("surplus_sessions_left", level="error", reason=problem.reason)
+        return self._session(slot, live[slot], self._issuer.issue(slot, live[slot]))
+
+    def _limit(self, proof: Proof, transport: Transport) -> None:
+        """What this process already knows of the proof costs no command."""
+        if self._spent.knows(_name(proof, transport)):
+            raise LoginStale("proof already used or ended, and still remembered here")
+        if not proof.one_time and self._spent.count(f"times|{proof.check_string}", 60) > _PER_MINUTE:
+            raise RateLimited("one initData over 10 times a minute")
+
+    def _put(self, record: Record, proof: Proof) -> tuple[str, dict[str, Record]]:
+        """Store the session and give its slot, which may be an older one's, among all the user's live ones.
+
+        A second attempt, where it is not known what became of the first, has a slot and an `n` of its own:
+        the proof's marker then tells which of them won.
+        """
+        user_id, ours = record.user.id, set[str]()
+        for last in (False, True):
+            attempt = replace(record, n=random_n())
+            ours.add(attempt.n)
+            slot, *elsewhere = self._issuer.slots(proof, record.transport)
+            try:
+                created, held = self._attempt(slot, attempt, proof)
+            except Unanswered:
+                if last:
+                    raise
+                continue
+            live = self._live(held, user_id)
+            if proof.one_time:
+                self._spent.remember(_name(proof, record.transport), proof.window)
+                slot = held.get(PROOF + _marker(proof), slot)
+                if not created and (slot not in live or live[slot].n not in ours):
+                    raise LoginStale("proof already used")
+            older = self._issuer.older_slots(proof, record.transport)
+            known = next((other for other in older if other in live), None)
+            if slot not in live or live[slot].n in ours:
+                ended = [other for other in (slot, *elsewhere) if held.get(SESSION + other) == ENDED]
+                if ended or (known is None and revoked_at(held) >= proof.issued_at):
+                    self._refuse(user_id, slot, ended)
+                    self._spent.remember(_name(proof, record.transport), proof.window)
+                    raise LoginStale("the session of this initData, or all sessions, were ended since")
+            if known is not None:
+                # Under an older key the same initData has a session already, and one is what it has.
+                self.store.delete(self._key(user_id), SESSION + slot)
+                self.store.renew(self._key(user_id), SESSION + known, self._issuer.idle)
+                live.pop(slot, None)
+                return known, live
+            if slot in live:
+                return slot, live
+            # What is there is past its absolute lifetime, or no record: it makes room for a new session.
+            self.store.delete(self._key(user_id), SESSION + slot)
+        raise StoreUnavailable("the new session is not in the store")
+
+    def _attempt(self, slot: str, record: Record, proof: Proof) -> tuple[bool, dict[str, str]]:
+        fields = {SESSION + slot: record.dump()}
+        if proof.one_time:
+            fields[PROOF + _marker(proof)] = slot
+        return self.store.create(
+            self._key(record.user.id),
+            fields,
+            window=proof.window,
+            renew=SESSION + slot,
+            ttl=self._issuer.idle,
+        )
+
+    def _refuse(self, user_id: int, slot: str, ended: list[str]) -> None:
+        """Leave nothing of what was just made, and the mark of what was ended as it was."""
+        if slot in ended:
+            self._keep_ended(user_id, slot)
+        else:
+            self.store.delete(self._key(user_id), SESSION + slot)
+
+    def _end_surplus(self, user_id: int, live: Mapping[str, Record], new: str, replaces: str | None) -> None:
+        """End the session that was presented at the login, and the oldest over SESSION_LIMIT."""
+        surplus = set[str]()
+        presented = self._presented(replaces)
+        if replaces and presented and presented.user_id != user_id:
+            self.delete_session(replaces)
+        elif replaces and presented and presented.slot != new:
+            self._issuer.bury(presented.n, presented.issued_at)
+            if presented.slot in live and live[presented.slot].n == presented.n:
+                surplus.add(presented.slot)
+                self._forget(replaces)
+        stay = sorted(live.keys() - surplus - {new}, key=lambda slot: (live[slot].created_at, slot))
+        surplus.update(stay[: max(0, len(stay) + 1 - self.settings.session_limit)])
+        for slot in surplus:
+            self._issuer.bury(live[slot].n, live[slot].created_at)
+        if surplus:
+            self.store.delete(self._key(user_id), *(SESSION + slot for slot in surplus))
+
+    def _presented(self, token: str | None) -> Claims | None:
+        try:
+            return self._issuer.open(token, self.now())[0] if token else None
+        except InvalidSession:
+            return None
+
+
+def _name(proof: Proof, transport: Transport) -> str:
+    """What a used or ended proof is remembered by; initData has a session of its own for each transport."""
+    return proof.check_string if proof.one_time else f"{transport}|{proof.check_string}"
+
+
+def _marker(proof: Proof) -> str:
+    """A proof's name in the store: enough of SHA-256 that nobody finds a second proof with the same one."""
+    digest = hashlib.sha256(proof.check_string.encode()).digest()[:16]
+    return urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")

@@ -1,0 +1,114 @@
+"""Where somebody is logged in, and ending that from one of their devices.
+
+Everything here is asked with a token, and done only while that token's own session lives.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lib.errors import SharedStoreRequired
+from lib.sessions.base import ENDED, REVOKED, REVOKED_SECONDS, SESSION, Sessions, revoked_at
+from lib.sessions.record import Record, Transport
+from lib.sessions.token import Claims, recurs
+from lib.telegram.user import Method
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One session as its owner sees it in a list; times are Unix seconds."""
+
+    id: str
+    created_at: int
+    last_seen: int
+    expires_at: int
+    method: Method
+    user_agent: str
+    country: str
+    current: bool
+
+
+class Devices(Sessions):
+    """The part of `SessionService` that looks after a user's other sessions."""
+
+    def list_sessions(
+        self, token: str, transport: Transport | None = None, *, renew: bool = True
+    ) -> list[Device]:
+        """The sessions of the user whose token this is, newest first; raises `InvalidSession`."""
+        claims, held = self._show(token, transport, renew=renew)
+        live = self._live(held, claims.user_id)
+        slots = sorted(live, key=lambda slot: (live[slot].created_at, slot), reverse=True)
+        left = self.store.remaining(self._key(claims.user_id), *(SESSION + slot for slot in slots))
+        return [
+            self._device(slot, live[slot], seconds, current=slot == claims.slot)
+            for slot, seconds in zip(slots, left, strict=True)
+        ]
+
+    def end_session(self, token: str, slot: str, transport: Transport | None = None) -> bool:
+        """End another session of the same user and say whether there was one; raises `InvalidSession`."""
+        self._require_shared(token, transport)
+        claims, held = self._show(token, transport)
+        key, field = self._key(claims.user_id), SESSION + slot
+        if slot not in self._live(held, claims.user_id):
+            return False
+        if recurs(slot) and slot != claims.slot:
+            self.store.replace(key, field, ENDED, REVOKED_SECONDS)
+        else:
+            self.store.delete(key, field)
+        if slot == claims.slot:
+            self._forget(token)
+        return True
+
+    def revoke_sessions(
+        self, token: str, transport: Transport | None = None, *, keep_current: bool = False
+    ) -> None:
+        """End all sessions of the user, or all others; no proof from before makes one again.
+
+        Raises `InvalidSession`.
+        """
+        self._require_shared(token, transport)
+        claims, held = self._show(token, transport)
+        key, kept = self._key(claims.user_id), SESSION + claims.slot if keep_current else ""
+        proofs = [record.proof_at for record in self._live(held, claims.user_id).values()]
+        revoked = max(int(self.now()), revoked_at(held), *proofs)
+
+        def doomed(fields: Mapping[str, str]) -> list[str]:
+            sessions = (name for name, value in fields.items() if name.startswith(SESSION) and value != ENDED)
+            return [name for name in sessions if name != kept]
+
+        left = self.store.revoke(key, *doomed(held), mark=REVOKED, value=str(revoked), window=REVOKED_SECONDS)
+        # A login that slipped in between has not seen the mark.
+        if late := doomed(left):
+            self.store.delete(key, *late)
+        if not keep_current:
+            self._forget(token)
+
+    def _show(
+        self, token: str, transport: Transport | None, *, renew: bool = True
+    ) -> tuple[Claims, dict[str, str]]:
+        """Everything the user's key holds, if the token's own session lives."""
+        claims, carried = self._open(token, transport)
+        ttl = self._issuer.idle if renew else None
+        text, held = self.store.show(self._key(claims.user_id), SESSION + claims.slot, ttl)
+        record = self._record(token, claims, carried, text)
+        return claims, held | {SESSION + claims.slot: record.dump()}
+
+    def _require_shared(self, token: str, transport: Transport | None) -> None:
+        self._open(token, transport)
+        if self._issuer.degraded:
+            raise SharedStoreRequired("without Redis other instances cannot be reached")
+
+    def _device(self, slot: str, record: Record, seconds: int, *, current: bool) -> Device:
+        now = int(self.now())
+        if seconds < 0:
+            # A replica that lags has not seen it yet, or it ended just now; the primary had it a moment ago.
+            seconds = max(0, record.created_at + self._issuer.idle - now)
+        return Device(
+            id=slot,
+            created_at=record.created_at,
+            last_seen=max(record.created_at, min(now, now - (self._issuer.idle - seconds))),
+            expires_at=min(now + seconds, self._issuer.ends_at(record.created_at)),
+            method=record.method,
+            user_agent=record.user_agent,
+            country=record.country,
+            current=current,
+        )

@@ -1,0 +1,41 @@
+"""What one process remembers for a while, so that repeating it costs no command."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+
+
+class Memo:
+    """Names with a time to forget each; over `limit` the oldest goes. `clock` gives Unix seconds."""
+
+    def __init__(self, clock: Callable[[], float], limit: int = 4096) -> None:
+        self._clock = clock
+        self._limit = limit
+        self._held: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def remember(self, name: str, seconds: float) -> None:
+        """Know `name` for so many seconds from now."""
+        with self._lock:
+            self._put(name, self._clock() + seconds, 1)
+
+    def knows(self, name: str) -> bool:
+        """Whether `name` was remembered and its time is not over."""
+        with self._lock:
+            ends_at, _ = self._held.get(name, (0.0, 0))
+            return self._clock() < ends_at
+
+    def count(self, name: str, seconds: float) -> int:
+        """How often `name` was counted in the `seconds` that began with the first time, this one included."""
+        with self._lock:
+            ends_at, times = self._held.get(name, (0.0, 0))
+            if self._clock() >= ends_at:
+                ends_at, times = self._clock() + seconds, 0
+            self._put(name, ends_at, times + 1)
+            return times + 1
+
+    def _put(self, name: str, ends_at: float, times: int) -> None:
+        self._held[name] = (ends_at, times)
+        self._held.move_to_end(name)
+        if len(self._held) > self._limit:
+            self._held.popitem(last=False)

@@ -1,0 +1,85 @@
+"""What could not be carried out is `StoreUnavailable`, and never looks like a miss."""
+
+import socket
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from dev.valkey import Valkey
+from lib.errors import StoreUnavailable
+from lib.store.base import Store, Unanswered
+from lib.store.redis import RedisStore
+from lib.store.upstash import UpstashStore
+
+KEY = "tgauth:test:1:u:42"
+
+OPERATIONS: dict[str, Callable[[Store], object]] = {
+    "create": lambda store: store.create(KEY, {"s:b": "1"}, window=10, renew="s:b", ttl=100),
+    "renew": lambda store: store.renew(KEY, "s:a", 100),
+    "read": lambda store: store.read(KEY, "s:a"),
+    "replace": lambda store: store.replace(KEY, "s:a", "2", 100),
+    "delete": lambda store: store.delete(KEY, "s:a"),
+    "show": lambda store: store.show(KEY, "s:a", 100),
+    "remaining": lambda store: store.remaining(KEY, "s:a"),
+    "revoke": lambda store: store.revoke(KEY, "s:a", mark="r", value="1", window=10),
+    "count": lambda store: store.count("tgauth:test:1:u:", "s:"),
+}
+
+each = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+
+
+@pytest.fixture(scope="module", params=["upstash", "redis"])
+def gone(request: pytest.FixtureRequest) -> Iterator[Store]:
+    """A store whose server does not listen."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    if request.param == "upstash":
+        store: UpstashStore | RedisStore = UpstashStore(f"http://127.0.0.1:{port}", "token")
+    else:
+        store = RedisStore(f"redis://127.0.0.1:{port}/0")
+    yield store
+    store._redis.close()
+
+
+@pytest.fixture
+def full(valkey: Valkey) -> Iterator[Valkey]:
+    """A server that has no room to write once `CONFIG SET maxmemory 1` is run on it."""
+    yield valkey
+    valkey.run("CONFIG", "SET", "maxmemory", "0")
+
+
+@each
+def test_no_server(gone: Store, operation: Callable[[Store], object]) -> None:
+    """Nobody answers, so nobody knows."""
+    with pytest.raises(Unanswered):
+        operation(gone)
+
+
+def test_check_without_a_server(gone: Store) -> None:
+    """A store that cannot be reached does not pass, however often it is asked."""
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            gone.check()
+
+
+@each
+def test_somebody_elses_key(remote: Store, valkey: Valkey, operation: Callable[[Store], object]) -> None:
+    """A key that is no hash is an error of every operation, and stays as it is."""
+    valkey.run("SET", KEY, "mine")
+    with pytest.raises(StoreUnavailable):
+        operation(remote)
+    assert valkey.run("GET", KEY) == b"mine"
+
+
+def test_a_full_server_still_verifies_and_logs_out(remote: Store, full: Valkey) -> None:
+    """Without room nothing is made or changed, but sessions are read and deleted."""
+    assert remote.create(KEY, {"s:a": "1"}, window=10, renew="s:a", ttl=100)[0]
+    full.run("CONFIG", "SET", "maxmemory", "1")
+    for name in ("create", "replace", "revoke"):
+        with pytest.raises(StoreUnavailable, match="full"):
+            OPERATIONS[name](remote)
+    assert remote.renew(KEY, "s:a", 100) == "1"
+    assert remote.read(KEY, "s:a") == "1"
+    assert remote.remaining(KEY, "s:a") == [100]
+    assert remote.delete(KEY, "s:a") == 1
+    assert remote.renew(KEY, "s:a", 100) is None

@@ -1,0 +1,91 @@
+"""What one process remembers for a while (lib/sessions/memo.py)."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from lib.sessions.memo import Memo
+from tests.clock import Clock
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Time that stands still."""
+    return Clock()
+
+
+def test_a_name_is_known_for_its_time(clock: Clock) -> None:
+    """A name is known until its seconds are over, and not at that second."""
+    memo = Memo(clock)
+    assert not memo.knows("a")
+    memo.remember("a", 60)
+    assert memo.knows("a")
+    assert not memo.knows("b")
+    clock.advance(59.9)
+    assert memo.knows("a")
+    clock.advance(0.1)
+    assert not memo.knows("a")
+
+
+def test_names_have_times_of_their_own(clock: Clock) -> None:
+    """A short-lived name that is remembered later goes before a long-lived one."""
+    memo = Memo(clock)
+    memo.remember("long", 100)
+    memo.remember("short", 10)
+    clock.advance(10)
+    assert memo.knows("long")
+    assert not memo.knows("short")
+
+
+def test_remembering_again_begins_anew(clock: Clock) -> None:
+    """The last `remember` decides how long."""
+    memo = Memo(clock)
+    memo.remember("a", 10)
+    clock.advance(9)
+    memo.remember("a", 10)
+    clock.advance(9)
+    assert memo.knows("a")
+    clock.advance(1)
+    assert not memo.knows("a")
+
+
+def test_over_the_limit_the_oldest_goes(clock: Clock) -> None:
+    """Memory is bounded; what was remembered longest ago, and not since, is forgotten first."""
+    memo = Memo(clock, limit=3)
+    for name in "abc":
+        memo.remember(name, 1000)
+    memo.remember("a", 1000)
+    memo.remember("d", 1000)
+    assert [name for name in "abcd" if memo.knows(name)] == ["a", "c", "d"]
+    for number in range(1000):
+        memo.remember(str(number), 1000)
+    assert len(memo._held) == 3
+
+
+def test_the_default_limit(clock: Clock) -> None:
+    """4,096 names fit, as documented."""
+    memo = Memo(clock)
+    for number in range(4097):
+        memo.remember(str(number), 1000)
+    assert not memo.knows("0")
+    assert memo.knows("1")
+    assert memo.knows("4096")
+
+
+def test_counting_within_a_window(clock: Clock) -> None:
+    """The count includes this time, and the window begins with the first one and does not slide."""
+    memo = Memo(clock)
+    assert [memo.count("a", 60) for _ in range(3)] == [1, 2, 3]
+    assert memo.count("b", 60) == 1
+    clock.advance(59)
+    assert memo.count("a", 60) == 4
+    clock.advance(1)
+    assert memo.count("a", 60) == 1
+
+
+def test_parallel_counts_lose_none(clock: Clock) -> None:
+    """A thousand counts in sixteen threads are all the numbers from 1 to 1,000."""
+    memo = Memo(clock)
+    with ThreadPoolExecutor(16) as pool:
+        counts = list(pool.map(lambda _: memo.count("a", 60), range(1000)))
+    assert sorted(counts) == list(range(1, 1001))

@@ -1,0 +1,207 @@
+"""Redis over TCP (lib/store/redis.py): what its client's errors mean to the owner."""
+
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from redis import exceptions
+
+from lib import log
+from lib.errors import StoreUnavailable
+from lib.store.base import Unanswered
+from lib.store.hashes import StoreFull
+from lib.store.redis import WAIT_SECONDS, RedisStore
+
+URL = "redis://canary-user:canary-password@127.0.0.1:6379"
+
+
+class Client:
+    """In place of redis-py's: raises, and remembers what it was asked."""
+
+    def __init__(self, *errors: Exception | None) -> None:
+        self.errors = list(errors)
+        self.sent: list[Any] = []
+
+    def _outcome(self, answer: Any) -> Any:
+        error = self.errors.pop(0) if len(self.errors) > 1 else self.errors[0]
+        if error:
+            raise error
+        return answer
+
+    def execute_command(self, *command: Any) -> Any:
+        self.sent.append(command)
+        return self._outcome(["1"] if command[0] == "HGETEX" else 1 if command[0] == "HDEL" else "1")
+
+    def pipeline(self, *, transaction: bool) -> "Pipeline":
+        return Pipeline(self, transaction)
+
+
+class Pipeline:
+    """Collects commands as redis-py's does."""
+
+    def __init__(self, client: Client, transaction: bool) -> None:
+        self.client = client
+        self.commands: list[Any] = ["MULTI" if transaction else "PIPELINE"]
+
+    def execute_command(self, *command: Any) -> None:
+        self.commands.append(command)
+
+    def execute(self) -> Any:
+        self.client.sent.append(self.commands)
+        return self.client._outcome([1, ["1"], {"s:a": "1"}][4 - len(self.commands) :])
+
+
+def store_with(*errors: Exception | None) -> tuple[RedisStore, Client]:
+    """A store whose client meets these outcomes in turn; None is a good answer."""
+    store, client = RedisStore(URL), Client(*errors)
+    store._redis.close()
+    store._redis = client
+    return store, client
+
+
+def create(store: RedisStore) -> Any:
+    return store.create("k", {"s:a": "1"}, window=60, renew="s:a", ttl=900)
+
+
+REFUSED = "REDIS_URL: its user or password was refused; copy it again"
+FULL = "the server is full; give it more memory or delete keys"
+REPLICA = "REDIS_URL: is a replica's, which only reads; set the primary's"
+TOO_OLD = "REDIS_URL: the server is too old; use Redis 8 or Valkey 9"
+OTHER = "the server answered with an error"
+ERRORS: list[tuple[Exception, type[StoreUnavailable], str]] = [
+    (exceptions.AuthenticationError("canary"), StoreUnavailable, REFUSED),
+    (exceptions.NoPermissionError("canary"), StoreUnavailable, REFUSED),
+    (exceptions.OutOfMemoryError("canary"), StoreFull, FULL),
+    (exceptions.ReadOnlyError("canary"), StoreFull, REPLICA),
+    (exceptions.ResponseError("unknown command 'HGETEX' canary"), StoreUnavailable, TOO_OLD),
+    (
+        exceptions.ResponseError("Command # 1 (HSETEX) caused error: Unknown Command"),
+        StoreUnavailable,
+        TOO_OLD,
+    ),
+    (exceptions.ResponseError("WRONGTYPE canary"), StoreUnavailable, OTHER),
+    (exceptions.ExecAbortError("canary"), StoreUnavailable, OTHER),
+    (exceptions.NoScriptError("canary"), StoreUnavailable, OTHER),
+    (exceptions.ConnectionError("canary"), Unanswered, "no usable answer from Redis (ConnectionError)"),
+    (exceptions.TimeoutError("canary"), Unanswered, "no usable answer from Redis (TimeoutError)"),
+    (exceptions.BusyLoadingError("canary"), Unanswered, "no usable answer from Redis (BusyLoadingError)"),
+    (exceptions.InvalidResponse("canary"), Unanswered, "no usable answer from Redis (InvalidResponse)"),
+    (exceptions.RedisError("canary"), Unanswered, "no usable answer from Redis (RedisError)"),
+    (OSError("canary"), Unanswered, "no usable answer from Redis (OSError)"),
+    (UnicodeDecodeError("utf-8", b"canary", 0, 1, "canary"), Unanswered, "(UnicodeDecodeError)"),
+    (RuntimeError("canary"), Unanswered, "no usable answer from Redis (RuntimeError)"),
+]
+EACH = pytest.mark.parametrize(("error", "kind", "reason"), ERRORS, ids=lambda value: type(value).__name__)
+
+
+@EACH
+def test_errors_say_what_to_do(error: Exception, kind: type[StoreUnavailable], reason: str) -> None:
+    """Each of redis-py's errors is of one kind and names the fix, in our words only."""
+    for call in (create, lambda s: s.delete("k", "s:a")):
+        store, _ = store_with(error)
+        with pytest.raises(StoreUnavailable) as caught:
+            call(store)
+        assert type(caught.value) is kind
+        assert caught.value.reason.endswith(reason)
+        assert "canary" not in f"{caught.value} {caught.value!r} {log.stack(caught.value.__traceback__)}"
+        assert caught.value.__suppress_context__
+
+
+@EACH
+def test_what_is_repeated(error: Exception, kind: type[StoreUnavailable], reason: str) -> None:
+    """A single command without an answer is sent once more, a transaction and what was refused are not."""
+    store, client = store_with(error, None)
+    if kind is Unanswered:
+        assert store.delete("k", "s:a") == 1
+        assert client.sent == [("HDEL", "k", "s:a")] * 2
+    else:
+        with pytest.raises(kind):
+            store.delete("k", "s:a")
+        assert len(client.sent) == 1
+    store, client = store_with(error, None)
+    with pytest.raises(kind):
+        create(store)
+    assert len(client.sent) == 1
+    assert client.sent[0][0] == "MULTI"
+
+
+@pytest.mark.parametrize("error", [exceptions.OutOfMemoryError("x"), exceptions.ReadOnlyError("x")])
+def test_people_stay_logged_in_when_nothing_can_be_written(error: Exception) -> None:
+    """Where HGETEX is refused because nothing can be written, the session is read as it is."""
+    store, client = store_with(error, None)
+    assert store.renew("k", "s:a", 900) == "1"
+    assert client.sent == [("HGETEX", "k", "EX", 900, "FIELDS", 1, "s:a"), ("HGET", "k", "s:a")]
+
+
+def test_commands_are_sent_as_they_are() -> None:
+    """A transaction is MULTI with the contract's commands, and reading none is a plain pipeline."""
+    store, client = store_with(None)
+    assert create(store) == (True, {"s:a": "1"})
+    assert client.sent == [
+        [
+            "MULTI",
+            ("HSETEX", "k", "FNX", "EX", 60, "FIELDS", 1, "s:a", "1"),
+            ("HGETEX", "k", "EX", 900, "FIELDS", 1, "s:a"),
+            ("HGETALL", "k"),
+        ]
+    ]
+
+
+def refusing_port() -> int:
+    """A port of this machine where nothing listens."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+def test_nobody_listens() -> None:
+    """A server that is not there is told without address, user or password, and at once."""
+    store = RedisStore(f"redis://canary-user:canary-password@127.0.0.1:{refusing_port()}")
+    calls: list[Callable[[], Any]] = [lambda: create(store), lambda: store.read("k", "s:a"), store.check]
+    started = time.monotonic()
+    for call in calls:
+        with pytest.raises(StoreUnavailable) as caught:
+            call()
+        shown = [f"{caught.value} {caught.value!r}"]
+        behind: BaseException | None = caught.value
+        while behind is not None:
+            shown += log.stack(behind.__traceback__)
+            behind = behind.__context__
+        assert not [text for text in shown if "canary" in text or "127.0.0.1" in text]
+    assert time.monotonic() - started < 1
+    assert "canary" not in f"{store} {store!r}"
+
+
+def test_a_server_that_says_nothing() -> None:
+    """A connection that is taken and never answered ends after the wait, once for a create."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        store = RedisStore(f"redis://127.0.0.1:{silent.getsockname()[1]}?socket_timeout=0.2")
+        started = time.monotonic()
+        with pytest.raises(Unanswered, match="TimeoutError"):
+            create(store)
+        assert 0.15 < time.monotonic() - started < 1
+        store._redis.close()
+
+
+def test_waits() -> None:
+    """Connecting and every answer have a time limit, of which two are below 3 s; nothing else retries."""
+    assert 2 * WAIT_SECONDS < 3
+    store = RedisStore(URL)
+    options = store._redis.connection_pool.connection_kwargs
+    assert (options["socket_timeout"], options["socket_connect_timeout"]) == (WAIT_SECONDS, WAIT_SECONDS)
+    assert options["retry"].get_retries() == 0
+    assert options["decode_responses"] is True
+
+
+@pytest.mark.parametrize(("scheme", "encrypted"), [("redis", False), ("rediss", True)])
+def test_rediss_is_encrypted_and_checked(scheme: str, encrypted: bool) -> None:
+    """`rediss://` is TLS with the certificate and its host name checked, which a URL's query cannot undo."""
+    store = RedisStore(f"{scheme}://:p@redis.example:6380")
+    connection = store._redis.connection_pool.make_connection()
+    assert ("SSL" in type(connection).__name__) is encrypted
+    if encrypted:
+        assert connection.check_hostname is True
+        assert connection.cert_reqs.name == "CERT_REQUIRED"

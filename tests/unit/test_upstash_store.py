@@ -1,0 +1,503 @@
+"""Upstash over REST (lib/store/upstash.py, lib/store/deadline.py), against a server of a few lines."""
+
+import json
+import socket
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpcore
+import httpx
+import pytest
+from upstash_redis import Redis
+
+from lib import log
+from lib.errors import StoreUnavailable
+from lib.store.base import Unanswered
+from lib.store.deadline import Deadline, install
+from lib.store.hashes import StoreFull
+from lib.store.pulse import Pulse
+from lib.store.upstash import ATTEMPT_SECONDS, MAX_ANSWER, UpstashStore
+
+TOKEN = "canary-rest-token"
+
+Reply = tuple[int, Any] | tuple[int, Any, dict[str, str]] | Callable[["Handler"], None]
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers with the server's replies in turn; the last one is repeated."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: "Server"
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        with self.server.lock:
+            self.server.seen.append((self.command, self.path, dict(self.headers), json.loads(body)))
+            replies = self.server.replies
+            reply = replies.pop(0) if len(replies) > 1 else replies[0]
+        if callable(reply):
+            reply(self)
+            return
+        status, value, headers = (*reply, {})[:3]
+        sent = value if isinstance(value, bytes) else json.dumps(value).encode()
+        self.send_response(status)
+        for name, text in {"Content-Length": str(len(sent)), **headers}.items():
+            self.send_header(name, text)
+        self.end_headers()
+        self.wfile.write(sent)
+
+    do_GET = do_PUT = do_HEAD = do_DELETE = do_POST
+
+    def log_message(self, *_: object) -> None:
+        """Stay silent."""
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    replies: list[Reply]
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.lock = threading.Lock()
+        self.seen: list[tuple[str, str, dict[str, str], Any]] = []
+
+    def reply(self, *replies: Reply) -> None:
+        self.replies = list(replies)
+        self.seen.clear()
+
+    def handle_error(self, *_: object) -> None:
+        """A client that hangs up is no news."""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+def encode(value: Any) -> Any:
+    """As Upstash does with `Upstash-Encoding: base64`."""
+    if isinstance(value, str):
+        return b64encode(value.encode()).decode()
+    return [encode(item) for item in value] if isinstance(value, list) else value
+
+
+def result(value: Any) -> Reply:
+    return 200, {"result": encode(value)}
+
+
+def results(*values: Any) -> Reply:
+    return 200, [{"result": encode(value)} for value in values]
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Server]:
+    with Server() as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def server(running: Server) -> Server:
+    """The server, which answers PONG until it is told otherwise."""
+    running.reply(result("PONG"))
+    return running
+
+
+@pytest.fixture(scope="module")
+def client(running: Server) -> Iterator[UpstashStore]:
+    store = UpstashStore(running.url, TOKEN)
+    yield store
+    store._redis.close()
+
+
+@pytest.fixture
+def store(client: UpstashStore, server: Server) -> UpstashStore:
+    """A store on the server, with its usual limits and nothing known of the server's health."""
+    client._pulse = Pulse()
+    client._deadline._seconds, client._deadline._max_bytes = ATTEMPT_SECONDS, MAX_ANSWER
+    return client
+
+
+def create(store: UpstashStore) -> Any:
+    return store.create("k", {"s:a": "1"}, window=60, renew="s:a", ttl=900)
+
+
+OPERATIONS: dict[str, tuple[Callable[[UpstashStore], Any], str, Reply, Any]] = {
+    "create": (create, "/multi-exec", results(1, ["1"], ["s:a", "1"]), (True, {"s:a": "1"})),
+    "renew": (lambda s: s.renew("k", "s:a", 900), "/", result(["Жук 🦊"]), "Жук 🦊"),
+    "read": (lambda s: s.read("k", "s:a"), "/", result("1"), "1"),
+    "replace": (lambda s: s.replace("k", "s:a", "x", 900), "/", result(1), True),
+    "delete": (lambda s: s.delete("k", "s:a"), "/", result(1), 1),
+    "show": (
+        lambda s: s.show("k", "s:a", 900),
+        "/multi-exec",
+        results(["1"], ["s:a", "1"]),
+        ("1", {"s:a": "1"}),
+    ),
+    "remaining": (lambda s: s.remaining("k", "s:a"), "/", result([7]), [7]),
+    "revoke": (
+        lambda s: s.revoke("k", "s:a", mark="r", value="7", window=60),
+        "/multi-exec",
+        results(1, 1, ["r", "7"]),
+        {"r": "7"},
+    ),
+    "check": (lambda s: s.check(), "/", result("PONG"), None),
+}
+EACH = pytest.mark.parametrize(("call", "path", "reply", "gives"), OPERATIONS.values(), ids=OPERATIONS)
+
+
+@EACH
+def test_requests(
+    server: Server,
+    store: UpstashStore,
+    call: Callable[[UpstashStore], Any],
+    path: str,
+    reply: Reply,
+    gives: Any,
+) -> None:
+    """An operation is one POST to one of the three addresses, with the token in its header alone."""
+    server.reply(reply)
+    assert call(store) == gives
+    ((method, asked, headers, body),) = server.seen
+    assert (method, asked) == ("POST", path)
+    assert headers["Authorization"] == f"Bearer {TOKEN}"
+    assert headers["Upstash-Encoding"] == "base64"
+    assert headers["Accept-Encoding"] == "identity"
+    assert not [name for name in headers if "telemetry" in name.lower() or "sync" in name.lower()]
+    assert TOKEN not in asked + json.dumps(body)
+
+
+def test_counting_uses_the_same_addresses(server: Server, store: UpstashStore) -> None:
+    """Counting is single commands and one pipeline."""
+    server.reply(result(2), result(["0", ["u:1", "u:2"]]), results(["s:a", "r"], ["s:b", "s:c"]))
+    count = store.count("u:", "s:")
+    assert (count.users, count.sessions, count.exact) == (2, 3, True)
+    assert [path for _, path, _, _ in server.seen] == ["/", "/", "/pipeline"]
+
+
+TOKEN_REFUSED = "the token was refused; copy UPSTASH_REDIS_REST_URL and _TOKEN from one database again"
+TOO_OLD = "the server lacks a command; tgauth needs Upstash, Redis 8 or Valkey 9 behind the URL"
+ERRORS = [
+    (401, "WRONGPASS invalid or missing auth token", TOKEN_REFUSED),
+    (401, "WRONGPASS invalid username-password pair or user is disabled", TOKEN_REFUSED),
+    (401, "Unauthorized", TOKEN_REFUSED),
+    (
+        400,
+        "NOPERM this user has no permissions to run the 'hsetex' command or its subcommand",
+        "the token is read-only; set the standard token",
+    ),
+    (
+        400,
+        "ERR max requests limit exceeded. Limit: 500000, Usage: 500000.",
+        "the database has used up its month's commands; raise its plan",
+    ),
+    (
+        400,
+        "ERR max daily request limit exceeded. Limit: 10000, Usage: 10000.",
+        "the database has used up its day's commands; raise its plan",
+    ),
+    (400, "ERR Command is not available: 'HSETEX'.", TOO_OLD),
+    (400, "ERR unknown command 'HSETEX', with args beginning with: 'canary'", TOO_OLD),
+    (400, "ERR DB capacity quota exceeded", "the database is full; raise its plan or delete keys"),
+    (
+        400,
+        "OOM command not allowed when used memory > 'maxmemory'.",
+        "the database is full; raise its plan or delete keys",
+    ),
+    (400, "ERR canary something else", "Upstash answered with an error"),
+    (403, "canary", "Upstash answered with an error"),
+    (429, "canary too many requests", "Upstash answered with an error"),
+]
+
+
+@pytest.mark.parametrize(("status", "text", "reason"), ERRORS)
+def test_errors_say_what_to_do(
+    server: Server, store: UpstashStore, status: int, text: str, reason: str
+) -> None:
+    """Upstash's errors, with their status or under 200, alone or in a transaction, become the owner's fix."""
+    error = {"error": text}
+    for reply in ((status, error), (200, error), (200, [error, error, error]), (status, [error] * 3)):
+        for call in (create, lambda s: s.read("k", "s:a")):
+            if isinstance(reply[1], list) != (call is create) and reply[0] == 200:
+                continue  # under 200 the answer is as long as the request
+            server.reply(reply)
+            with pytest.raises(StoreUnavailable) as caught:
+                call(store)
+            if isinstance(reply[1], list) and (call is not create or reply[0] != 200):
+                continue  # no documented answer: that it is an error is enough
+            assert caught.value.reason == reason
+            assert isinstance(caught.value, StoreFull) == ("is full" in reason)
+            assert not isinstance(caught.value, Unanswered)
+            assert len(server.seen) == 1
+
+
+def test_one_error_in_a_transaction_is_an_error(server: Server, store: UpstashStore) -> None:
+    """Where one command of several failed, nothing of the answer is used."""
+    good = [{"result": 1}, {"result": [encode("1")]}, {"result": [encode("s:a"), encode("1")]}]
+    for at in range(3):
+        server.reply((200, [*good[:at], {"error": "WRONGTYPE canary"}, *good[at + 1 :]]))
+        with pytest.raises(StoreUnavailable):
+            create(store)
+
+
+UNUSABLE: dict[str, Reply] = {
+    "500": (500, {"error": "canary"}),
+    "500 with a result": (500, {"result": None}),
+    "502 HTML": (502, b"<html>canary</html>"),
+    "503 list": (503, [{"result": 1}]),
+    "404 HTML": (404, b"<html>canary</html>"),
+    "429 text": (429, b"Too many requests"),
+    "401 no error": (401, {"message": "canary"}),
+    "200 HTML": (200, b"<html>canary</html>"),
+    "200 nothing": (200, b""),
+    "200 null": (200, None),
+    "200 number": (200, 5),
+    "200 text": (200, "canary"),
+    "200 no result": (200, {}),
+    "200 message": (200, {"message": "canary"}),
+    "no base64": (200, {"result": "canary!!!"}),
+    "no UTF-8": (200, {"result": "//8="}),
+    "an object": (200, {"result": {"a": "b"}}),
+    "a fraction": (200, {"result": 1.5}),
+    "204": (204, b""),
+    "not UTF-8": (200, b'{"result": "\xff"}'),
+    "cut": (200, b'{"result": ', {}),
+    "deep": (200, b"[" * 100_000),
+    "gzip that is none": (200, b"canary", {"Content-Encoding": "gzip"}),
+    "hangs up": lambda handler: handler.connection.shutdown(socket.SHUT_RDWR),
+    "hangs up in the body": lambda handler: (
+        handler.wfile.write(b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"result":'),
+        handler.wfile.flush(),
+        handler.connection.shutdown(socket.SHUT_RDWR),
+        None,
+    )[-1],
+    "no HTTP": lambda handler: (handler.wfile.write(b"canary\r\n\r\n"), None)[1],
+}
+
+
+@pytest.mark.parametrize("reply", UNUSABLE.values(), ids=UNUSABLE.keys())
+def test_unusable_answers(server: Server, store: UpstashStore, reply: Reply) -> None:
+    """No answer, or one that is none, is StoreUnavailable in our words, and never a miss."""
+    server.reply(reply)
+    for call, most in ((create, 1), (lambda s: s.read("k", "s:a"), 2), (lambda s: s.renew("k", "s", 1), 2)):
+        server.seen.clear()
+        with pytest.raises(StoreUnavailable) as caught:
+            call(store)
+        assert "canary" not in str(caught.value)
+        assert 1 <= len(server.seen) <= most
+    server.reply(result("1"))
+    assert store.read("k", "s:a") == "1"
+
+
+def test_a_read_is_tried_twice(server: Server, store: UpstashStore) -> None:
+    """One hiccup is bridged by the one retry, at once."""
+    server.reply((502, b"<html>"), result("1"))
+    started = time.monotonic()
+    assert store.read("k", "s:a") == "1"
+    assert len(server.seen) == 2
+    assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize("status", [400, 404, 307, 201, 206])
+def test_a_bad_status_is_no_answer(server: Server, store: UpstashStore, status: int) -> None:
+    """Whatever looks like an answer under another status than 200 is none."""
+    for call, value in (
+        (create, [{"result": 1}, {"result": [encode("1")]}, {"result": [encode("s:a"), encode("1")]}]),
+        (lambda s: s.read("k", "s:a"), {"result": None}),
+    ):
+        server.reply((status, value))
+        with pytest.raises(StoreUnavailable):
+            call(store)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects_are_not_followed(server: Server, store: UpstashStore, status: int) -> None:
+    """A redirect would take the token to somewhere else: nothing is asked there."""
+    with Server() as other:
+        threading.Thread(target=other.serve_forever, args=(0.01,), daemon=True).start()
+        other.reply(result("1"))
+        for body in (b"", {"result": None}):
+            server.reply((status, body, {"Location": f"{other.url}/"}))
+            with pytest.raises(StoreUnavailable):
+                store.read("k", "s:a")
+            with pytest.raises(StoreUnavailable):
+                create(store)
+        assert other.seen == []
+        other.shutdown()
+
+
+def drip(handler: Handler) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    for _ in range(200):
+        handler.wfile.write(b" ")
+        handler.wfile.flush()
+        time.sleep(0.02)
+
+
+def trickle_headers(handler: Handler) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+    for number in range(200):
+        handler.wfile.write(b"X-%d: y\r\n" % number)
+        handler.wfile.flush()
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    "slow", [drip, trickle_headers, lambda _: time.sleep(2)], ids=["body", "headers", "all"]
+)
+def test_the_deadline_is_for_the_whole_request(
+    server: Server, store: UpstashStore, slow: Callable[[Handler], None]
+) -> None:
+    """Bytes that keep coming do not prolong a request; a read is tried twice, a create once."""
+    store._deadline._seconds = 0.2
+    server.reply(slow)
+    for call, least, most in ((create, 0.2, 0.4), (lambda s: s.read("k", "s:a"), 0.4, 0.7)):
+        started = time.monotonic()
+        with pytest.raises(Unanswered):
+            call(store)
+        assert least - 0.01 <= time.monotonic() - started < most
+
+
+def test_a_deadline_is_for_one_request(server: Server, store: UpstashStore) -> None:
+    """Each request begins with its whole time and size, however long the store has been there."""
+    store._deadline._seconds = 0.3
+    server.reply(result("x" * 100))
+    store._deadline._max_bytes = 1000
+    for _ in range(20):
+        assert store.read("k", "s:a") == "x" * 100
+        time.sleep(0.02)
+
+
+def test_an_endless_answer_is_cut(server: Server, store: UpstashStore) -> None:
+    """An answer over its limit is refused when the limit is reached, not when it is over."""
+    written: list[int] = []
+
+    def flood(handler: Handler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+        for number in range(1500):
+            handler.wfile.write(b" " * 65_536)
+            written.append(number)
+
+    store._deadline._max_bytes = 100_000
+    server.reply(flood)
+    with pytest.raises(Unanswered):
+        create(store)
+    assert len(written) < 200
+
+
+def test_limits() -> None:
+    """An operation takes two attempts at most and then has 3 seconds; an answer has 1 MiB."""
+    assert 2 * ATTEMPT_SECONDS < 3
+    assert MAX_ANSWER == 1024 * 1024
+    store = UpstashStore("https://canary.upstash.io", TOKEN)
+    assert (store._deadline._seconds, store._deadline._max_bytes) == (ATTEMPT_SECONDS, MAX_ANSWER)
+    store._redis.close()
+
+
+def test_a_long_answer_within_the_limit(server: Server, store: UpstashStore) -> None:
+    """A user with many large records is read whole."""
+    held = {f"s:{number}": "x" * 2000 for number in range(250)}
+    server.reply(results(["1"], [part for pair in held.items() for part in pair]))
+    assert store.show("k", "s:1", 900) == ("1", held)
+
+
+def test_threads_share_a_store(server: Server, store: UpstashStore) -> None:
+    """Every thread has a deadline of its own, and connections pass from one to the other."""
+    server.reply(result("1"))
+    found: list[Any] = []
+
+    def work() -> None:
+        for _ in range(10):
+            found.append(store.read("k", "s:a"))
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert found == ["1"] * 80
+
+
+def test_what_is_replaced_is_there() -> None:
+    """The private attributes that lib/store/deadline.py goes through hold what it takes them for."""
+    redis = Redis("https://canary.upstash.io", TOKEN, rest_retries=0, allow_telemetry=False)
+    client = redis._http._client
+    assert type(client) is httpx.Client
+    assert type(client._transport) is httpx.HTTPTransport
+    pool = client._transport._pool
+    assert type(pool) is httpcore.ConnectionPool
+    assert isinstance(pool._network_backend, httpcore.NetworkBackend)
+    assert isinstance(client._mounts, dict)
+    deadline = install(client, seconds=1, max_bytes=1)
+    assert pool._network_backend is deadline
+    assert isinstance(deadline, Deadline)
+    assert client.timeout == httpx.Timeout(1)
+    redis.close()
+
+
+def test_how_the_client_is_set_up() -> None:
+    """No retry after three seconds, no telemetry, no sync token between threads, no redirect, no proxy."""
+    store = UpstashStore("https://canary.upstash.io", TOKEN)
+    redis = store._redis
+    assert redis._http._retries == 0
+    assert (redis._read_your_writes, redis._allow_telemetry) == (False, False)
+    client = redis._http._client
+    assert (client.follow_redirects, client._mounts) == (False, {})
+    assert client.timeout == httpx.Timeout(ATTEMPT_SECONDS)
+    assert client._transport._pool._ssl_context.check_hostname is True
+    redis.close()
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_no_proxy_goes_round_the_deadline(server: Server, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A proxy in the environment, which would see the token, is not used."""
+    monkeypatch.setenv(name, f"http://127.0.0.1:{unused_port()}")
+    store = UpstashStore(server.url, TOKEN)
+    store.check()
+    assert len(server.seen) == 1
+    store._redis.close()
+
+
+def unused_port() -> int:
+    """A port of this machine where nothing listens."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+LEAKS: dict[str, tuple[str, str]] = {
+    "nobody listens": ("http://127.0.0.1:{port}", TOKEN),
+    "no such port": ("http://127.0.0.1:99999", TOKEN),
+    "header injection": ("http://127.0.0.1:{port}", f"{TOKEN}\r\nX: y"),
+    "no header value": ("http://127.0.0.1:{port}", f"{TOKEN}\x00"),
+    "no ASCII": ("http://127.0.0.1:{port}", f"{TOKEN}ж"),
+    "no URL": ("canary-url", TOKEN),
+    "no host": ("http://", TOKEN),
+    "no TLS there": ("https://127.0.0.1:{port}", TOKEN),
+}
+
+
+@pytest.mark.parametrize(("url", "token"), LEAKS.values(), ids=LEAKS)
+def test_no_error_shows_where_or_with_what(url: str, token: str) -> None:
+    """Neither the reason nor what the log prints of an error and of those behind it has URL or token."""
+    url = url.format(port=unused_port())
+    store = UpstashStore(url, token)
+    for call in (create, lambda s: s.read("k", "s:a"), lambda s: s.check()):
+        with pytest.raises(StoreUnavailable) as caught:
+            call(store)
+        shown = [str(caught.value), repr(caught.value), caught.value.reason]
+        assert caught.value.__suppress_context__ or caught.value.__context__ is None
+        behind: BaseException | None = caught.value
+        while behind is not None:
+            shown += log.stack(behind.__traceback__)
+            behind = behind.__context__
+        for secret in ("canary", "127.0.0.1", TOKEN, "99999"):
+            assert [text for text in shown if secret in text] == []
+    assert "canary" not in f"{store!r} {store}"
+    store._redis.close()
