@@ -1,0 +1,188 @@
+"""What the documents name is what the code has: variables, error codes, endpoints, log texts and links."""
+
+import ast
+import inspect
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from lib import errors
+
+ROOT = Path(__file__).resolve().parents[2]
+ENGLISH = sorted((ROOT / "docs").glob("*.md"))
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *ENGLISH, *sorted((ROOT / "docs").glob("*/*.md"))]
+TRANSLATED = ("REDIS_QUICK_START.md", "REDIS_SETUP.md")
+SETUP = ("docs/REDIS_SETUP.md", "docs/ru/REDIS_SETUP.md")
+READERS = ("lib/environment.py", "lib/settings.py", "lib/credentials.py")
+REASONS = ("lib/credentials.py", "lib/store/hashes.py", "lib/store/upstash.py", "lib/store/redis.py")
+
+
+def read(path):
+    """The text of a file of the repository."""
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def strings(path):
+    """The string literals of a module that are no docstrings, the constant parts of f-strings included."""
+    tree = ast.parse(read(path))
+    statements = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in statements
+    }
+
+
+def variables():
+    """The names that settings read, without those that Vercel sets by itself."""
+    name = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
+    found = {text for path in READERS for text in strings(path) if name.fullmatch(text)}
+    return sorted(text for text in found if not text.startswith("VERCEL_"))
+
+
+def reasons():
+    """What the log can say about Redis: the literals that have more than one word."""
+    return sorted({text.strip() for path in REASONS for text in strings(path) if " " in text.strip()})
+
+
+def codes():
+    """The error codes of lib/errors.py with their statuses."""
+    problems = [value for _, value in inspect.getmembers(errors, inspect.isclass) if "code" in vars(value)]
+    return sorted((problem.code, problem.status) for problem in problems)
+
+
+def endpoints():
+    """The public paths of vercel.json, with `{id}` as the documents write it."""
+    return [
+        re.sub(r":(\w+)", r"{\1}", rule["source"]) for rule in json.loads(read("vercel.json"))["rewrites"]
+    ]
+
+
+def prose(path):
+    """A document without its code blocks."""
+    return re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(path):
+    """The anchors that GitHub gives a document's headings."""
+    found: dict[str, int] = {}
+    for heading in re.findall(r"^#+ +(.+)$", prose(path), flags=re.MULTILINE):
+        slug = re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+        found[slug] = found.get(slug, -1) + 1
+        if found[slug]:
+            found[f"{slug}-{found[slug]}"] = 0
+    return set(found)
+
+
+def dead_links(path):
+    """The links of a document into this repository that lead nowhere."""
+    for target in re.findall(r"\[[^\]]*\]\(([^)\s]+)\)", prose(path)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        aim = (path.parent / file).resolve() if file else path
+        if not aim.exists() or (anchor and anchor not in anchors(aim)):
+            yield target
+
+
+def test_there_is_something_to_look_for():
+    """What the other tests ask for is found in the code, so none of them passes by looking at nothing."""
+    assert {"TELEGRAM_BOT_TOKEN", "KV_REST_API_TOKEN", "REDIS_URL", "SESSION_READ"} <= set(variables())
+    assert {"is missing from the pair; set both", "Upstash answered with an error"} <= set(reasons())
+    assert ("rate_limited", 429) in codes()
+    assert "/telegram/sessions/{id}" in endpoints()
+    assert {path.name for path in ENGLISH} >= {"API.md", *TRANSLATED}
+    assert len(reasons()) > 20
+
+
+@pytest.mark.parametrize("name", variables())
+def test_every_variable_is_in_the_readme(name):
+    """A variable that settings read has a row in README.md's table."""
+    assert re.search(rf"^\|[^|]*`{name}`", read("README.md"), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", variables())
+def test_every_variable_is_in_the_example(name):
+    """A variable that settings read has a line in .env.example."""
+    assert re.search(rf"^{name}=", read(".env.example"), flags=re.MULTILINE)
+
+
+def test_the_example_has_no_other_variables():
+    """A variable in .env.example is one that settings read."""
+    assert set(re.findall(r"^(\w+)=", read(".env.example"), flags=re.MULTILINE)) <= set(variables())
+
+
+@pytest.mark.parametrize(("code", "status"), codes())
+def test_every_error_code_is_documented(code, status):
+    """An error code has a row in docs/API.md with its status."""
+    assert f"\n| `{code}` | {status} |" in read("docs/API.md")
+
+
+def test_no_other_error_codes_are_documented():
+    """A row of docs/API.md's table of errors is a code that the API can answer."""
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \|", read("docs/API.md"), flags=re.MULTILINE)
+    assert sorted((code, int(status)) for code, status in rows) == codes()
+
+
+@pytest.mark.parametrize("path", endpoints())
+def test_every_endpoint_is_documented(path):
+    """A public path of vercel.json has a row in docs/API.md, with its method."""
+    row = rf"^\|.*`(GET|POST|DELETE) {re.escape(path)}[`?]"
+    assert re.search(row, read("docs/API.md"), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", [path for path in endpoints() if "{" not in path])
+def test_every_endpoint_is_in_the_readme(path):
+    """A public path of vercel.json is in README.md's table."""
+    assert re.search(rf"^\|.*`(GET|POST|DELETE) {path}`", read("README.md"), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("document", SETUP)
+@pytest.mark.parametrize("reason", reasons())
+def test_every_reason_is_explained(reason, document):
+    """What the log can say about Redis stands literally in both languages' troubleshooting."""
+    assert reason in read(document)
+
+
+@pytest.mark.parametrize("document", SETUP)
+def test_both_setups_name_every_store_variable(document):
+    """The variables that name a store are explained in both languages."""
+    named = {name for name in variables() if name in strings("lib/credentials.py")}
+    assert len(named) == 5
+    assert {name for name in named if f"`{name}`" not in read(document)} == set()
+
+
+@pytest.mark.parametrize(
+    "path", ["docs/REDIS_QUICK_START.md", "docs/ru/REDIS_QUICK_START.md", *SETUP, "README.md"]
+)
+def test_the_log_lines_are_literal(path):
+    """Where a document shows what the log says about the store, it is what the log says."""
+    said = {text for text in strings("lib/store/open.py") if text.startswith(("✅", "⚠️"))}
+    assert len(said) == 2
+    assert {text for text in said if text not in read(path)} == set()
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_link_is_dead(path):
+    """A relative link leads to a file that is there, and to a heading that it has."""
+    assert list(dead_links(path)) == []
+
+
+@pytest.mark.parametrize("name", TRANSLATED)
+def test_translations_keep_the_structure(name):
+    """A guide has a Russian twin with the same headings, tables, code blocks and literal texts."""
+    english, russian = ((ROOT / folder / name).read_text(encoding="utf-8") for folder in ("docs", "docs/ru"))
+
+    def shape(text):
+        return [
+            re.match(r"#+|\||```\w*|- |    ", line).group()
+            for line in text.splitlines()
+            if re.match(r"#|\||```|- |    \S", line)
+        ]
+
+    assert shape(english) == shape(russian)
+    assert f"(ru/{name})" in english
+    assert f"(../{name})" in russian
+    assert re.search("[а-яё]{4}", russian)
