@@ -18,7 +18,7 @@ from werkzeug.wsgi import get_input_stream
 
 from dev.functions import Functions, LoadFailed, describe
 from dev.pages import error_page
-from dev.router import Function, Page
+from dev.router import Function, Page, Router
 
 TELEGRAM = "/_telegram"
 
@@ -73,9 +73,7 @@ class Site:
                 headers.setdefault(name, value)
             start_response(status, headers.to_wsgi_list())
             return body
-        response = (
-            _page(environ, target) if target else Response("The page could not be found\n\nNOT_FOUND\n", 404)
-        )
+        response = _page(environ, target) if target else _not_found(router, path)
         for name, value in router.headers(path):
             response.headers[name] = value
         return response(environ, start_response)
@@ -136,7 +134,19 @@ def function_environ(
 def _page(environ: WSGIEnvironment, page: Page) -> Response:
     if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
         return Response("METHOD_NOT_ALLOWED\n", HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "GET, HEAD"})
-    response = Response(page.file.read_bytes(), content_type=_content_type(page.file))
+    return _file(page)
+
+
+def _not_found(router: Router, path: str) -> Response:
+    """public/404.html, if there is one, but not below /api: so Vercel's builder lays it down."""
+    page = None if path.startswith("/api") else router.route("/404.html")
+    if isinstance(page, Page):
+        return _file(page, HTTPStatus.NOT_FOUND)
+    return Response("The page could not be found\n\nNOT_FOUND\n", HTTPStatus.NOT_FOUND)
+
+
+def _file(page: Page, status: int = HTTPStatus.OK) -> Response:
+    response = Response(page.file.read_bytes(), status, content_type=_content_type(page.file))
     response.headers["Cache-Control"] = "public, max-age=0, must-revalidate"
     return response
 

@@ -21,7 +21,7 @@ from werkzeug.wrappers import Request, Response
 
 from dev.pages import page
 from dev.signing import Field, bot_id, sign_init_data, sign_widget, tg_auth_result
-from lib.settings import DEVELOPMENT_BOT_TOKEN
+from lib.environment import DEVELOPMENT_BOT_TOKEN
 
 BOT_ID = str(bot_id(DEVELOPMENT_BOT_TOKEN))
 
@@ -86,6 +86,8 @@ class Telegram:
             '<p>Stands in for Telegram while you develop. Log in from <a href="/">your login page</a>: its '
             "button leads here, and you pick who you are. What comes back is signed as Telegram signs it, "
             "with the public development token of bot {bot}, linked to {origin}.</p>\n"
+            "<p>A Mini App that Telegram opens logs in by itself. Your browser is not Telegram, so there the "
+            "login page asks first.</p>\n"
             "<h2>Sample users</h2>\n<ul>{items}</ul>\n"
             "<h2>From the command line</h2>\n"
             "<pre>curl -s '{origin}/_telegram/init_data?user=100000001' |\n"

@@ -2,6 +2,8 @@
 
 import { call, Problem } from "./api.js";
 import { translatePage } from "./i18n.js";
+import * as launch from "./launch.js";
+import * as storage from "./storage.js";
 import * as view from "./view.js";
 
 const STATE = "tgauth.state";
@@ -21,6 +23,7 @@ addEventListener("pageshow", (event) => event.persisted && location.reload());
 // A link that differs in the fragment only does not load the page.
 addEventListener("hashchange", () => /^#(tgAuthResult|tgWebAppData)=/.test(location.hash) && location.reload());
 await open();
+await noteSimulation();
 
 /** What Telegram put into the fragment, if anything. */
 function takeArrival() {
@@ -29,7 +32,7 @@ function takeArrival() {
   const found = {
     result: fragment.get("tgAuthResult"),
     state: url.searchParams.get("state"),
-    initData: fragment.get("tgWebAppData"),
+    initData: launch.launchData(fragment),
   };
   if (found.result !== null) {
     url.searchParams.delete("state");
@@ -40,20 +43,26 @@ function takeArrival() {
 }
 
 async function open() {
+  if (arrival.initData && !launch.opensByItself(arrival.initData)) return showEntrance();
   try {
     const answer = arrival.initData ? await openMiniApp() : await finishLogin();
     if (answer) return view.showAccount(answer, { announce: true });
   } catch (error) {
     report(error);
-    arrival.initData = null;
+    dropSpentLaunch(error);
   }
   try {
     view.showAccount(await call("GET", "/telegram/verify"));
   } catch (error) {
     if (!["unauthenticated", "invalid_session"].includes(error.code)) return report(error, { retry: true });
-    view.showLogin();
-    await noteSimulation();
+    showEntrance();
   }
+}
+
+/** Offer the way to log in: the button, or a question where the launch may be somebody else's. */
+function showEntrance(options) {
+  if (arrival.initData && !launch.insideTelegram()) view.showQuestion(options);
+  else view.showLogin(options);
 }
 
 /** Ask for a login and go to Telegram with it. */
@@ -63,15 +72,15 @@ async function startLogin() {
   const home = new URL(telegram.searchParams.get("return_to")).origin;
   // Telegram returns to the one origin it knows, and what is stored here cannot be read there.
   if (home !== location.origin) throw Object.assign(new Problem("other_origin"), { origin: home });
-  sessionStorage.setItem(STATE, started.state);
+  if (!storage.write(STATE, started.state)) throw new Problem("storage_forbidden");
   location.assign(telegram);
 }
 
 /** Log in with what Telegram returned, if it answers a login that this tab started; else nobody logs in. */
 async function finishLogin() {
   if (arrival.result === null) return null;
-  const expected = sessionStorage.getItem(STATE);
-  sessionStorage.removeItem(STATE);
+  const expected = storage.read(STATE);
+  storage.write(STATE, null);
   if (!expected || arrival.state !== expected) throw new Problem("foreign_login");
   const widget = decodeResult(arrival.result);
   if (widget === false) throw new Problem("cancelled");
@@ -81,16 +90,23 @@ async function finishLogin() {
 async function openMiniApp() {
   const answer = await call("POST", "/telegram/login", { body: { init_data: arrival.initData } });
   token = answer.token;
+  launch.forgetLogout();
   return answer;
 }
 
+/** Launch data that the API will never take makes way for the other way to log in; any other can be retried. */
+function dropSpentLaunch(error) {
+  if (["login_stale", "login_rejected", "malformed_request"].includes(error.code)) arrival.initData = null;
+}
+
 async function logIn() {
-  view.busy("opening");
+  view.busy(arrival.initData ? "loggingIn" : "opening");
   try {
     if (!arrival.initData) return await startLogin();
     view.showAccount(await openMiniApp(), { announce: true });
   } catch (error) {
-    arrival.initData = null;
+    dropSpentLaunch(error);
+    showEntrance();
     view.idle();
     report(error);
   }
@@ -101,8 +117,8 @@ async function logOut() {
   try {
     await call("POST", "/telegram/logout", { body: {}, token });
     token = undefined;
-    view.showLogin({ announce: true });
-    await noteSimulation();
+    if (arrival.initData) launch.noteLogout(arrival.initData);
+    showEntrance({ announce: true });
   } catch (error) {
     view.idle();
     report(error);
@@ -127,6 +143,9 @@ function decodeResult(result) {
 }
 
 function report(error, { retry = false } = {}) {
-  if (!(error instanceof Problem)) console.error(error);
-  view.showProblem(error.code ?? "internal", { reference: error.requestId, origin: error.origin, retry });
+  if (error instanceof Problem) {
+    return view.showProblem(error.code, { reference: error.requestId, origin: error.origin, retry });
+  }
+  console.error(error);
+  view.showProblem("unknown", { retry });
 }

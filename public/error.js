@@ -1,10 +1,11 @@
-// What an error code means and what to do. The code only picks a text; it is never shown.
+// What an error code means and what to do: the page's own code, or the address's. It picks a text, no more.
 
-import { problem, translatePage } from "./i18n.js";
+import { problem, titlePage, translatePage } from "./i18n.js";
 
-const { title, advice } = problem(new URLSearchParams(location.search).get("code"));
+const code = document.documentElement.dataset.code ?? new URLSearchParams(location.search).get("code");
+const { title, advice } = problem(code);
 
 translatePage();
-document.title = `${title} · tgauth`;
+titlePage(title);
 document.getElementById("title").textContent = title;
 document.getElementById("advice").textContent = advice;

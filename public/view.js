@@ -1,34 +1,46 @@
 // What the login page shows. Data enters the page as text, never as markup.
 
-import { dateTime, problem, text } from "./i18n.js";
+import { dateTime, problem, text, titlePage } from "./i18n.js";
 
 const COLOURS = 6;
 
 const $ = (id) => document.getElementById(id);
-const views = ["loading", "login", "account"];
-const buttons = { login: $("login-button"), account: $("logout-button") };
+const views = ["loading", "login", "question", "account"];
+// Each view's button, and its text.
+const buttons = {
+  login: [$("login-button"), "login"],
+  question: [$("continue-button"), "continue"],
+  account: [$("logout-button"), "logout"],
+};
 
 /** Call `action` when the user asks to log in. */
 export function onLogin(action) {
-  buttons.login.addEventListener("click", action);
+  for (const view of ["login", "question"]) buttons[view][0].addEventListener("click", action);
 }
 
 /** Call `action` when the user asks to log out. */
 export function onLogout(action) {
-  buttons.account.addEventListener("click", action);
+  buttons.account[0].addEventListener("click", action);
 }
 
 /** Show the login button. With `announce` the user has just logged out and hears so. */
 export function showLogin({ announce = false } = {}) {
-  document.title = text("title");
+  titlePage(text("title"));
   show("login");
-  if (announce) settle("loggedOut", {}, buttons.login);
+  if (announce) settle("loggedOut", {}, buttons.login[0]);
+}
+
+/** Ask whether to log in with the launch data that a link brought. `announce` as for showLogin. */
+export function showQuestion({ announce = false } = {}) {
+  titlePage(text("question"));
+  show("question");
+  if (announce) settle("loggedOut", {}, buttons.question[0]);
 }
 
 /** Show who is logged in. With `announce` the login has just happened and is said. */
 export function showAccount({ user, session }, { announce = false } = {}) {
   const name = [user.first_name, user.last_name].filter(Boolean).join(" ");
-  document.title = `${name} · tgauth`;
+  titlePage(name);
   $("name").textContent = name;
   $("username").hidden = !user.username;
   $("username").textContent = user.username ? `@${user.username}` : "";
@@ -75,13 +87,15 @@ export function idle() {
 
 function reset() {
   $("status").textContent = "";
-  buttons.login.textContent = text("login");
-  buttons.account.textContent = text("logout");
-  for (const button of Object.values(buttons)) button.disabled = false;
+  for (const [button, key] of Object.values(buttons)) {
+    button.textContent = text(key);
+    button.disabled = false;
+  }
 }
 
 function visibleButton() {
-  return $("account").hidden ? buttons.login : buttons.account;
+  const visible = Object.keys(buttons).find((view) => !$(view).hidden);
+  return buttons[visible][0];
 }
 
 function show(id) {

@@ -1,6 +1,6 @@
 """The login page in a real browser, from the button to Telegram and back."""
 
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -135,43 +135,6 @@ def test_damaged_results(page: Page, result: str) -> None:
     expect(page.get_by_role("alert")).to_contain_text("That request was damaged")
 
 
-def launch(page: Page, user: int, **query: int) -> None:
-    target = f"/_telegram/init_data?user={user}" + "".join(f"&{k}={v}" for k, v in query.items())
-    init_data = page.request.get(target).json()["init_data"]
-    page.goto(f"/#tgWebAppData={quote(init_data, safe='')}&tgWebAppVersion=8.0&tgWebAppPlatform=web")
-
-
-def test_mini_app(page: Page) -> None:
-    """A Mini App's launch logs in by itself; its token is in no cookie and no storage; a reload works."""
-    page.goto("/_telegram/")
-    page.get_by_role("listitem").filter(has_text="Мария").get_by_role("link", name="Open as Mini App").click()
-    expect(page.get_by_role("heading", name="Мария Соколова")).to_be_visible()
-    expect(page.get_by_text("Logged in from the Mini App")).to_be_visible()
-    assert page.context.cookies() == []
-    assert "tg0_" not in page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
-
-    page.reload()
-    expect(page.get_by_role("heading", name="Мария Соколова")).to_be_visible()
-
-    page.get_by_role("button", name="Log out").click()
-    expect(page.get_by_role("status")).to_have_text("You are logged out.")
-    page.get_by_role("button", name="Log in with Telegram").click()
-    expect(page.get_by_role("heading", name="Мария Соколова")).to_be_visible()
-
-
-def test_expired_mini_app_launch(page: Page) -> None:
-    """Data of yesterday's launch says that it expired, and the button leads to Telegram instead."""
-    launch(page, 100000001, age=25 * 3600)
-    expect(page.get_by_role("alert")).to_contain_text("This login has expired")
-    start(page)
-
-
-def test_names_are_text(page: Page) -> None:
-    """Markup in a name is shown and not interpreted."""
-    launch(page, 100000007)
-    expect(page.get_by_role("heading")).to_have_text('<b>"Bobby"</b> O\'Tables & Co')
-
-
 @pytest.mark.parametrize(
     ("photo", "images", "initials"),
     [('<svg xmlns="http://www.w3.org/2000/svg"/>', 1, ""), ("no image", 0, "AL")],
@@ -213,6 +176,25 @@ def test_other_address_of_the_site(page: Page, server: Server) -> None:
     page.get_by_role("link", name=f"Continue at localhost:{server.port}").click()
     expect(page.get_by_role("button", name="Log in with Telegram")).to_be_visible()
     start(page)
+
+
+def test_forbidden_storage(page: Page) -> None:
+    """Where the browser forbids storage, the button says what to allow instead of going to Telegram."""
+    forbidden = "get() { throw new DOMException('Access is denied for this document.', 'SecurityError'); }"
+    page.add_init_script(f"Object.defineProperty(window, 'sessionStorage', {{ {forbidden} }})")
+    page.goto("/")
+    page.get_by_role("button", name="Log in with Telegram").click()
+    expect(page.get_by_role("alert")).to_contain_text("Allow cookies and site data for this site")
+    expect(page.get_by_role("button", name="Log in with Telegram")).to_be_focused()
+
+
+def test_errors_of_the_page_itself(page: Page) -> None:
+    """An error that is not the API's gets the general text and goes to the console."""
+    page.add_init_script("window.fetch = () => Promise.resolve({ ok: true, status: 204 })")
+    page.add_init_script("console.error = (error) => { window.printed = error; }")
+    page.goto("/")
+    expect(page.get_by_role("alert")).to_contain_text("Something went wrong")
+    assert page.evaluate("window.printed instanceof TypeError")
 
 
 def test_keyboard_alone(page: Page) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -20,7 +20,7 @@ def test_russian_browser(open_page: Any) -> None:
     expect(page.locator("html")).to_have_attribute("lang", "ru")
     page.get_by_role("button", name="Войти через Telegram").click()
     page.get_by_role("link", name="Log in as Мария").click()
-    expect(page.get_by_text("Вход через Telegram")).to_be_visible()
+    expect(page.get_by_text("Вход через Telegram", exact=True)).to_be_visible()
     expect(page.locator("#expires")).to_have_text(re.compile(rf"\d+ ({MONTHS}) \d{{4}}"))
     page.get_by_role("button", name="Выйти").click()
     expect(page.get_by_role("status")).to_have_text("Вы вышли.")
@@ -44,16 +44,48 @@ def test_dark_and_narrow(open_page: Any) -> None:
     for target, shown in (
         ("/", "#login"),
         ("/#tgAuthResult=ZmFsc2U", "#notice"),
-        (f"/#tgWebAppData={quote(long_name, safe='')}", "#account"),
+        (f"/#tgWebAppData={quote(long_name, safe='')}", "#question"),
         ("/error.html?code=misconfigured", "#advice"),
+        ("/nothing", "#advice"),
         ("/_telegram/", "h1"),
     ):
         page.goto("about:blank")
         page.goto(target)
         expect(page.locator(shown)).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") == SMALL["width"], target
+        if shown == "#question":
+            page.locator("#continue-button").click()
+            expect(page.locator("#account")).to_be_visible()
+            assert page.evaluate("document.documentElement.scrollWidth") == SMALL["width"], "account"
     page.goto("/error.html")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(16, 22, 28)"
+
+
+@pytest.mark.parametrize(
+    ("locale", "heading", "title"),
+    [("en-US", "Log in to localhost", "Log in"), ("ru-RU", "Вход на localhost", "Вход")],
+)
+def test_page_says_where_one_logs_in(open_page: Any, locale: str, heading: str, title: str) -> None:
+    """The heading and the tab name the site, not the software that it runs."""
+    page = open_page(locale=locale)
+    page.goto("/")
+    expect(page.get_by_role("heading", name=heading)).to_be_visible()
+    assert page.title() == f"{title} · localhost"
+    assert "tgauth" not in page.locator("body").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("target", "word"),
+    [("/", "и"), ("/#tgWebAppData=x", "В"), ("/nothing", "в")],
+)
+def test_no_russian_line_ends_in_a_lone_letter(open_page: Any, target: str, word: str) -> None:
+    """A Russian word of one letter is tied to the next word."""
+    page = open_page(locale="ru-RU")
+    page.goto(target)
+    expect(page.locator("h1:visible")).to_be_visible()
+    shown = page.locator("main").inner_text()
+    assert re.search(rf"\b{word}\u00a0", shown)
+    assert re.findall(r"\b[а-яё] \w+", shown, re.IGNORECASE) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -89,7 +121,7 @@ def test_error_page_explains_a_code(page: Page) -> None:
     """A known code gets its own title and advice, and a way back to the login page."""
     page.goto("/error.html?code=login_stale")
     expect(page.get_by_role("heading")).to_have_text("This login has expired")
-    assert page.title() == "This login has expired · tgauth"
+    assert page.title() == "This login has expired · localhost"
     page.get_by_role("link", name="Русский").click()
     expect(page.get_by_role("heading")).to_have_text("Этот вход устарел")
     page.get_by_role("link", name="На страницу входа").click()
@@ -102,3 +134,24 @@ def test_error_page_reflects_nothing(page: Page, code: str) -> None:
     page.goto(f"/error.html?code={quote(code)}&detail=planted")
     expect(page.get_by_role("heading")).to_have_text("Something went wrong")
     assert "planted" not in page.locator("body").inner_text()
+
+
+def test_unknown_address(page: Page) -> None:
+    """An address where nothing is answers 404 with a page in the reader's language and a way to log in."""
+    response = page.goto("/nothing/here?code=login_stale")
+    assert response is not None
+    assert response.status == 404
+    expect(page.get_by_role("heading")).to_have_text("There is nothing here")
+    page.get_by_role("link", name="Русский").click()
+    expect(page.get_by_role("heading")).to_have_text("Здесь ничего нет")
+    assert urlsplit(page.url).path == "/nothing/here"
+    page.get_by_role("link", name="На страницу входа").click()
+    expect(page.get_by_role("button", name="Войти через Telegram")).to_be_visible()
+
+
+@pytest.mark.parametrize("path", ["/api", "/api/nothing"])
+def test_unknown_function_is_no_page(page: Page, path: str) -> None:
+    """Below /api, where programs ask, nothing of that kind is shown."""
+    answer = page.request.get(path)
+    assert answer.status == 404
+    assert "<html" not in answer.text()

@@ -164,6 +164,33 @@ def test_headers_are_for_pages_alone() -> None:
         assert router.headers(api) == []
 
 
+PAGES = sorted(
+    "/" + file.relative_to(ROOT / "public").as_posix() for file in (ROOT / "public").rglob("*.html")
+)
+
+
+@pytest.mark.parametrize("path", ["/", *PAGES, "/app.js", "/nothing", "/some/where/", "/healthy", "/apis"])
+def test_each_page_has_one_policy(path: str) -> None:
+    """One rule of vercel.json gives each header, so that no precedence is relied on."""
+    names = [name.lower() for name, _ in Router(ROOT).headers(path)]
+    assert sorted(names) == [
+        "content-security-policy",
+        "cross-origin-opener-policy",
+        "referrer-policy",
+        "x-content-type-options",
+    ]
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/nothing"])
+def test_telegram_web_may_frame_the_login_page_alone(path: str) -> None:
+    """Telegram Web opens Mini Apps in a frame; no other page may be framed, and the rest is the same."""
+    login, other = (dict(Router(ROOT).headers(at)) for at in ("/", path))
+    policy, _, framers = login.pop("Content-Security-Policy").rpartition("; frame-ancestors ")
+    assert framers == "https://web.telegram.org"
+    assert other.pop("Content-Security-Policy") == f"{policy}; frame-ancestors 'none'"
+    assert other == login
+
+
 def test_every_function_has_its_public_path() -> None:
     """Each endpoint of the project is reachable at the path that the documentation gives."""
     router = Router(ROOT)
