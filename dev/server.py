@@ -141,6 +141,9 @@ def main() -> int:
         help="where sessions are kept when no Redis is configured (default: %(default)s)",
     )
     options = parser.parse_args()
+    # A copied .env.example has names without values, which are as good as none.
+    for name in [name for name, value in os.environ.items() if not value.strip()]:
+        del os.environ[name]
     # Both, also where a parent has chosen to ignore them.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)

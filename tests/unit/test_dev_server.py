@@ -20,7 +20,6 @@ from dev.server import local_upstash
 from tests.contract.tools import start_valkey
 
 ECHO = """
-import json
 
 def app(environ, start_response):
     if environ["QUERY_STRING"].startswith("raise"):
@@ -343,3 +342,13 @@ def test_only_loopback_is_served(host: str) -> None:
     result = run("--host", host, "--port", "0")
     assert result.returncode == 1
     assert "no loopback address" in result.stderr
+
+
+def test_blank_variables_are_none() -> None:
+    """A copied .env.example, whose names have no values yet, leaves the simulated Telegram in place."""
+    blank = dict.fromkeys(("TELEGRAM_BOT_TOKEN", "AUTH_ORIGIN", "TELEGRAM_BOT_ID", "REDIS_URL"), "")
+    with running(env=blank) as server:
+        assert server.prints("simulated")
+        health = server.request("GET", "/health")
+        assert (health.status, json.loads(health.body)["status"]) == (200, "ok")
+        assert server.request("GET", "/telegram/verify").status == 401
