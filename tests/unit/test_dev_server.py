@@ -20,6 +20,7 @@ from dev.server import local_upstash
 from tests.contract.tools import start_valkey
 
 ECHO = """
+import json
 
 def app(environ, start_response):
     if environ["QUERY_STRING"].startswith("raise"):
