@@ -1,0 +1,42 @@
+"""One instance of a deployment, as a process: `python -m tests.store.instance [--no-dns] [--asks]`.
+
+All functions behind a threaded server on a free loopback port, which the line `port …` names. With `--no-dns`
+no host has an address; with `--asks` /health remembers nothing and asks the store every time.
+"""
+
+import os
+import socket
+import sys
+from typing import Any, NoReturn
+
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+import lib.store.pulse
+from lib.web.app import app
+
+
+class _Handler(WSGIRequestHandler):
+    disable_nagle_algorithm = True
+
+    def log(self, *_: Any, **__: Any) -> None:
+        """Silent: what is printed is lib's own."""
+
+
+def _no_address(*_: Any, **__: Any) -> NoReturn:
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+def main() -> None:
+    """Serve until the process is told to end."""
+    # Its own line, where that of an application's log belongs to lib.
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Handler)
+    if "--no-dns" in sys.argv:
+        socket.getaddrinfo = _no_address  # type: ignore[assignment]
+    if "--asks" in sys.argv:
+        lib.store.pulse._FRESH_SECONDS = lib.store.pulse._FAILURE_SECONDS = 0.0
+    os.write(1, f"port {server.port}\n".encode())
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,407 @@
+"""What every request costs at the store: commands and round trips, counted by the REST server itself."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dev.upstash import Fault, Upstash
+from lib.sessions.keys import keyrings
+from lib.sessions.token import Claims, random_n, random_slot, seal
+from lib.settings import read_settings
+from lib.store.pulse import Pulse
+from lib.store.upstash import UpstashStore
+from tests.store.conftest import Launch, credentials
+from tests.store.deployment import (
+    BOT_TOKEN,
+    COOKIE,
+    DAY,
+    ENV,
+    OWN_PAGE,
+    Answer,
+    Crowd,
+    Held,
+    Instance,
+    Person,
+    held,
+    service,
+)
+
+Cost = tuple[int, int]
+
+
+def cost(upstash: Upstash, action: Callable[[], Answer], status: int) -> Cost:
+    """Commands and round trips of one request, which must be answered with `status`."""
+    before = (upstash.commands, upstash.requests, upstash.unauthorized)
+    answer = action()
+    assert answer.status == status, answer.body
+    assert upstash.unauthorized == before[2]
+    return upstash.commands - before[0], upstash.requests - before[1]
+
+
+@pytest.mark.parametrize("kind", ["cookie", "bearer", "mini"])
+def test_verify_and_refresh_are_one_command(
+    instances: list[Instance], upstash: Upstash, person: Person, kind: str
+) -> None:
+    """Finding and renewing a session take one command each, whichever way it was made."""
+    a, b = instances
+    mine = a.enter(person, kind)
+    for at in (a, b):
+        assert cost(upstash, lambda at=at: at.verify(mine), 200) == (1, 1)
+        assert cost(upstash, lambda at=at: at.verify(mine, "HEAD"), 200) == (1, 1)
+        assert cost(upstash, lambda at=at: at.refresh(mine), 200) == (1, 1)
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("cookie", (1, 1)), ("bearer", (1, 1)), ("mini", (2, 2))])
+def test_logout_is_one_command(
+    instances: list[Instance], upstash: Upstash, person: Person, kind: str, expected: Cost
+) -> None:
+    """Logging out is one command; a Mini App's is two, since its slot may hold a newer session by now."""
+    a, b = instances
+    mine = a.enter(person, kind)
+    assert cost(upstash, lambda: b.logout(mine), 204) == expected
+    assert a.verify(mine).status == 401
+
+
+def test_an_old_mini_app_token_cannot_log_out_the_new_session(
+    instances: list[Instance], upstash: Upstash, person: Person
+) -> None:
+    """After a logout the same initData begins a new session, which the dead token does not end."""
+    a, b = instances
+    init_data = person.init_data()
+    dead = held(a.log_in(init_data))
+    assert a.logout(dead).status == 204
+    alive = held(a.log_in(init_data))
+    assert alive.id == dead.id
+    assert alive.token != dead.token
+    assert cost(upstash, lambda: b.logout(dead), 204) == (1, 1)
+    assert b.verify(alive).status == 200
+
+
+@pytest.mark.parametrize("kind", ["cookie", "bearer", "mini"])
+def test_login_is_three_commands_in_one_round_trip(
+    instances: list[Instance], upstash: Upstash, person: Person, kind: str
+) -> None:
+    """A login is one transaction of three commands, also beside other sessions of the same user."""
+    for at in instances:
+        proof = person.init_data() if kind == "mini" else person.widget()
+        assert cost(upstash, lambda at=at, proof=proof: at.log_in(proof, bearer=kind == "bearer"), 200) == (
+            3,
+            1,
+        )
+
+
+def test_initdata_that_comes_again_costs_no_more(
+    instances: list[Instance], upstash: Upstash, person: Person
+) -> None:
+    """The second login with one initData costs the same and gives the same token."""
+    init_data = person.init_data()
+    first = held(instances[0].log_in(init_data))
+    assert cost(upstash, lambda: instances[1].log_in(init_data), 200) == (3, 1)
+    assert held(instances[1].log_in(init_data)) == first
+
+
+def test_a_login_that_replaces_takes_one_command_more(
+    instances: list[Instance], upstash: Upstash, person: Person
+) -> None:
+    """The session that was presented at the login is ended with one command more."""
+    a, b = instances
+    old = a.enter(person)
+    assert cost(upstash, lambda: b.log_in(person.widget(), old=old), 200) == (4, 2)
+    assert a.verify(old).status == 401
+
+
+def test_a_login_that_evicts_takes_one_command_more(launch: Launch, upstash: Upstash, person: Person) -> None:
+    """Over SESSION_LIMIT one command more ends all that is too much, the presented session among it."""
+    (a,) = launch({**ENV, **credentials(upstash), "SESSION_LIMIT": "2"})
+    first, second = a.enter(person), a.enter(person)
+    assert cost(upstash, lambda: a.log_in(person.widget()), 200) == (4, 2)
+    assert sorted([a.verify(first).status, a.verify(second).status]) == [200, 401]
+    left = first if a.verify(first).status == 200 else second
+    assert cost(upstash, lambda: a.log_in(person.widget(), old=left), 200) == (4, 2)
+    assert a.verify(left).status == 401
+
+
+def test_list_is_three_commands_in_two_round_trips(
+    instances: list[Instance], upstash: Upstash, person: Person
+) -> None:
+    """However many sessions there are, the list takes three commands."""
+    mine, *_ = [instances[0].enter(person, kind) for kind in ("cookie", "bearer", "mini", "cookie")]
+    assert cost(upstash, lambda: instances[1].list(mine), 200) == (3, 2)
+
+
+@pytest.mark.parametrize("kind", ["cookie", "bearer", "mini"])
+def test_ending_another_is_at_most_three_commands(
+    instances: list[Instance], upstash: Upstash, person: Person, kind: str
+) -> None:
+    """Ending one session from another takes three commands and two round trips at most, and is final."""
+    a, b = instances
+    mine, other = a.enter(person), a.enter(person, kind)
+    commands, trips = cost(upstash, lambda: b.end(mine, other.id), 204)
+    assert commands <= 3
+    assert trips <= 2
+    assert a.verify(other).status == 401
+    assert b.verify(mine).status == 200
+
+
+def test_an_ended_mini_app_stays_ended(instances: list[Instance], person: Person) -> None:
+    """What was ended from another device does not come back with the initData that Telegram cached."""
+    a, b = instances
+    init_data = person.init_data()
+    mine, mini = a.enter(person), held(a.log_in(init_data))
+    assert a.end(mine, mini.id).status == 204
+    for at in (a, b):
+        assert at.log_in(init_data).code == "login_stale"
+        assert at.verify(mini).status == at.refresh(mini).status == 401
+        assert at.logout(mini).status == 204
+        assert at.log_in(init_data).code == "login_stale"
+    assert a.ids(mine) == {mine.id}
+
+
+def test_ending_what_is_ended_finds_nothing(instances: list[Instance], person: Person) -> None:
+    """A session can be ended once; after that its id is as unknown as any other, whatever its kind."""
+    a, b = instances
+    mine = a.enter(person)
+    for kind in ("cookie", "bearer", "mini"):
+        other = a.enter(person, kind)
+        assert [a.end(mine, other.id).status, b.end(mine, other.id).status] == [204, 404], kind
+
+
+@pytest.mark.parametrize("keep", [False, True], ids=["all", "others"])
+def test_revoking_is_five_commands_in_two_round_trips(
+    instances: list[Instance], upstash: Upstash, person: Person, keep: bool
+) -> None:
+    """Ending all sessions, or all others, takes five commands however many there are."""
+    a, b = instances
+    mine, *others = [a.enter(person, kind) for kind in ("cookie", "bearer", "mini", "cookie")]
+    assert cost(upstash, lambda: b.revoke(mine, keep=keep), 204) == (5, 2)
+    assert a.verify(mine).status == (200 if keep else 401)
+    assert {a.verify(other).status for other in others} == {401}
+
+
+@pytest.mark.parametrize("keep", [False, True], ids=["all", "others"])
+def test_revoking_takes_one_command_more_after_a_race(
+    instances: list[Instance], upstash: Upstash, person: Person, keep: bool
+) -> None:
+    """A login that slips in between the two round trips is found and ended with one command more."""
+    a, b = instances
+    mine, other, proof, late = a.enter(person), a.enter(person), person.widget(), []
+
+    class Slow(UpstashStore):
+        def show(self, *args: Any) -> Any:
+            shown = super().show(*args)
+            late.append(held(b.log_in(proof)))
+            return shown
+
+    store = Slow(upstash.url, upstash.token)
+    ours = service(store, credentials(upstash))
+    before = upstash.commands, upstash.requests
+    ours.revoke_sessions(mine.token, "cookie", keep_current=keep)
+    store._redis.close()
+    # The login's three commands in one round trip are not the revocation's.
+    assert (upstash.commands - before[0] - 3, upstash.requests - before[1] - 1) == (6, 3)
+    assert len(late) == 1
+    assert [a.verify(session).status for session in (mine, other, *late)] == [200 if keep else 401, 401, 401]
+
+
+def changed(token: str, index: int) -> str:
+    """The token with another character there."""
+    characters = list(token)
+    characters[index] = "A" if characters[index] != "A" else "B"
+    return "".join(characters)
+
+
+def junk(person: Person, genuine: Held) -> dict[str, tuple[str, str, dict[str, str], Any]]:
+    """Requests without a genuine token or proof, by what is wrong with them: method, path, headers, body."""
+    theirs = keyrings(read_settings({**ENV, "AUTH_SECRET": "x" * 32}))[0]
+    ours = keyrings(read_settings(ENV))[0]
+    now = person.widget()["auth_date"]
+    slot = random_slot("cookie")
+
+    def sealed(keyring: Any, issued_at: int) -> str:
+        return seal(Claims(person.id, slot, issued_at, random_n()), keyring)
+
+    tokens = {
+        "empty": "",
+        "one character": "x",
+        "forged": sealed(theirs, now),
+        "past its absolute lifetime": sealed(ours, now - 90 * DAY),
+        "of the future": sealed(ours, now + DAY),
+        "degraded": "tg0_" + genuine.token[4:],
+        "cut": genuine.token[:-1],
+        "longer": genuine.token + "A",
+        "changed user": changed(genuine.token, 4),
+        "changed signature": changed(genuine.token, -2),
+        "very long": "tg1_" + "A" * 4000,
+    }
+    requests: dict[str, tuple[str, str, dict[str, str], Any]] = {}
+    calls = [
+        ("GET", "/telegram/verify"),
+        ("HEAD", "/telegram/verify"),
+        ("POST", "/telegram/refresh"),
+        ("POST", "/telegram/logout"),
+        ("GET", "/telegram/sessions"),
+        ("DELETE", "/telegram/sessions"),
+        ("DELETE", "/telegram/sessions?keep=current"),
+        ("DELETE", f"/telegram/sessions/{slot}"),
+    ]
+    for method, path in calls:
+        requests[f"{method} {path} with nothing"] = (method, path, {}, None)
+        for what, token in tokens.items():
+            cookie = {"Cookie": f"{COOKIE}={token}", **OWN_PAGE}
+            requests[f"{method} {path}, cookie {what}"] = (method, path, cookie, None)
+            bearer = {"Authorization": f"Bearer {token}"}
+            requests[f"{method} {path}, bearer {what}"] = (method, path, bearer, None)
+        other_way = {"Authorization": f"Bearer {genuine.token}"}
+        if path != "/telegram/logout":
+            requests[f"{method} {path}, cookie's token as bearer"] = (method, path, other_way, None)
+        twice = {"Cookie": f"{COOKIE}={genuine.token}; {COOKIE}={genuine.token}", **OWN_PAGE}
+        requests[f"{method} {path}, cookie twice"] = (method, path, twice, None)
+        if method not in ("GET", "HEAD"):
+            elsewhere = {**genuine.headers, "Sec-Fetch-Site": "cross-site"}
+            requests[f"{method} {path}, from another site"] = (method, path, elsewhere, None)
+    widget, init_data = person.widget(), person.init_data()
+    bodies: dict[str, Any] = {
+        "nothing": {},
+        "forged widget": {**widget, "hash": "0" * 64},
+        "changed widget": {**widget, "id": person.id + 1},
+        "stale widget": person.widget(auth_date=now - 400),
+        "future widget": person.widget(auth_date=now + 400),
+        "forged initData": {"init_data": init_data[:-1] + ("0" if init_data[-1] != "0" else "1")},
+        "stale initData": {"init_data": person.init_data(auth_date=now - DAY - 100)},
+        "initData as widget": {"widget": {"hash": init_data}},
+        "list": [widget],
+        "both": {"widget": widget, "init_data": init_data},
+        "deep": {"widget": {"a": {"b": {}}}},
+        "large": {"init_data": "a" * 20_000},
+    }
+    for what, body in bodies.items():
+        requests[f"login, {what}"] = ("POST", "/telegram/login", OWN_PAGE, body)
+    requests["login, from another site"] = ("POST", "/telegram/login", {"Sec-Fetch-Site": "none"}, widget)
+    requests["stats without the secret"] = ("GET", "/stats", {}, None)
+    requests["stats with another"] = ("GET", "/stats", {"Authorization": f"Bearer {BOT_TOKEN}"}, None)
+    requests["no such path"] = ("GET", "/telegram/session", genuine.headers, None)
+    requests["wrong method"] = ("PUT", "/telegram/verify", genuine.headers, None)
+    requests["login page's start"] = ("POST", "/telegram/start", {}, {})
+    requests["sessions with an odd query"] = ("DELETE", "/telegram/sessions?keep=all", genuine.headers, None)
+    requests["no id"] = ("DELETE", "/telegram/sessions/short", genuine.headers, None)
+    return requests
+
+
+@pytest.mark.parametrize("times", [1, pytest.param(20, marks=pytest.mark.slow)])
+def test_junk_costs_nothing(
+    instances: list[Instance],
+    upstash: Upstash,
+    person: Person,
+    crowd: Crowd,
+    times: int,
+    figure: Callable[[str], None],
+) -> None:
+    """Whatever is sent without a genuine token or proof, the store hears nothing of it."""
+    genuine = instances[0].enter(person)
+    upstash.reset()
+    requests = junk(person, genuine)
+
+    def send(what: str) -> None:
+        method, path, headers, body = requests[what]
+        at = instances[hash(what) % 2]
+        answer = at.send(method, path, headers) if body is None else at.post(path, body, headers)
+        expected = (204,) if path == "/telegram/logout" else range(400, 500)
+        assert answer.status in (*expected, *range(400, 500)), (what, answer.body)
+
+    crowd.map(send, list(requests) * times)
+    assert (upstash.commands, upstash.requests, upstash.unauthorized, upstash.seen) == (0, 0, 0, [])
+    assert instances[1].verify(genuine).status == 200
+    figure(f"{len(requests)} kinds of junk, {len(requests) * times} requests: 0 commands")
+
+
+@pytest.mark.parametrize("kind", ["cookie", "bearer", "mini"])
+def test_a_dead_token_is_asked_about_once(
+    instances: list[Instance], upstash: Upstash, person: Person, kind: str
+) -> None:
+    """50 uses of a logged-out token cost nothing where it was logged out, and one command elsewhere."""
+    a, b = instances
+    mine = a.enter(person, kind)
+    assert a.logout(mine).status == 204
+    uses = (Instance.verify, Instance.refresh, Instance.list, Instance.revoke, Instance.verify)
+    for at, most in ((a, 0), (b, 1)):
+        upstash.reset()
+        assert {use(at, mine).status for _ in range(10) for use in uses} == {401}
+        assert at.logout(mine).status == 204
+        assert upstash.commands <= most
+
+
+def test_a_spent_proof_is_asked_about_once(
+    instances: list[Instance], upstash: Upstash, person: Person
+) -> None:
+    """50 logins with a spent proof cost nothing where it was spent, and three commands elsewhere."""
+    a, b = instances
+    proof = person.widget()
+    mine = held(a.log_in(proof))
+    for at, most in ((a, 0), (b, 3)):
+        upstash.reset()
+        for bearer in (False, True) * 25:
+            assert at.log_in(proof, bearer=bearer).code == "login_stale"
+        assert upstash.commands <= most
+    assert a.verify(mine).status == 200
+
+
+def test_a_revoked_proof_is_asked_about_once(
+    instances: list[Instance], upstash: Upstash, person: Person
+) -> None:
+    """50 logins with proofs from before a revocation cost one login each at most, whatever their kind."""
+    a, b = instances
+    widget, init_data = person.widget(), person.init_data()
+    assert a.revoke(a.enter(person)).status == 204
+    for proof, most in ((widget, 4), (init_data, 4)):
+        upstash.reset()
+        assert {b.log_in(proof).code for _ in range(50)} == {"login_stale"}
+        assert upstash.commands <= most
+
+
+def test_initdata_again_and_again_is_refused(
+    instances: list[Instance], upstash: Upstash, person: Person
+) -> None:
+    """One initData costs ten logins a minute in an instance at most, and the session lives on."""
+    a, _ = instances
+    init_data = person.init_data()
+    statuses = [a.log_in(init_data).status for _ in range(50)]
+    assert statuses == [200] * 10 + [429] * 40
+    assert (upstash.commands, upstash.requests) == (30, 10)
+
+
+def test_health_asks_once(launch: Launch, upstash: Upstash, person: Person, crowd: Crowd) -> None:
+    """A cold instance sends one PING for many questions at once, and none after any call to the store."""
+    cold, warm = launch(*[{**ENV, **credentials(upstash)}] * 2)
+    answers = crowd([lambda: cold.send("GET", "/health")] * 20)
+    assert {answer.status for answer in answers} == {200}
+    assert (upstash.commands, upstash.requests) == (1, 1)
+    assert answers[0].json() == {"status": "ok", "store": "upstash"}
+    warm.enter(person)
+    upstash.reset()
+    assert cost(upstash, lambda: warm.send("GET", "/health"), 200) == (0, 0)
+
+
+def test_health_asks_once_while_the_store_is_down(launch: Launch, upstash: Upstash) -> None:
+    """A failure is remembered too: 20 questions cost one PING and its second attempt."""
+    (cold,) = launch({**ENV, **credentials(upstash)})
+    upstash.fail(*[Fault("500")] * 40)
+    assert {cold.send("GET", "/health").status for _ in range(20)} == {503}
+    assert upstash.requests <= 2
+
+
+def test_health_asks_again_after_a_minute(upstash: Upstash, person: Person) -> None:
+    """A success is news for 60 seconds and a failure for 10; after that one PING tells."""
+    store, now = UpstashStore(upstash.url, upstash.token), [0.0]
+    store._pulse = Pulse(lambda: now[0])
+    pings = []
+    for now[0] in (0, 59, 61, 100, 122):
+        store.check()
+        pings.append(upstash.commands)
+    assert pings == [1, 1, 2, 2, 3]
+    now[0] = 150
+    assert store.read(person.key, "s:none") is None
+    now[0] = 209
+    store.check()
+    assert upstash.commands == 4
+    store._redis.close()

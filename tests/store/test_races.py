@@ -1,0 +1,249 @@
+"""What happens at the same moment, on two instances that share nothing but the store.
+
+The small sizes are for every run, the full ones for `make check`; sizes are rounds.
+"""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from statistics import quantiles
+from typing import Any
+
+import pytest
+
+from dev.valkey import Valkey
+from tests.store.deployment import Answer, Crowd, Held, Instance, Person, held, live
+
+Figure = Callable[[str], None]
+
+
+def sizes(small: int, full: int) -> pytest.MarkDecorator:
+    """How many rounds a test has, small and slow."""
+    return pytest.mark.parametrize("rounds", [small, pytest.param(full, marks=pytest.mark.slow)])
+
+
+REVOCATIONS: dict[str, Callable[[Instance, Held, Held], Answer]] = {
+    "logout": lambda at, _, victim: at.logout(victim),
+    "end": lambda at, mine, victim: at.end(mine, victim.id),
+    "others": lambda at, mine, _: at.revoke(mine, keep=True),
+    "all": lambda at, mine, _: at.revoke(mine),
+}
+
+
+@pytest.mark.parametrize(
+    ("rounds", "width"), [(20, 8), pytest.param(1000, 20, marks=pytest.mark.slow)], ids=["small", "full"]
+)
+def test_no_use_brings_a_revoked_session_back(
+    instances: list[Instance], crowd: Crowd, valkey: Valkey, rounds: int, width: int, figure: Figure
+) -> None:
+    """However many verify and refresh while a session is revoked, it is dead the moment that is answered."""
+    lags: list[float] = []
+    for number in range(rounds):
+        way, revoke = list(REVOCATIONS.items())[number % len(REVOCATIONS)]
+        person = Person()
+        kind = ("cookie", "bearer", "mini")[number % 3]
+        mine, victim = instances[0].enter(person), instances[1].enter(person, kind)
+        revoked: list[float] = []
+
+        def end(at: Instance, revoke: Any = revoke, mine: Held = mine, victim: Held = victim) -> Answer:
+            answer: Answer = revoke(at, mine, victim)
+            revoked.append(time.perf_counter())  # noqa: B023
+            return answer
+
+        def use(index: int, victim: Held = victim) -> tuple[float, Answer]:
+            at = instances[index % 2]
+            started = time.perf_counter()
+            return started, at.verify(victim) if index % 4 < 2 else at.refresh(victim)
+
+        works = [partial(end, instances[number % 2]), *[partial(use, index) for index in range(width)]]
+        ended, *uses = crowd(works)
+        assert ended.status == 204, (way, ended.body)
+        for started, answer in uses:
+            assert answer.status in (200, 401), (way, answer.body)
+            assert answer.status == 401 or started < revoked[0], f"{way}: used after it was revoked"
+        started = time.perf_counter()
+        # The instance that did not revoke it has to ask the store.
+        assert instances[1 - number % 2].verify(victim).status == 401, way
+        lags.append(time.perf_counter() - revoked[0])
+        assert live(valkey, person) == (set() if way == "all" else {mine.id}), way
+    cuts = quantiles([lag * 1000 for lag in lags], n=100)
+    figure(
+        f"{rounds} × {width} parallel uses against a revocation: 0 came back; revoked on one instance, "
+        f"401 on the other after p50 {cuts[49]:.1f}, p99 {cuts[98]:.1f}, max {max(lags) * 1000:.1f} ms"
+    )
+
+
+@sizes(30, 1000)
+def test_one_proof_makes_one_session(
+    instances: list[Instance], crowd: Crowd, valkey: Valkey, rounds: int, figure: Figure
+) -> None:
+    """Of two logins with one proof at the same moment, on two instances, exactly one succeeds."""
+    for number in range(rounds):
+        person = Person()
+        proof = person.widget()
+        bearer = [number % 2 == 0, number % 3 == 0]
+        answers = crowd(
+            [partial(at.log_in, proof, bearer=how) for at, how in zip(instances, bearer, strict=True)]
+        )
+        winner, loser = sorted(answers, key=lambda answer: answer.status)
+        assert (loser.status, loser.code) == (401, "login_stale")
+        assert live(valkey, person) == {held(winner).id}
+    figure(f"{rounds} double logins with one proof: {rounds} sessions")
+
+
+@sizes(10, 200)
+def test_one_initdata_makes_one_session(
+    instances: list[Instance], crowd: Crowd, valkey: Valkey, rounds: int
+) -> None:
+    """Parallel logins with one initData all succeed and lead to one session with one token."""
+    for _ in range(rounds):
+        person = Person()
+        init_data = person.init_data()
+        answers = crowd([partial(instances[index % 2].log_in, init_data) for index in range(6)])
+        sessions = {held(answer) for answer in answers}
+        assert len(sessions) == 1
+        assert live(valkey, person) == {sessions.pop().id}
+
+
+@sizes(3, 40)
+def test_parallel_logins_of_one_user_lose_none(
+    instances: list[Instance], crowd: Crowd, valkey: Valkey, rounds: int
+) -> None:
+    """20 logins at once, as many as a user may have, are 20 sessions that all work."""
+    for _ in range(rounds):
+        person = Person()
+        kinds = [("cookie", "bearer", "mini")[index % 3] for index in range(20)]
+        sessions: list[Held] = crowd(
+            [partial(instances[index % 2].enter, person, kind) for index, kind in enumerate(kinds)]
+        )
+        assert live(valkey, person) == {session.id for session in sessions}
+        assert instances[0].ids(sessions[0]) == {session.id for session in sessions}
+        assert {instances[1].verify(session).status for session in sessions} == {200}
+
+
+@sizes(2, 30)
+def test_parallel_logins_keep_the_limit(
+    instances: list[Instance], crowd: Crowd, valkey: Valkey, rounds: int
+) -> None:
+    """30 logins at once leave exactly the 20 sessions that a user may have, and never fewer."""
+    for _ in range(rounds):
+        person = Person()
+        sessions: list[Held] = crowd([partial(instances[index % 2].enter, person) for index in range(30)])
+        assert len(live(valkey, person)) == 20
+        assert live(valkey, person) <= {session.id for session in sessions}
+
+
+@sizes(10, 100)
+def test_no_login_survives_a_revocation(
+    instances: list[Instance], crowd: Crowd, valkey: Valkey, rounds: int, figure: Figure
+) -> None:
+    """Six logins race with a revocation that is younger than their proofs: none of them lives on."""
+    won = 0
+    for number in range(rounds):
+        person, keep = Person(), number % 2 == 0
+        mine = instances[0].enter(person)
+        proofs = [person.init_data() if index % 3 == 0 else person.widget() for index in range(6)]
+        works = [partial(instances[index % 2].log_in, proof) for index, proof in enumerate(proofs)]
+        revoked, *answers = crowd([partial(instances[number // 2 % 2].revoke, mine, keep=keep), *works])
+        assert revoked.status == 204
+        assert {answer.status for answer in answers} <= {200, 401}
+        assert live(valkey, person) == ({mine.id} if keep else set())
+        made = [held(answer) for answer in answers if answer.status == 200]
+        won += len(made)
+        for session in made:
+            assert {at.verify(session).status for at in instances} == {401}
+        for at in instances:
+            assert {at.log_in(proof).code for proof in proofs} == {"login_stale"}
+    figure(f"{rounds * 6} logins racing with a revocation, {won} of which came first: 0 alive afterwards")
+
+
+@pytest.mark.parametrize("kind", ["cookie", "bearer", "mini"])
+def test_a_logged_out_token_can_do_nothing(
+    instances: list[Instance], valkey: Valkey, person: Person, kind: str
+) -> None:
+    """A dead token ends nobody's session, lists none, and revokes nothing, on any instance."""
+    a, b = instances
+    dead, other, mini = a.enter(person, kind), a.enter(person), a.enter(person, "mini")
+    assert a.logout(dead).status == 204
+    before = valkey.run("HGETALL", person.key)
+    for at in (b, a):
+        assert at.revoke(dead).code == "invalid_session"
+        assert at.revoke(dead, keep=True).code == "invalid_session"
+        assert at.list(dead).code == "invalid_session"
+        for slot in (other.id, mini.id, dead.id):
+            assert at.end(dead, slot).code == "invalid_session"
+        assert at.logout(dead).status == 204
+    assert valkey.run("HGETALL", person.key) == before
+    assert {b.verify(session).status for session in (other, mini)} == {200}
+
+
+def test_a_dead_token_does_nothing_while_others_use_it(
+    instances: list[Instance], crowd: Crowd, person: Person
+) -> None:
+    """A logout racing with the same token's other actions ends at most what that token could end."""
+    somebody = Person()
+    theirs = instances[0].enter(somebody)
+    for number in range(10):
+        mine, other = instances[0].enter(person), instances[1].enter(person)
+        a, b = instances[number % 2], instances[1 - number % 2]
+        logout, ended = crowd([partial(a.logout, mine), partial(b.end, mine, other.id)])
+        assert logout.status == 204
+        assert ended.status in (204, 401)
+        assert a.verify(other).status == (401 if ended.status == 204 else 200)
+        assert b.verify(mine).status == 401
+    assert instances[1].verify(theirs).status == 200
+
+
+def test_nobody_ends_anothers_session(instances: list[Instance], person: Person) -> None:
+    """Somebody else's id is as unknown as one that never was, and their session lives on."""
+    a, b = instances
+    mine, stranger = a.enter(person), Person()
+    for kind in ("cookie", "bearer", "mini"):
+        theirs = b.enter(stranger, kind)
+        absent = "A" * len(theirs.id)
+        answers = [a.end(mine, theirs.id), a.end(mine, absent)]
+        assert [answer.status for answer in answers] == [404, 404]
+        assert answers[0].json() | {"request_id": ""} == answers[1].json() | {"request_id": ""}
+        assert b.verify(theirs).status == 200
+
+
+def test_no_older_proof_logs_in_after_log_out_everywhere(
+    instances: list[Instance], valkey: Valkey, person: Person
+) -> None:
+    """Widgets and initData from before it, used or not, make no session any more, on either instance."""
+    a, b = instances
+    now = int(time.time())
+    used, cached = person.init_data(auth_date=now - 3600), person.init_data(auth_date=now - 80_000)
+    mini = held(a.log_in(used))
+    mine = a.enter(person)
+    proofs = [used, cached, person.init_data(), person.widget(), person.widget(auth_date=now - 200)]
+    assert a.revoke(mine).status == 204
+    for at in (b, a):
+        assert [at.log_in(proof).code for proof in proofs] == ["login_stale"] * len(proofs)
+        assert [at.verify(session).status for session in (mine, mini)] == [401, 401]
+    assert live(valkey, person) == set()
+    # What Telegram signs from now on is good; its clock counts whole seconds.
+    new = held(b.log_in(person.widget(auth_date=time.time() + 2)))
+    assert a.verify(new).status == 200
+
+
+def test_a_proof_of_the_future_is_revoked_too(instances: list[Instance], person: Person) -> None:
+    """A session whose proof is ahead of our clock is ended by a revocation, and its proof with it."""
+    a, b = instances
+    init_data = person.init_data(auth_date=time.time() + 40)
+    mini, mine = held(a.log_in(init_data)), a.enter(person)
+    assert a.revoke(mine).status == 204
+    for at in (b, a):
+        assert at.verify(mini).status == 401
+        assert at.log_in(init_data).code == "login_stale"
+
+
+def test_keeping_the_current_session_keeps_its_initdata(instances: list[Instance], person: Person) -> None:
+    """The Mini App that ended all other sessions opens again with the initData that it has."""
+    a, b = instances
+    init_data = person.init_data()
+    mini, other = held(a.log_in(init_data)), a.enter(person)
+    assert b.revoke(mini, keep=True).status == 204
+    assert held(b.log_in(init_data)) == mini
+    assert a.verify(mini).status == 200
+    assert a.verify(other).status == 401
