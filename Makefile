@@ -9,7 +9,7 @@ dev: .venv/$(if $(filter memory,$(STORE)),run,dev)
 	@$(python) -m dev.server --port $(PORT) --store $(STORE)
 
 test: .venv/dev
-	@$(python) -m pytest -m "not slow and not browser"
+	@dev/test
 
 check: lint test slow vercel-check
 

@@ -14,7 +14,8 @@ token, base64 answers, and the documented statuses and errors. Where real Upstas
 - it answers `Upstash-Sync-Token` and waits for a replica that is behind: here the header is absent.
 
 What it is not documented to do (facts that a live database would have to tell): the status of a pipeline in
-which a command failed (200 here), the exact words for a body that is no command.
+which a command failed (200 here), the exact words for a body that is no command, and whether `//pipeline`
+is `/pipeline` (it is here).
 """
 
 import json

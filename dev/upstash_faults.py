@@ -15,6 +15,7 @@ FaultKind = Literal[
     "truncated",  # a body that stops early
     "wrong shape",  # JSON, but not what was asked for
     "error with 200",  # {"error": …} under 200
+    "full",  # the database has no room to write
     "401",  # the token was refused
     "429",  # the month's commands are used up
     "500",  # nothing in the body
@@ -30,6 +31,7 @@ _NO_LINGER = b"\x01\0\0\0\0\0\0\0"
 REFUSED = b'{"error":"WRONGPASS invalid or missing auth token"}'
 
 _ANSWERS = {
+    "full": (400, b'{"error":"ERR DB capacity quota exceeded"}'),
     "401": (401, REFUSED),
     "429": (429, b'{"error":"ERR max requests limit exceeded. Limit: 500000, Usage: 500000."}'),
     "500": (500, b""),

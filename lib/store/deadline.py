@@ -13,6 +13,8 @@ from collections.abc import Iterable
 import httpcore
 import httpx
 
+from lib import budget
+
 
 class Deadline(httpcore.NetworkBackend):
     """A network backend that keeps time and counts bytes for the request of the calling thread.
@@ -27,8 +29,8 @@ class Deadline(httpcore.NetworkBackend):
         self._request = threading.local()
 
     def start(self) -> None:
-        """A new request begins in this thread."""
-        self._request.ends_at = time.monotonic() + self._seconds
+        """A new request to the store begins in this thread; it gets no more than the client's has left."""
+        self._request.ends_at = time.monotonic() + min(self._seconds, budget.remaining())
         self._request.bytes_left = self._max_bytes
 
     def remaining(self) -> float:

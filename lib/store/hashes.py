@@ -7,6 +7,7 @@ exactly what the command gives is an error too, and never a miss.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 
+from lib import budget
 from lib.credentials import StoreKind
 from lib.errors import StoreUnavailable
 from lib.store.base import Count, Unanswered
@@ -27,6 +28,8 @@ class HashStore(ABC):
     """See `Store`: hashes whose fields have times to live of their own (Upstash, Redis 8, Valkey 9)."""
 
     kind: StoreKind
+    _longest_wait = 0.0
+    """Seconds that a subclass can be held up when it cannot be told how long it may take."""
 
     def __init__(self) -> None:
         self._pulse = Pulse()
@@ -88,7 +91,10 @@ class HashStore(ABC):
             return (_value if ttl is None else _one_value)(value), _fields(held)
 
         own: Command = ["HGET", key, field] if ttl is None else ["HGETEX", key, "EX", ttl, "FIELDS", 1, field]
-        return self._all(read, own, ["HGETALL", key])
+        try:
+            return self._all(read, own, ["HGETALL", key])
+        except Unanswered:
+            return self._all(read, own, ["HGETALL", key])
 
     def remaining(self, key: str, *fields: str) -> list[int]:
         """See `Store.remaining`."""
@@ -157,13 +163,18 @@ class HashStore(ABC):
         return self._observed(lambda: read(self._send_all(commands, atomic=atomic)))
 
     def _observed[T](self, call: Callable[[], T]) -> T:
+        if budget.remaining() <= self._longest_wait:
+            raise StoreUnavailable("no time is left to ask again")
         try:
             result = call()
         except Exception as error:
-            self._pulse.note(worked=False)
             if isinstance(error, _Malformed):
-                raise StoreUnavailable("an answer of the store is not of the form it must have") from None
-            raise self._explain(error) from None
+                problem = StoreUnavailable("an answer of the store is not of the form it must have")
+            else:
+                problem = self._explain(error)
+            # People can still be verified and log out where there is no room to write.
+            self._pulse.note(worked=isinstance(problem, StoreFull))
+            raise problem from None
         self._pulse.note(worked=True)
         return result
 

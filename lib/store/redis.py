@@ -31,6 +31,7 @@ class RedisStore(HashStore):
     """See `Store`. `url` is `redis://…` or, encrypted, `rediss://…`."""
 
     kind: StoreKind = "redis"
+    _longest_wait = WAIT_SECONDS
 
     def __init__(self, url: str) -> None:
         super().__init__()

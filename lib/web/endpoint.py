@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Response as Response
 
-from lib import log
+from lib import budget, log
 from lib.errors import InternalError, MethodNotAllowed, Misconfigured, Problem
 from lib.settings import Settings, get_settings
 from lib.web.request import Request
@@ -33,6 +33,7 @@ def endpoint(**handlers: Handler) -> "WSGIApplication":
     def app(environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         started = time.perf_counter()
         request = Request(environ)
+        budget.start()
         try:
             response = _dispatch(request, handlers, allow)
         except Problem as problem:
@@ -44,6 +45,8 @@ def endpoint(**handlers: Handler) -> "WSGIApplication":
             request.notes |= {"event": crash.event, "code": crash.code, "reason": crash.reason}
             request.notes["stack"] = log.stack(error.__traceback__)
             response = problem_response(crash, request)
+        finally:
+            budget.stop()
         for name, value in SECURITY_HEADERS:
             response.headers.setdefault(name, value)
         if response.status_code == 405:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from dev.upstash import Upstash
+from dev.upstash_faults import Fault
 from dev.valkey import Valkey
 from lib.errors import StoreUnavailable
 from lib.store.base import Store, Unanswered
@@ -83,3 +85,35 @@ def test_a_full_server_still_verifies_and_logs_out(remote: Store, full: Valkey) 
     assert remote.remaining(KEY, "s:a") == [100]
     assert remote.delete(KEY, "s:a") == 1
     assert remote.renew(KEY, "s:a", 100) is None
+
+
+def test_a_full_upstash_still_verifies(upstash_store: UpstashStore, upstash: Upstash, valkey: Valkey) -> None:
+    """Where Upstash takes a renewal for a write that it has no room for, the session is read as it is."""
+    OPERATIONS["create"](upstash_store)
+    upstash.fail(Fault("full"))
+    assert upstash_store.renew(KEY, "s:b", 50) == "1"
+    assert upstash_store.remaining(KEY, "s:b") == [100]
+    upstash.fail(Fault("full"))
+    with pytest.raises(StoreUnavailable, match="full"):
+        OPERATIONS["create"](upstash_store)
+
+
+def test_a_replica_still_verifies(redis_store: RedisStore, valkey: Valkey) -> None:
+    """With a replica's URL sessions are read, and everything else says what is wrong."""
+    OPERATIONS["create"](redis_store)
+    valkey.run("REPLICAOF", "127.0.0.1", "1")
+    try:
+        assert redis_store.renew(KEY, "s:b", 50) == "1"
+        for name in ("create", "replace", "delete", "revoke"):
+            with pytest.raises(StoreUnavailable, match="replica"):
+                OPERATIONS[name](redis_store)
+    finally:
+        valkey.run("REPLICAOF", "NO", "ONE")
+
+
+def test_a_closed_connection_is_made_anew(redis_store: RedisStore, valkey: Valkey) -> None:
+    """What the server has closed since the last call costs nobody a login, which is sent only once."""
+    for name in ("create", "show"):
+        redis_store.read(KEY, "s:a")
+        assert valkey.run("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        OPERATIONS[name](redis_store)

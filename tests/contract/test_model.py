@@ -89,11 +89,11 @@ class Model(RuleBasedStateMachine):
         for name in doomed:
             self.held.get(key, {}).pop(name, None)
 
-    @rule(key=keys, renew=fields, ttl=seconds)
-    def show(self, key: str, renew: str, ttl: int) -> None:
-        """One field is renewed, all are answered."""
-        value = self.touch(key, renew, ttl)
-        assert self.store.show(key, renew, ttl) == (value, self.live(key))
+    @rule(key=keys, field=fields, ttl=st.none() | seconds)
+    def show(self, key: str, field: str, ttl: int | None) -> None:
+        """One field is renewed if it is asked for, all are answered."""
+        value = self.live(key).get(field) if ttl is None else self.touch(key, field, ttl)
+        assert self.store.show(key, field, ttl) == (value, self.live(key))
 
     @rule(key=keys, asked=st.lists(fields, min_size=1, max_size=4))
     def remaining(self, key: str, asked: list[str]) -> None:

@@ -1,7 +1,5 @@
 """What lib/store/base.py promises, held against every store."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -107,37 +105,6 @@ def test_an_expired_field_can_be_created_again(subject: Subject) -> None:
     assert create(subject, "b", proof="x")
 
 
-def test_parallel_creates_with_one_proof_make_one_session(subject: Subject) -> None:
-    """Of many at once exactly one is created, and everybody sees that one."""
-    with ThreadPoolExecutor(16) as pool:
-        won = list(pool.map(lambda n: create(subject, f"slot{n}", proof="x"), range(100)))
-    assert sum(won) == 1
-    _, held = subject.store.create(KEY, {"p:x": "-"}, window=10, renew="s:-", ttl=100)
-    assert held == {f"s:slot{won.index(True)}": "{}", "p:x": f"slot{won.index(True)}"}
-
-
-def test_a_create_and_a_revocation_see_each_other(subject: Subject) -> None:
-    """Of two at once the later one finds what the earlier one left, so no session slips through."""
-
-    def log_in(n: int) -> bool:
-        _, held = subject.store.create(f"{KEY}{n}", {"s:a": "1"}, window=10, renew="s:a", ttl=100)
-        return "r" in held
-
-    def revoke(n: int) -> bool:
-        return "s:a" in subject.store.revoke(f"{KEY}{n}", mark="r", value="1", window=10)
-
-    with ThreadPoolExecutor(16) as pool:
-        pairs = [(pool.submit(log_in, n), pool.submit(revoke, n)) for n in range(50)]
-        assert all(created.result() != revoked.result() for created, revoked in pairs)
-
-
-def test_parallel_deletes_count_every_field_once(subject: Subject) -> None:
-    """Whoever deletes a field is told so, and nobody else."""
-    create(subject, "a")
-    with ThreadPoolExecutor(16) as pool:
-        assert sum(pool.map(lambda _: subject.store.delete(KEY, "s:a"), range(50))) == 1
-
-
 def test_replace_changes_only_what_is_there(subject: Subject) -> None:
     """A field gets another value and lives from now; one that is missing or expired stays away."""
     create(subject, "a", value="1")
@@ -162,6 +129,15 @@ def test_show_renews_one_field_and_gives_all(subject: Subject) -> None:
     assert subject.store.remaining(KEY, "s:a", "s:b", "p:x") == [200, 91, 1]
     subject.advance(100)
     assert subject.store.show(KEY, "s:b", 200) == (None, {"s:a": "1"})
+
+
+def test_show_without_a_time_to_live_renews_nothing(subject: Subject) -> None:
+    """Then it only reads."""
+    create(subject, "a", value="1")
+    subject.advance(60)
+    assert subject.store.show(KEY, "s:a", None) == ("1", {"s:a": "1"})
+    subject.advance(41)
+    assert subject.store.show(KEY, "s:a", None) == (None, {})
 
 
 def test_show_of_nothing_is_empty(subject: Subject) -> None:

@@ -144,12 +144,6 @@ class Instance:
         """Everything it printed."""
         return "".join(list(self.lines))
 
-    def prints(self, text: str, seconds: float = 10) -> bool:
-        """Whether `text` is in the output, now or within so many seconds."""
-        with self._grew:
-            self._grew.wait_for(lambda: text in self.output or self._ended, seconds)
-        return text in self.output
-
     def close(self) -> None:
         """End the process; the output stays."""
         for connection in self._connections:

@@ -293,6 +293,7 @@ def test_everything_is_counted(upstash: Upstash) -> None:
 @pytest.mark.parametrize(
     ("kind", "status", "body"),
     [
+        ("full", 400, b"ERR DB capacity quota exceeded"),
         ("401", 401, b"WRONGPASS"),
         ("429", 429, b"ERR max requests limit exceeded"),
         ("500", 500, b""),

@@ -1,0 +1,29 @@
+"""How much time the request at hand has left for waiting, whatever it waits for and how often.
+
+One request can need several answers of the store, and each may be asked for twice. A leaf: the web layer
+starts the clock, the stores look at it. A thread that no request runs in has no limit.
+"""
+
+import threading
+import time
+
+SECONDS = 2.8
+"""So that the answer is out within three seconds."""
+
+_request = threading.local()
+
+
+def start() -> None:
+    """A request begins in this thread."""
+    _request.ends_at = time.monotonic() + SECONDS
+
+
+def remaining() -> float:
+    """Seconds that are left, not below 0."""
+    ends_at: float = getattr(_request, "ends_at", float("inf"))
+    return max(0.0, ends_at - time.monotonic())
+
+
+def stop() -> None:
+    """The request is over; what its thread does next is not part of it."""
+    _request.ends_at = float("inf")
