@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dev.process import running
+from tests.contract.tools import lacks
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -20,9 +21,10 @@ def origin() -> Iterator[str]:
         yield server.origin
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
 def test_the_transcript_works(origin: str, tmp_path: Path) -> None:
     """The curl transcript runs as it stands, and each answer is the one in the comment below it."""
+    if not shutil.which("curl"):
+        lacks("curl is not installed")
     blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     script = next(block for block in blocks if "curl" in block)
     expected = [line[2:] for line in script.splitlines() if re.match(r"# (\{|\d)", line)]
