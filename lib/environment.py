@@ -13,7 +13,7 @@ DEVELOPMENT_BOT_TOKEN = "1000000001:tgauth-development-token-never-use-this"  # 
 HOUR = 3600
 DAY = 24 * HOUR
 
-_BOT_TOKEN = re.compile(r"[1-9][0-9]{0,19}:[A-Za-z0-9_-]+")
+BOT_TOKEN = re.compile(r"[1-9][0-9]{0,19}:[A-Za-z0-9_-]+")
 _BOT_ID = re.compile(r"[1-9][0-9]{0,19}")
 _USERNAME = re.compile(r"@?[A-Za-z][A-Za-z0-9_]{3,31}")
 _NUMBER = re.compile(r"[1-9][0-9]{0,9}")
@@ -65,7 +65,7 @@ class Reader:
         token = self.text("TELEGRAM_BOT_TOKEN")
         if not token:
             return None, "TELEGRAM_BOT_TOKEN: is not set; set the token that @BotFather gave you"
-        if not _BOT_TOKEN.fullmatch(token):
+        if not BOT_TOKEN.fullmatch(token):
             return None, "TELEGRAM_BOT_TOKEN: is malformed; copy it whole from @BotFather (123456:ABC-...)"
         if token == DEVELOPMENT_BOT_TOKEN and (environment != "development" or self.text("VERCEL")):
             return None, "TELEGRAM_BOT_TOKEN: is the public development token; set your bot's own"

@@ -82,8 +82,7 @@ class Sessions:
 
         A degraded token brings its own along, where this process has not seen it: its signature vouches.
         """
-        record = load(text, claims.user_id) if text is not None else None
-        if record is not None and hmac.compare_digest(record.n, claims.n):
+        if record := self._matching(claims, text):
             return record
         if carried is not None:
             self._adopt(claims, carried)
@@ -92,7 +91,12 @@ class Sessions:
             self._keep_ended(claims.user_id, claims.slot)
         # What is gone stays gone: a new session always has a new `n`.
         self._forget(token)
-        raise InvalidSession("superseded by a newer session of the same login" if record else "ended")
+        raise InvalidSession("ended" if text is None else "ended, or superseded by the same login")
+
+    def _matching(self, claims: Claims, text: str | None) -> Record | None:
+        """The record in `text` if it is the one of this very token."""
+        record = load(text, claims.user_id) if text is not None else None
+        return record if record is not None and hmac.compare_digest(record.n, claims.n) else None
 
     def _keep_ended(self, user_id: int, slot: str) -> None:
         """Looking has set the mark's time to a session's, which may be too short to outlast its initData."""
@@ -141,8 +145,7 @@ class Sessions:
         key, field = self._key(claims.user_id), SESSION + claims.slot
         if claims.recurs:
             # A token that was logged out must not end the session which the same initData made since.
-            record = load(self.store.renew(key, field, self._issuer.idle) or "", claims.user_id)
-            ours = record is not None and hmac.compare_digest(record.n, claims.n)
+            ours = self._matching(claims, self.store.renew(key, field, self._issuer.idle)) is not None
         else:
             ours = True
         ended = ours and self.store.delete(key, field) > 0

@@ -6,7 +6,7 @@ from typing import Any
 from lib.sessions.base import SESSION, Session
 from lib.sessions.create import Creation
 from lib.sessions.devices import Devices
-from lib.sessions.record import Transport, load
+from lib.sessions.record import Transport
 from lib.settings import get_settings
 from lib.store.open import open_store
 
@@ -54,8 +54,7 @@ class SessionService(Creation, Devices):
             return self._session(claims.slot, carried, token)
         key, field = self._key(claims.user_id), SESSION + claims.slot
         text = self.store.read(key, field)
-        record = load(text, claims.user_id) if text is not None else None
-        if record is None or record.n != claims.n:
+        if self._matching(claims, text) is None:
             text = self.store.renew(key, field, self._issuer.idle)
         return self._session(claims.slot, self._record(token, claims, None, text), token)
 

@@ -3,12 +3,12 @@
 import hmac
 import re
 
+from lib.environment import BOT_TOKEN
 from lib.errors import LoginRejected, LoginStale, MalformedRequest
 
 CLOCK_SKEW = 60
 """Seconds that Telegram's clock may be ahead of ours."""
 
-BOT_TOKEN = re.compile(r"[1-9][0-9]{0,19}:[A-Za-z0-9_-]+")
 UNIX_TIME = re.compile(r"[1-9][0-9]{0,11}")
 _USER_ID = re.compile(r"[1-9][0-9]{0,15}")
 _MAC = re.compile(r"[0-9a-f]{64}")

@@ -622,3 +622,19 @@ def test_sessions_of_many_users_do_not_mix(clock: Clock, sessions: SessionServic
     for number, ids in made.items():
         mine = log_in(sessions, clock, user=replace(IVAN, id=number))
         assert {device.id for device in sessions.list_sessions(mine.token)} == {*ids, mine.id}
+
+
+def test_a_lagging_replica_hides_no_session_from_a_list(
+    clock: Clock, store: WatchedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list that renews nothing may be read from a replica; its miss is confirmed and logs nobody out."""
+    sessions = service(clock, store)
+    made = log_in(sessions, clock)
+    show = store.memory.show
+    monkeypatch.setattr(
+        store.memory,
+        "show",
+        lambda key, field, ttl: (None, {}) if ttl is None else show(key, field, ttl),
+    )
+    assert [device.id for device in sessions.list_sessions(made.token, renew=False)] == [made.id]
+    assert sessions.get_session(made.token).id == made.id
