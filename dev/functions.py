@@ -15,7 +15,10 @@ from wsgiref.types import WSGIApplication
 from dev.router import Function, Router
 
 _PACKAGES = frozenset({"api", "lib"})
-_MODULES = frozenset({"dev.telegram", "dev.signing"})
+_MODULES = frozenset(
+    f"dev.{name}"
+    for name in ("authorize", "grants", "oidc", "proofs", "signing", "telegram", "users", "ways")
+)
 
 
 class LoadFailed(Exception):

@@ -5,6 +5,8 @@ from http import HTTPStatus
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
+BANNER = Markup('<p class="banner">Simulated Telegram: local development only</p>')
+
 _STYLE = Markup("""
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
 body { max-width: 46rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; overflow-wrap: anywhere; }
@@ -18,8 +20,12 @@ li p { margin: .25rem 0; }
 small { opacity: .75; }
 pre { padding: 1rem; overflow-x: auto; border: 1px solid color-mix(in srgb, currentcolor 20%, transparent);
   border-radius: .5rem; font: .85rem/1.5 ui-monospace, monospace; }
-a.action { display: inline-block; margin: .25rem .5rem .25rem 0; padding: .35rem .75rem; border: 1px solid;
-  border-radius: .5rem; text-decoration: none; }
+.action { display: inline-block; margin: .25rem .5rem .25rem 0; padding: .35rem .75rem; border: 1px solid;
+  border-radius: .5rem; background: none; color: LinkText; font: inherit; text-decoration: none;
+  cursor: pointer; }
+.action:disabled, a.action:not([href]) { opacity: .5; cursor: default; }
+select { max-width: 100%; padding: .35rem; font: inherit; }
+[role=status]:not(:empty) { padding: .5rem .75rem; border-left: .25rem solid; }
 """)
 
 _PAGE = Markup("""<!doctype html>
@@ -30,7 +36,7 @@ _PAGE = Markup("""<!doctype html>
 <title>{title}</title>
 <link rel="icon" href="data:,">
 <style>{style}</style>
-</head>
+{script}</head>
 <body>
 {body}
 </body>
@@ -38,12 +44,15 @@ _PAGE = Markup("""<!doctype html>
 """)
 
 _CSP = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
+_SCRIPT_CSP = f"{_CSP}; script-src 'self'; connect-src 'self'"
 
 
-def page(title: str, body: Markup, status: int = 200) -> Response:
-    """An HTML page around `body`; what is not Markup is escaped."""
-    response = Response(_PAGE.format(title=title, style=_STYLE, body=body), status, mimetype="text/html")
-    response.headers["Content-Security-Policy"] = _CSP
+def page(title: str, body: Markup, status: int = 200, *, script: str = "") -> Response:
+    """An HTML page around `body`, with the module at the URL `script`; what is not Markup is escaped."""
+    element = Markup('<script type="module" src="{}"></script>\n').format(script) if script else ""
+    html = _PAGE.format(title=title, style=_STYLE, script=element, body=body)
+    response = Response(html, status, mimetype="text/html")
+    response.headers["Content-Security-Policy"] = _SCRIPT_CSP if script else _CSP
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response

@@ -36,16 +36,18 @@ class CannotStart(Exception):
 def set_defaults(environ: MutableMapping[str, str], origin: str) -> None:
     """Set the variables that the functions need here and that the environment leaves open.
 
-    The simulated Telegram signs with the public development token alone: a bot's own token, where there
-    is one, stays with the real Telegram.
+    The simulated Telegram signs with the public development token and knows the public development secret
+    alone: a bot's own token, where there is one, stays with the real Telegram.
     """
     # Not at the top: a mistake in lib/ must become a page, not end the server.
+    from dev.oidc import DEVELOPMENT_CLIENT_SECRET
     from lib.environment import DEVELOPMENT_BOT_TOKEN
 
     environ.setdefault("VERCEL_ENV", "development")
     environ.setdefault("AUTH_ORIGIN", origin)
     if not _has_own_bot(environ):
-        environ.setdefault("TELEGRAM_BOT_TOKEN", DEVELOPMENT_BOT_TOKEN)
+        environ["TELEGRAM_BOT_TOKEN"] = DEVELOPMENT_BOT_TOKEN
+        environ.setdefault("TELEGRAM_CLIENT_SECRET", DEVELOPMENT_CLIENT_SECRET)
     if environ.get("TELEGRAM_BOT_TOKEN") == DEVELOPMENT_BOT_TOKEN:
         environ.setdefault("TELEGRAM_BOT_USERNAME", "tgauth_dev_bot")
         environ.setdefault("TELEGRAM_OAUTH_URL", f"{origin}{TELEGRAM}")

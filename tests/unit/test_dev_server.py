@@ -15,8 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from dev.oidc import DEVELOPMENT_CLIENT_SECRET
 from dev.process import ROOT, Answer, Server, running
-from dev.server import local_upstash
+from dev.server import local_upstash, set_defaults
+from lib.environment import DEVELOPMENT_BOT_TOKEN
 from tests.contract.tools import start_valkey
 
 ECHO = """
@@ -195,6 +197,20 @@ def test_changes_below_lib_are_picked_up(server: Server, tree: Path) -> None:
     assert server.request("GET", "/telegram/verify").status == 401
 
 
+def test_changes_to_the_simulated_telegram_are_picked_up(server: Server, tree: Path) -> None:
+    """A save in any of its modules counts at the next request, and what it published before is gone."""
+    keys = server.request("GET", "/_telegram/.well-known/jwks.json").body
+    assert server.request("GET", "/_telegram/.well-known/jwks.json").body == keys
+    for name in ("authorize", "grants", "oidc", "proofs", "signing", "telegram", "users", "ways"):
+        file = tree / f"dev/{name}.py"
+        good = file.read_text()
+        file.write_text("def broken(:\n")
+        assert f"{name}.py" in server.request("GET", "/_telegram/ways").body.decode()
+        file.write_text(good)
+        assert server.request("GET", "/_telegram/ways").status == 200
+    assert server.request("GET", "/_telegram/.well-known/jwks.json").body != keys
+
+
 def test_broken_routes_show_and_recover(server: Server, tree: Path) -> None:
     """vercel.json is read anew when it changes, and what is wrong with it is shown."""
     file = tree / "vercel.json"
@@ -316,10 +332,75 @@ def test_own_bot_stays_with_the_real_telegram(bot: dict[str, str]) -> None:
         assert server.request("GET", "/telegram/verify").status == 401
         headers = {"Content-Type": "application/json", "Origin": server.origin}
         answer = json.loads(server.request("POST", "/telegram/start", headers, b"{}").body)
+        assert not simulated(server)
         # Without a token a widget login could not be checked, so none is started.
         telegram = "https://oauth.telegram.org/auth?bot_id=42&"
         assert answer.get("widget_auth_url", telegram).startswith(telegram)
         assert b"Bot domain invalid" in server.request("GET", "/_telegram/auth?bot_id=42").body
+
+
+def started(server: Server) -> dict[str, object]:
+    headers = {"Content-Type": "application/json", "Origin": server.origin}
+    answer = server.request("POST", "/telegram/start", headers, b"{}")
+    assert answer.status == 200, answer.body
+    return json.loads(answer.body)
+
+
+def simulated(server: Server) -> bool:
+    return json.loads(server.request("GET", "/_telegram/simulated.json").body)["simulated"]
+
+
+def test_every_way_is_on_by_default(server: Server) -> None:
+    """Without a bot of one's own, OpenID Connect and the widget both lead to the simulated Telegram."""
+    answer = started(server)
+    assert answer["methods"] == ["oidc", "widget"]
+    for url in ("oidc_url", "widget_auth_url"):
+        assert str(answer[url]).startswith(f"{server.origin}/_telegram/auth?")
+    assert simulated(server)
+
+
+def test_code_flow_through_the_functions(server: Server) -> None:
+    """A browser that starts at /telegram/start and picks a user comes back logged in as that user."""
+    navigation = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Accept": "text/html"}
+    start = server.request("GET", "/telegram/start?return_to=/x", navigation)
+    assert start.status == 303
+    transaction = start.headers["Set-Cookie"].partition(";")[0]
+    asked = start.headers["Location"].removeprefix(server.origin)
+    picked = server.request("GET", f"{asked}&user=100000002").headers["Location"]
+    callback = picked.removeprefix(server.origin)
+    back = server.request("GET", callback, {**navigation, "Cookie": transaction})
+    assert (back.status, back.headers["Location"]) == (303, "/x")
+    cookies = [cookie.partition(";")[0] for cookie in back.headers.get_all("Set-Cookie", [])]
+    session = next(cookie for cookie in cookies if cookie.startswith("tgauth="))
+    answer = json.loads(server.request("GET", "/telegram/verify", {"Cookie": session}).body)
+    assert (answer["user"]["id"], answer["session"]["method"]) == (100000002, "oidc")
+
+
+def test_development_token_alone_is_the_widget_alone() -> None:
+    """Who sets the development token and no client secret tries a bot without OpenID Connect."""
+    with running(env={"TELEGRAM_BOT_TOKEN": DEVELOPMENT_BOT_TOKEN}) as server:
+        answer = started(server)
+        assert (answer["methods"], answer["oidc_url"]) == (["widget"], None)
+        assert simulated(server)
+
+
+@pytest.mark.parametrize(
+    ("environ", "secret"),
+    [
+        ({}, DEVELOPMENT_CLIENT_SECRET),
+        ({"TELEGRAM_CLIENT_SECRET": "another"}, "another"),
+        ({"TELEGRAM_BOT_TOKEN": DEVELOPMENT_BOT_TOKEN}, None),
+        ({"TELEGRAM_BOT_TOKEN": "42:TEST"}, None),
+        ({"TELEGRAM_BOT_ID": "42"}, None),
+    ],
+    ids=str,
+)
+def test_development_secret_is_for_no_bot_alone(environ: dict[str, str], secret: str | None) -> None:
+    """The development client secret is set where the environment names no bot and no other secret."""
+    # A second time, as after every save: what was set at first must not look like the owner's choice.
+    for _ in range(2):
+        set_defaults(environ, "http://localhost:3000")
+        assert environ.get("TELEGRAM_CLIENT_SECRET") == secret
 
 
 def run(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:

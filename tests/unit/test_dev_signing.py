@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from dev.signing import sign_init_data, sign_widget, tg_auth_result, web_app_key
+from dev.signing import Keys, sign_init_data, sign_widget, tg_auth_result, web_app_key
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors/telegram.json").read_text("utf-8"))["vectors"]
 
@@ -74,3 +75,33 @@ def test_auth_result_is_unpadded_base64url_of_json(value: Any) -> None:
     encoded = tg_auth_result(value)
     assert not set(encoded) & set("+/=")
     assert json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))) == value
+
+
+@pytest.mark.parametrize("kid", Keys.ALGORITHMS)
+def test_tokens_verify_by_their_own_key_alone(kid: str) -> None:
+    """A JWT verifies, by a library that this project did not write, with its public key and with no other."""
+    keys, others = Keys(), Keys()
+    token = keys.sign({"sub": "Ивáн", "exp": 4_000_000_000}, kid)
+    for holder in (keys, others):
+        key = jwt.PyJWKSet.from_dict(holder.jwks())[kid]
+        algorithm = Keys.ALGORITHMS[kid]
+        if holder is keys:
+            assert jwt.decode(token, key, algorithms=[algorithm])["sub"] == "Ивáн"
+        else:
+            with pytest.raises(jwt.InvalidSignatureError):
+                jwt.decode(token, key, algorithms=[algorithm])
+
+
+def test_elliptic_signatures_have_a_fixed_length() -> None:
+    """JWS pads both numbers of an ECDSA signature, also the short ones that come now and then."""
+    keys = Keys()
+    for kid in ("oidc-es256-1", "oidc-es256k-1"):
+        signatures = {len(keys.sign({"n": n}, kid).rpartition(".")[2]) for n in range(300)}
+        assert signatures == {86}
+
+
+def test_keys_are_made_once() -> None:
+    """A set has the same keys whenever it is asked."""
+    keys = Keys()
+    assert keys.jwks() == keys.jwks()
+    assert keys.jwks() != Keys().jwks()
