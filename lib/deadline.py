@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterable
+from http.cookiejar import DefaultCookiePolicy
 
 import httpcore
 import httpx
@@ -29,7 +30,7 @@ class Deadline(httpcore.NetworkBackend):
         self._request = threading.local()
 
     def start(self) -> None:
-        """A new request to the store begins in this thread; it gets no more than the client's has left."""
+        """A new request begins in this thread; it gets no more than the client's has left."""
         self._request.ends_at = time.monotonic() + min(self._seconds, budget.remaining())
         self._request.bytes_left = self._max_bytes
 
@@ -88,7 +89,7 @@ class _Stream(httpcore.NetworkStream):
 
 
 def install(client: httpx.Client, *, seconds: float, max_bytes: int) -> Deadline:
-    """Put a deadline under `client`, which is somebody else's and has no option for it."""
+    """Put a deadline under `client`, which has no option for it, and take no answer that is compressed."""
     transport = client._transport
     assert isinstance(transport, httpx.HTTPTransport)  # noqa: S101 (what the next line relies on)
     pool = transport._pool
@@ -99,4 +100,12 @@ def install(client: httpx.Client, *, seconds: float, max_bytes: int) -> Deadline
     client.timeout = httpx.Timeout(seconds)
     # An answer that is decompressed can be any size.
     client.headers["Accept-Encoding"] = "identity"
+    client.event_hooks = {"response": [_refuse_encoding]}
+    # What an answer sets in one person's request must not go out with another's.
+    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     return deadline
+
+
+def _refuse_encoding(response: httpx.Response) -> None:
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise httpx.DecodingError(response.headers["Content-Encoding"])

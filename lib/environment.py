@@ -19,6 +19,7 @@ _USERNAME = re.compile(r"@?[A-Za-z][A-Za-z0-9_]{3,31}")
 _NUMBER = re.compile(r"[1-9][0-9]{0,9}")
 _PATH = re.compile(r"[A-Za-z0-9._~/-]*")
 _SESSION_READ = re.compile(r"primary|replica")
+_CLIENT_SECRET = re.compile(r"[\x21-\x7e]{8,256}")
 _SECRET = re.compile(r"[\x20-\x7e]{32,}")
 
 
@@ -48,6 +49,13 @@ class Reader:
 
     def bot_username(self) -> str | None:
         return self.matching("TELEGRAM_BOT_USERNAME", _USERNAME, "the bot's name").removeprefix("@") or None
+
+    def client_secret(self) -> str | None:
+        accepted = "the Client Secret that @BotFather shows under Bot Settings > Web Login"
+        text = self.matching("TELEGRAM_CLIENT_SECRET", _CLIENT_SECRET, accepted)
+        if BOT_TOKEN.fullmatch(text):
+            self.problem("TELEGRAM_CLIENT_SECRET", f"is a bot token; set {accepted}")
+        return text or None
 
     def admin_token(self) -> str | None:
         return self.matching("ADMIN_TOKEN", _SECRET, "32 plain characters or more") or None

@@ -6,7 +6,8 @@
     │   ├── Unauthenticated          unauthenticated      nothing was presented
     │   ├── InvalidSession           invalid_session      a token that opens nothing, for whatever reason
     │   ├── LoginRejected            login_rejected       a proof that proves nothing, for whatever reason
-    │   └── LoginStale               login_stale          a genuine proof, too old or used before
+    │   ├── LoginStale               login_stale          a genuine proof, too old or used before
+    │   └── LoginCancelled           login_cancelled      the user said no at Telegram
     ├── CrossSiteBlocked        403  cross_site_blocked
     ├── NotFound                404  not_found
     ├── MethodNotAllowed        405  method_not_allowed
@@ -18,7 +19,8 @@
     └── Unavailable             503
         ├── Misconfigured            misconfigured        the owner must change a setting
         ├── SharedStoreRequired      shared_store_required   without Redis this cannot be done
-        └── StoreUnavailable         store_unavailable    sessions cannot be reached; nobody is logged out
+        ├── StoreUnavailable         store_unavailable    sessions cannot be reached; nobody is logged out
+        └── IdentityProviderUnavailable   identity_provider_unavailable   Telegram cannot be reached
 
 A problem carries a `reason` for the owner's log. The client never sees it: what it gets is fixed per code,
 so answers of one code differ in nothing but the request id.
@@ -96,6 +98,15 @@ class LoginStale(Unauthorized):
     code = "login_stale"
     title = "Login expired"
     detail = "This login has expired or was already used. Start the login again."
+    event = "authn_login_fail"
+
+
+class LoginCancelled(Unauthorized):
+    """Telegram asked the user, who said no (RFC 6749 §4.1.2.1, access_denied)."""
+
+    code = "login_cancelled"
+    title = "Login cancelled"
+    detail = "The login was cancelled at Telegram. Start it again to log in."
     event = "authn_login_fail"
 
 
@@ -214,3 +225,12 @@ class StoreUnavailable(Unavailable):
     title = "Sessions unavailable"
     detail = "Sessions cannot be reached right now. You are still logged in; try again in a few seconds."
     event = "store_unavailable"
+
+
+class IdentityProviderUnavailable(Unavailable):
+    """Telegram's token endpoint or its keys do not answer, or not as they must."""
+
+    code = "identity_provider_unavailable"
+    title = "Telegram unavailable"
+    detail = "Telegram cannot be reached right now. Start the login again in a few seconds."
+    event = "identity_provider_unavailable"

@@ -20,9 +20,10 @@ class Settings:
     """What the owner decided. Times are seconds; README.md has a table of the variables.
 
     `bot_token` is None when it is missing or malformed, `bot_token_problem` then says which and what to do;
-    `bot_id_only` is true where the owner chose to hold no token. `deployment` is Vercel's id, for logs.
-    `secrets` are AUTH_SECRET's entries, newest first. `hosts` are the ones besides `origin` that this
-    deployment is known by.
+    `bot_id_only` is true where the owner chose to hold no token. With `client_secret` Telegram's OpenID
+    Connect login is on, at `oauth_url`, which is its issuer too; the client id is the bot's. `deployment` is
+    Vercel's id, for logs. `secrets` are AUTH_SECRET's entries, newest first. `hosts` are the ones besides
+    `origin` that this deployment is known by.
     """
 
     environment: Environment
@@ -33,6 +34,7 @@ class Settings:
     bot_token_problem: str
     bot_id_only: bool
     bot_username: str | None
+    client_secret: str | None = field(repr=False)
     oauth_url: str
     secrets: tuple[str, ...] = field(repr=False)
     canonical_origin: str | None
@@ -67,6 +69,17 @@ class Settings:
             raise Misconfigured(self.bot_token_problem)
         return self.bot_token
 
+    def require_client_secret(self) -> str:
+        """The client secret; raises `Misconfigured` where OpenID Connect is off."""
+        if self.client_secret is None:
+            raise Misconfigured("TELEGRAM_CLIENT_SECRET: is not set; without it OpenID Connect is off")
+        return self.client_secret
+
+    def require_login_method(self) -> None:
+        """Raises `Misconfigured` where a browser can log in neither by OpenID Connect nor with the widget."""
+        if self.client_secret is None:
+            self.require_bot_token()
+
     def permits(self, user_id: int) -> bool:
         """Whether TELEGRAM_ALLOW and TELEGRAM_DENY let this Telegram id in."""
         return user_id not in self.deny and (self.allow is None or user_id in self.allow)
@@ -86,6 +99,7 @@ def read_settings(env: Mapping[str, str]) -> Settings:
         bot_token_problem=bot_token_problem,
         bot_id_only=bool(read.text("TELEGRAM_BOT_ID")) and not read.text("TELEGRAM_BOT_TOKEN"),
         bot_username=read.bot_username(),
+        client_secret=read.client_secret(),
         oauth_url=read.telegram_url("TELEGRAM_OAUTH_URL", "https://oauth.telegram.org", environment),
         secrets=read.secrets(bot_token, bot_token_problem),
         canonical_origin=read.canonical_origin(environment),

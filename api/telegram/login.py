@@ -1,31 +1,48 @@
-"""POST /telegram/login: from a proof of who somebody is on Telegram to a session."""
+"""/telegram/login: from a proof of who somebody is on Telegram to a session.
 
-from lib.telegram.login import read_login, verify_login
+POST takes the proof from a page or an app, GET from a browser that Telegram's widget or button sends here.
+"""
+
+from urllib.parse import urlencode
+
+from lib.telegram.login import Login, read_login
+from lib.telegram.widget import FIELDS
 from lib.web.endpoint import Response, endpoint
+from lib.web.login import identify, log_in, requested_return_to, return_query, send_to_telegram
+from lib.web.navigation import navigation, query_fields
 from lib.web.request import Request
-from lib.web.respond import keep_session, session_response
+from lib.web.respond import keep_session, see_other, session_response
+from lib.web.transactions import find_transaction
 
 
 def login(request: Request) -> Response:
     """200 with user and session; the token is in the cookie, or in the body for bearer sessions."""
     attempt = read_login(request.json())
-    presented, transport = request.credentials()
     if attempt.transport == "cookie":
         request.require_own_page()
-    service = request.service
-    user, proof = verify_login(attempt, settings=request.settings, now=service.now())
-    session = service.create_session(
-        user,
-        proof,
-        transport=attempt.transport,
-        user_agent=request.user_agent.string,
-        country=request.headers.get("X-Vercel-IP-Country", ""),
-        replaces=presented if transport == attempt.transport else None,
-    )
-    request.note_session(session)
-    request.notes["event"] = "authn_login_success"
+    user, proof = identify(request, attempt)
+    session = log_in(request, user, proof, attempt.transport)
     response = session_response(session, with_token=session.transport == "bearer")
     return keep_session(request, response, session)
 
 
-app = endpoint(POST=login)
+def arrive(request: Request) -> Response:
+    """303: logged in, if this browser asked for it; else to a page that asks, with nothing set or spent.
+
+    A login_url button, and whoever sends a link with a proof of their own, come without a state of this
+    browser. A user who refuses a button's login comes without any proof.
+    """
+    fields = query_fields(request)
+    widget = {name: fields[name] for name in sorted(FIELDS & fields.keys())}
+    if not widget:
+        return send_to_telegram(request)
+    transaction = find_transaction(request, fields.get("state"))
+    if transaction is None:
+        query = return_query(requested_return_to(request))
+        return see_other(f"/confirm.html{query}#{urlencode(widget)}")
+    user, proof = identify(request, Login("cookie", widget=widget, state=transaction.state))
+    session = log_in(request, user, proof, "cookie")
+    return keep_session(request, see_other(transaction.return_to), session)
+
+
+app = endpoint(GET=navigation(arrive), POST=login)

@@ -1,42 +1,50 @@
-"""POST /telegram/start: what a login page needs to send somebody to Telegram."""
+"""/telegram/start: GET sends the browser to Telegram, POST tells a login page how to do so itself."""
 
-import secrets
+from typing import Any
 from urllib.parse import urlencode
 
-from lib.errors import Misconfigured
+from lib.errors import MalformedRequest
+from lib.telegram import oidc, widget
 from lib.web.endpoint import Response, endpoint
+from lib.web.login import send_to_telegram
+from lib.web.navigation import navigation
 from lib.web.request import Request
 from lib.web.respond import json_response
+from lib.web.return_to import require_return_to
+from lib.web.transactions import begin_transaction
 
 
 def start(request: Request) -> Response:
-    """200 with the methods that are set up and the address of Telegram's login.
-
-    `state` comes back in the query of `return_to`: the page that asked keeps it and takes no other login.
-    """
-    request.json()
+    """200 with the methods that are set up, and for each the addresses that begin a login of this browser."""
+    body = request.json()
+    if not body.keys() <= {"return_to"}:
+        raise MalformedRequest("the body may have return_to and nothing else")
+    return_to = require_return_to(body.get("return_to", "/"))
     request.require_own_page()
-    settings = request.settings
-    settings.require_bot_token()
-    if request.own_origin is None:
-        raise Misconfigured("AUTH_ORIGIN: is not set; set this site's origin, such as https://example.com")
-    state = secrets.token_urlsafe(16)
-    query = urlencode(
-        {
-            "bot_id": settings.bot_id,
-            "origin": request.own_origin,
-            "return_to": f"{request.own_origin}/?state={state}",
-        }
-    )
-    return json_response(
-        {
-            "methods": ["widget"],
-            "bot_username": settings.bot_username,
-            "client_id": str(settings.bot_id),
-            "widget_auth_url": f"{settings.oauth_url}/auth?{query}",
-            "state": state,
-        }
-    )
+    settings, origin = request.settings, request.require_own_origin()
+    settings.require_login_method()
+    transaction = begin_transaction(request, return_to=return_to)
+    answer: dict[str, Any] = {
+        "methods": [],
+        "bot_username": settings.bot_username,
+        "client_id": str(settings.bot_id),
+        "state": transaction.state,
+        "nonce": transaction.nonce,
+        "oidc_url": None,
+        "widget_auth_url": None,
+        "widget_redirect_url": None,
+    }
+    if settings.client_secret is not None:
+        answer["methods"].append("oidc")
+        answer["oidc_url"] = oidc.authorization_url(settings, transaction, origin)
+    if settings.bot_token is not None:
+        page = {"state": transaction.state} | ({"return_to": return_to} if return_to != "/" else {})
+        answer["methods"].append("widget")
+        answer["widget_auth_url"] = widget.authorization_url(
+            settings, origin=origin, return_to=f"{origin}/?{urlencode(page)}"
+        )
+        answer["widget_redirect_url"] = f"{origin}/telegram/login?state={transaction.state}"
+    return json_response(answer)
 
 
-app = endpoint(POST=start)
+app = endpoint(GET=navigation(send_to_telegram), POST=start)

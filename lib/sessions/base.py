@@ -153,6 +153,10 @@ class Sessions:
         self._forget(token)
         return ended or carried is not None
 
+    def first_use(self, name: str, seconds: float) -> bool:
+        """Whether this process sees `name` for the first time in so many seconds, at no command."""
+        return self._spent.first(name, seconds)
+
     def _session(self, slot: str, record: Record, token: str) -> Session:
         ends_at = self._issuer.ends_at(record.created_at)
         return Session(

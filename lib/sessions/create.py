@@ -62,7 +62,7 @@ class Creation(Sessions):
         """What this process already knows of the proof costs no command."""
         if self._spent.knows(_name(proof, transport)):
             raise LoginStale("proof already used or ended, and still remembered here")
-        if not proof.one_time and self._spent.count(f"times|{proof.check_string}", 60) > _PER_MINUTE:
+        if not proof.one_time and self._spent.count(f"times|{_marker(proof)}", 60) > _PER_MINUTE:
             raise RateLimited("one initData over 10 times a minute")
 
     def _put(self, record: Record, proof: Proof) -> tuple[str, dict[str, Record]]:
@@ -154,7 +154,7 @@ class Creation(Sessions):
 
 def _name(proof: Proof, transport: Transport) -> str:
     """What a used or ended proof is remembered by; initData has a session of its own for each transport."""
-    return proof.check_string if proof.one_time else f"{transport}|{proof.check_string}"
+    return _marker(proof) if proof.one_time else f"{transport}|{_marker(proof)}"
 
 
 def _marker(proof: Proof) -> str:

@@ -14,7 +14,9 @@ from itsdangerous import BadSignature, Signer
 
 from lib.settings import Settings
 
-Purpose = Literal["session", "degraded session", "mask", "init data slot", "log"]
+Purpose = Literal[
+    "session", "degraded session", "mask", "init data slot", "log", "transaction", "transaction secret"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class Keyring:
     mask: bytes
     init_data_slot: bytes
     log: bytes
+    transaction: Signer
+    transaction_secret: bytes
 
 
 @lru_cache(maxsize=4)
@@ -43,6 +47,8 @@ def keyrings(settings: Settings) -> tuple[Keyring, ...]:
             mask=key(secret, "mask"),
             init_data_slot=key(secret, "init data slot"),
             log=key(secret, "log"),
+            transaction=_signer(key(secret, "transaction")),
+            transaction_secret=key(secret, "transaction secret"),
         )
         for secret in settings.secrets
     )

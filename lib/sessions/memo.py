@@ -25,6 +25,10 @@ class Memo:
             ends_at, _ = self._held.get(name, (0.0, 0))
             return self._clock() < ends_at
 
+    def first(self, name: str, seconds: float) -> bool:
+        """Remember `name`, and say whether it was not known: of many who ask at once, one hears yes."""
+        return self.count(name, seconds) == 1
+
     def count(self, name: str, seconds: float) -> int:
         """How often `name` was counted in the `seconds` that began with the first time, this one included."""
         with self._lock:

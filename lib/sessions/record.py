@@ -19,6 +19,8 @@ _USER_KEYS = {
     "g": "language_code",
     "v": "is_premium",
     "w": "allows_write_to_pm",
+    "s": "sub",
+    "h": "phone_number",
 }
 
 
@@ -38,7 +40,7 @@ def _is_time(value: object) -> bool:
 
 
 _FORMS: dict[str, Callable[[object], bool]] = {
-    **dict.fromkeys(("f", "l", "u", "p", "g", "a", "y"), _is_text),
+    **dict.fromkeys(("f", "l", "u", "p", "g", "s", "h", "a", "y"), _is_text),
     **dict.fromkeys(("v", "w"), _is_flag),
     **dict.fromkeys(("c", "at"), _is_time),
     "m": lambda value: value in get_args(Method),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-Method = Literal["widget", "webapp"]
+Method = Literal["widget", "webapp", "oidc"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,9 @@ class TelegramUser:
 
     `id` is the account's key for good; names and username change and are sold
     (https://core.telegram.org/widgets/login-legacy, https://core.telegram.org/bots/webapps#webappuser).
-    What Telegram did not send is None.
+    What Telegram did not send is None. `sub` is what OpenID Connect calls the account; it is another number
+    than `id`, and no key (https://core.telegram.org/bots/telegram-login). `phone_number` is there only when
+    the user granted it.
     """
 
     id: int
@@ -23,6 +25,8 @@ class TelegramUser:
     language_code: str | None = None
     is_premium: bool | None = None
     allows_write_to_pm: bool | None = None
+    sub: str | None = None
+    phone_number: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The user as the API shows it, without what is not known."""

@@ -5,8 +5,10 @@ Source: https://core.telegram.org/widgets/login-legacy#checking-authorization
 
 import hashlib
 from collections.abc import Mapping
+from urllib.parse import urlencode
 
 from lib.errors import LoginRejected, MalformedRequest
+from lib.settings import Settings
 from lib.telegram.checks import (
     CLOCK_SKEW,
     UNIX_TIME,
@@ -21,6 +23,12 @@ from lib.telegram.user import Proof, TelegramUser
 FIELDS = frozenset({"id", "first_name", "last_name", "username", "photo_url", "auth_date", "hash"})
 MAX_AGE = 300
 """Seconds for which a widget's answer logs in; Telegram names no limit, this is ours."""
+
+
+def authorization_url(settings: Settings, *, origin: str, return_to: str) -> str:
+    """Where the browser goes to log in without the widget's script; it comes back with `#tgAuthResult=`."""
+    query = {"bot_id": str(settings.bot_id), "origin": origin, "return_to": return_to}
+    return f"{settings.oauth_url}/auth?{urlencode(query)}"
 
 
 def verify_widget(

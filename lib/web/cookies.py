@@ -1,4 +1,4 @@
-"""The session cookie: `__Host-tgauth`, or `tgauth` on http://localhost, where browsers refuse the prefix.
+"""Cookies. The session's is `__Host-tgauth`; on http://localhost browsers refuse that prefix: `tgauth`.
 
 Source: RFC 6265bis §4.1.3.2 (the prefix), §5.6 (order of cookies is not defined, so two of ours are none).
 """
@@ -17,20 +17,30 @@ def read_cookie(header: str, name: str) -> str | None:
     The standard library's parser drops every cookie when one is malformed, which logs people out. A name
     that is there twice gives "", which opens nothing: no rule says which of the two is ours.
     """
-    pairs = (part.strip(" \t").partition("=") for part in header.split(";"))
-    values = [value for key, separator, value in pairs if key == name and separator]
-    if len(values) > 1:
-        return ""
-    return values[0] if values else None
+    return read_cookies(header, name).get("")
+
+
+def read_cookies(header: str, prefix: str) -> dict[str, str]:
+    """The cookies whose names begin with `prefix`, by the rest of the name, in order; see `read_cookie`."""
+    found: dict[str, str] = {}
+    for part in header.split(";"):
+        name, separator, value = part.strip(" \t").partition("=")
+        if separator and name.startswith(prefix):
+            rest = name[len(prefix) :]
+            found[rest] = "" if rest in found else value
+    return found
+
+
+def set_cookie(name: str, value: str, *, max_age: int, origin: str | None) -> str:
+    """A Set-Cookie header that keeps `value` in the browser for `max_age` seconds; 0 removes it."""
+    secure = "" if _insecure(origin) else "; Secure"
+    return f"{name}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}"
 
 
 def set_session_cookie(response: Response, value: str, *, max_age: int, origin: str | None) -> None:
     """Keep the session in the browser for `max_age` seconds; 0 removes it."""
-    secure = "" if _insecure(origin) else "; Secure"
-    response.headers.add(
-        "Set-Cookie",
-        f"{cookie_name(origin)}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}",
-    )
+    header = set_cookie(cookie_name(origin), value, max_age=max_age, origin=origin)
+    response.headers.add("Set-Cookie", header)
 
 
 def _insecure(origin: str | None) -> bool:

@@ -27,7 +27,7 @@ def endpoint(**handlers: Handler) -> "WSGIApplication":
     """An application that answers the methods given; HEAD comes with GET, OPTIONS always."""
     methods = sorted({*handlers, "OPTIONS", *(["HEAD"] if "GET" in handlers else [])})
     allow = ", ".join(methods)
-    route = _route(next(iter(handlers.values())))
+    route = _route(handlers)
     _announce()
 
     def app(environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
@@ -37,16 +37,15 @@ def endpoint(**handlers: Handler) -> "WSGIApplication":
         try:
             response = _dispatch(request, handlers, allow)
         except Problem as problem:
-            request.notes |= {"event": problem.event, "code": problem.code, "reason": problem.reason}
-            response = problem_response(problem, request)
+            response = _refuse(request, problem)
         except Exception as error:
             # The error's own text can hold a secret (a header, a URL), so only its type and place are kept.
-            crash = InternalError(type(error).__name__)
-            request.notes |= {"event": crash.event, "code": crash.code, "reason": crash.reason}
             request.notes["stack"] = log.stack(error.__traceback__)
-            response = problem_response(crash, request)
+            response = _refuse(request, InternalError(type(error).__name__))
         finally:
             budget.stop()
+        for header in request.set_cookies:
+            response.headers.add("Set-Cookie", header)
         for name, value in SECURITY_HEADERS:
             response.headers.setdefault(name, value)
         if response.status_code == 405:
@@ -74,6 +73,12 @@ def _dispatch(request: Request, handlers: dict[str, Handler], allow: str) -> Res
     return handler(request)
 
 
+def _refuse(request: Request, problem: Problem) -> Response:
+    request.notes |= {"event": problem.event, "code": problem.code, "reason": problem.reason}
+    request.problem = problem
+    return problem_response(problem, request)
+
+
 def _share(request: Request, response: Response, allow: str) -> None:
     """CORS for ALLOWED_ORIGINS: they use bearer tokens, so credentials are never allowed."""
     sender = request.environ.get("HTTP_ORIGIN")
@@ -89,7 +94,8 @@ def _share(request: Request, response: Response, allow: str) -> None:
 
 
 def _log(request: Request, response: Response, route: str, seconds: float) -> None:
-    status = response.status_code
+    # A problem that is shown as a page is answered with a redirect.
+    gravity = request.problem.status if request.problem else response.status_code
     settings = _settings()
     agent = request.environ.get("HTTP_USER_AGENT", "")
     notes = {"event": "request", **request.notes}
@@ -99,11 +105,11 @@ def _log(request: Request, response: Response, route: str, seconds: float) -> No
         notes["ip_ref"] = request.reference("ip", request.client_ip)
     log.event(
         name,
-        level="error" if status >= 500 else "warning" if status >= 400 else "info",
+        level="error" if gravity >= 500 else "warning" if gravity >= 400 else "info",
         request_id=request.id,
         route=route,
         method=request.method if request.method in _METHODS else "other",
-        status=status,
+        status=response.status_code,
         dur_ms=round(seconds * 1000, 2),
         ua_family=next((family for family in _FAMILIES if family in agent), "other"),
         **notes,
@@ -130,6 +136,8 @@ def _announce() -> None:
         log.event("misconfigured", level="error", reason=problem)
 
 
-def _route(handler: Handler) -> str:
+def _route(handlers: dict[str, Handler]) -> str:
     """The public path, from the module: api.telegram.verify is /telegram/verify."""
-    return "/" + handler.__module__.removeprefix("api.").replace(".", "/")
+    # Functions may share a handler of lib, but each has one of its own.
+    module = min(handler.__module__ for handler in handlers.values())
+    return "/" + module.removeprefix("api.").replace(".", "/")

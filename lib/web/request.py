@@ -13,6 +13,7 @@ from lib.errors import (
     CrossSiteBlocked,
     MalformedRequest,
     Misconfigured,
+    Problem,
     Unauthenticated,
     UnsupportedMediaType,
     UriTooLong,
@@ -34,11 +35,18 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9:._-]{1,128}")
 
 
 class Request(WSGIRequest):
-    """One HTTP request. `notes` goes into its log line."""
+    """One HTTP request. `notes` goes into its log line, `set_cookies` out with whatever answer there will be.
+
+    `shows_page` says that a person is looking: what is wrong is then a page, not a JSON object. `problem` is
+    what was wrong, once that is known.
+    """
 
     def __init__(self, environ: dict[str, Any]) -> None:
         super().__init__(environ)
         self.notes: dict[str, object] = {}
+        self.set_cookies: list[str] = []
+        self.shows_page = False
+        self.problem: Problem | None = None
 
     @cached_property
     def id(self) -> str:
@@ -60,6 +68,20 @@ class Request(WSGIRequest):
     def own_origin(self) -> str | None:
         """The origin of ours that was asked for (see `Settings.origin`)."""
         return self.settings.origin(self.environ.get("HTTP_HOST", ""))
+
+    def require_own_origin(self) -> str:
+        """`own_origin`; raises `Misconfigured` where it is not known."""
+        if self.own_origin is None:
+            raise Misconfigured(
+                "AUTH_ORIGIN: is not set; set this site's origin, such as https://example.com"
+            )
+        return self.own_origin
+
+    @property
+    def on_own_origin(self) -> bool:
+        """Whether the request was sent to the host of `own_origin`, and not to another name of this site."""
+        host = self.environ.get("HTTP_HOST", "").lower()
+        return self.own_origin is not None and self.own_origin.partition("://")[2] == host
 
     @cached_property
     def body(self) -> bytes:
@@ -135,11 +157,7 @@ class Request(WSGIRequest):
         sender = self.environ.get("HTTP_ORIGIN")
         if not sender or sender == "null":
             raise CrossSiteBlocked("neither Sec-Fetch-Site nor Origin")
-        if self.own_origin is None:
-            raise Misconfigured(
-                "AUTH_ORIGIN: is not set; set this site's origin, such as https://example.com"
-            )
-        if sender != self.own_origin:
+        if sender != self.require_own_origin():
             raise CrossSiteBlocked("Origin is not AUTH_ORIGIN")
 
     def note_session(self, session: Session) -> None:

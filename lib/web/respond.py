@@ -29,8 +29,18 @@ def json_response(value: dict[str, Any], status: int = 200) -> Response:
     return Response(dump(value), status=status, content_type="application/json")
 
 
+def see_other(location: str) -> Response:
+    """303: the browser goes there with GET, whatever it came with (RFC 9110 §15.4.4)."""
+    return Response(status=303, headers={"Location": location})
+
+
 def problem_response(problem: Problem, request: Request) -> Response:
-    """`problem` as RFC 9457 has it; `type` is a page that explains the code in the reader's language."""
+    """`problem` as RFC 9457 has it; `type` is a page that explains the code in the reader's language.
+
+    Who looks at this very request is sent to that page.
+    """
+    if request.shows_page:
+        return see_other(f"/error.html?code={problem.code}&reference={request.id}")
     body = {
         "type": f"/error.html?code={problem.code}",
         "title": problem.title,

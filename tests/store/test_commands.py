@@ -1,10 +1,12 @@
 """What every request costs at the store: commands and round trips, counted by the REST server itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
+from dev.serving import Serving, serving
 from dev.upstash import Fault, Upstash
 from lib.sessions.keys import keyrings
 from lib.sessions.token import Claims, random_n, random_slot, seal
@@ -13,10 +15,12 @@ from lib.store.pulse import Pulse
 from lib.store.upstash import UpstashStore
 from tests.store.conftest import Launch, credentials
 from tests.store.deployment import (
+    BOT_ID,
     BOT_TOKEN,
     COOKIE,
     DAY,
     ENV,
+    ORIGIN,
     OWN_PAGE,
     Answer,
     Crowd,
@@ -368,6 +372,123 @@ def test_initdata_again_and_again_is_refused(
     statuses = [a.log_in(init_data).status for _ in range(50)]
     assert statuses == [200] * 10 + [429] * 40
     assert (upstash.commands, upstash.requests) == (30, 10)
+
+
+CLIENT_SECRET = "canary-client-secret-0123456789"
+
+
+@pytest.fixture(scope="module")
+def telegram() -> Iterator[Serving]:
+    """A simulated Telegram that instances can reach."""
+    running = serving(redirect_origin=ORIGIN, client_id=str(BOT_ID), client_secret=CLIENT_SECRET)
+    with running as at:
+        yield at
+
+
+@pytest.fixture
+def openid(launch: Launch, upstash: Upstash, telegram: Serving) -> list[Instance]:
+    """Two instances where Telegram's OpenID Connect is on."""
+    env = {"TELEGRAM_CLIENT_SECRET": CLIENT_SECRET, "TELEGRAM_OAUTH_URL": telegram.url}
+    return launch(*[{**ENV, **credentials(upstash), **env}] * 2)
+
+
+class Started:
+    """A login that was begun at an instance, by GET, and what comes back to it."""
+
+    def __init__(self, at: Instance, telegram: Serving, person: Person) -> None:
+        answer = at.send("GET", "/telegram/start")
+        query = parse_qs(urlsplit(answer.header("Location") or "").query)
+        (self.state,), (self.nonce,), (challenge,) = (
+            query[name] for name in ("state", "nonce", "code_challenge")
+        )
+        self.cookie = {"Cookie": (answer.header("Set-Cookie") or "").partition(";")[0]}
+        user = {"id": person.id, "first_name": "Canary"}
+        self.code = telegram.provider.code_for(user, challenge=challenge)
+        claims = telegram.provider.claims(user, nonce=self.nonce)
+        self.body = {"id_token": telegram.provider.sign(claims)}
+
+    def back(self, at: Instance, **changes: str) -> Answer:
+        """GET /telegram/callback."""
+        query = urlencode({"code": self.code, "state": self.state} | changes)
+        return at.send("GET", f"/telegram/callback?{query}", self.cookie)
+
+    def post(self, at: Instance) -> Answer:
+        """POST /telegram/login with the id_token."""
+        return at.post("/telegram/login", self.body, {**OWN_PAGE, **self.cookie})
+
+
+def test_every_way_in_is_three_commands_in_one_round_trip(
+    openid: list[Instance], upstash: Upstash, telegram: Serving, person: Person
+) -> None:
+    """By code, by id_token with and without a nonce, and by the widget's redirect: as every login."""
+    a, b = openid
+    native = telegram.provider.sign(telegram.provider.claims({"id": person.id, "first_name": "Canary"}))
+    by_redirect = Started(a, telegram, person)
+    query = urlencode({**person.widget(), "state": by_redirect.state})
+    upstash.reset()
+    for action, status in (
+        (lambda: Started(a, telegram, person).back(b), 303),
+        (lambda: Started(b, telegram, person).post(a), 200),
+        (lambda: a.post("/telegram/login", {"id_token": native, "transport": "bearer"}), 200),
+        (lambda: b.send("GET", f"/telegram/login?{query}", by_redirect.cookie), 303),
+    ):
+        assert cost(upstash, action, status) == (3, 1)
+
+
+def test_starts_cost_nothing(openid: list[Instance], upstash: Upstash) -> None:
+    """However many logins are begun, and nobody finishes them, the store hears nothing."""
+    for at in openid:
+        for _ in range(10):
+            assert cost(upstash, lambda at=at: at.send("GET", "/telegram/start?return_to=/x"), 303) == (0, 0)
+            assert cost(upstash, lambda at=at: at.send("GET", "/telegram/login"), 303) == (0, 0)
+            assert cost(upstash, lambda at=at: at.send("HEAD", "/telegram/start"), 204) == (0, 0)
+            assert cost(upstash, lambda at=at: at.post("/telegram/start", {}, OWN_PAGE), 200) == (0, 0)
+    assert upstash.seen == []
+
+
+def test_refused_ways_in_cost_nothing(
+    openid: list[Instance], upstash: Upstash, telegram: Serving, person: Person
+) -> None:
+    """Callbacks, redirects and id_tokens that are refused ask nothing of the store, however often."""
+    a, b = openid
+    upstash.reset()
+    for changes in (
+        {"state": "A" * 24},
+        {"code": "unknown"},
+        {"code": ""},
+        {"iss": "https://evil.example"},
+        {"error": "access_denied"},
+        {"error": "anything"},
+    ):
+        started = Started(a, telegram, person)
+        for at in (a, b, a):
+            assert cost(upstash, lambda s=started, at=at, c=changes: s.back(at, **c), 401) == (0, 0)
+    forged = Started(a, telegram, person)
+    forged.body = {"id_token": forged.body["id_token"][:-8] + "AAAAAAAA"}
+    assert cost(upstash, lambda: forged.post(a), 401) == (0, 0)
+    stranger = Started(a, telegram, person)
+    stranger.cookie = {"Cookie": "x=y"}
+    assert cost(upstash, lambda: stranger.post(b), 401) == (0, 0)
+    assert cost(upstash, lambda: stranger.back(b), 401) == (0, 0)
+    for query in (urlencode(person.widget()), "hash=x", f"hash=x&state={stranger.state}"):
+        assert cost(upstash, lambda q=query: a.send("GET", f"/telegram/login?{q}"), 303) == (0, 0)
+    assert upstash.seen == []
+
+
+def test_an_answer_of_telegram_is_used_once(
+    openid: list[Instance], upstash: Upstash, telegram: Serving, person: Person
+) -> None:
+    """Where it was used, using it again costs nothing; elsewhere at most one login's commands, once."""
+    a, b = openid
+    by_code, by_token = Started(a, telegram, person), Started(a, telegram, person)
+    assert (by_code.back(a).status, by_token.post(a).status) == (303, 200)
+    for at, most in ((a, 0), (b, 3)):
+        upstash.reset()
+        assert {by_token.post(at).status for _ in range(20)} == {401}
+        assert upstash.commands <= most
+        upstash.reset()
+        assert {by_code.back(at).status for _ in range(20)} == {401}
+        assert upstash.commands == 0
 
 
 def test_health_asks_once(launch: Launch, upstash: Upstash, person: Person, crowd: Crowd) -> None:

@@ -27,6 +27,31 @@ def test_a_request_has_what_is_left_of_its_time(clock: list[float]) -> None:
     budget.stop()
 
 
+def test_a_part_of_a_request_may_have_a_time_of_its_own(clock: list[float]) -> None:
+    """What takes longer, or comes after something else, begins anew with the seconds that it is given."""
+    budget.start()
+    clock[0] += 2
+    budget.start(5)
+    assert budget.remaining() == pytest.approx(5)
+    clock[0] += 4.5
+    assert budget.remaining() == pytest.approx(0.5)
+    clock[0] += 1
+    assert budget.remaining() == 0
+    budget.start()
+    assert budget.remaining() == pytest.approx(budget.SECONDS)
+    budget.stop()
+
+
+def test_threads_have_budgets_of_their_own(clock: list[float]) -> None:
+    """A request that begins in one thread takes nothing from another's."""
+    budget.start(1)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(budget.start, 5).result()
+        assert pool.submit(budget.remaining).result() == pytest.approx(5)
+    assert budget.remaining() == pytest.approx(1)
+    budget.stop()
+
+
 def test_outside_a_request_there_is_no_limit() -> None:
     """A thread that serves nobody, before or after, may take its time."""
     budget.start()

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from lib.environment import DAY
 from lib.errors import InvalidSession
@@ -18,6 +19,7 @@ from lib.sessions.keys import keyrings
 from lib.sessions.record import Record
 from lib.sessions.token import Claims, random_n, random_slot
 from lib.settings import read_settings
+from lib.telegram import id_token
 from lib.telegram.user import TelegramUser
 
 NOW = 1_800_000_000
@@ -79,6 +81,45 @@ def test_the_longest_token(character, length):
     claims, carried = issuer.open(sealed, NOW)
     assert (claims.user_id, carried) == (2**52 - 1, record)
     assert carried.user.photo_url is None
+
+
+def claimed(sub, phone_number):
+    """Subject and phone number as an id_token can bring them, or None where it is refused for them."""
+    claims = {
+        "iss": "x",
+        "aud": "1",
+        "iat": NOW,
+        "exp": NOW,
+        "id": 1,
+        "sub": sub,
+        "phone_number": phone_number,
+    }
+    try:
+        found = id_token.Claims.model_validate(claims)
+    except ValidationError:
+        return None
+    return found.sub, found.phone_number
+
+
+@pytest.mark.parametrize(
+    "character",
+    ["1", "x", '"', "\\", "\x00", "\x1f", "\x7f", "я", "\u2028", "\uffff", "😀", "|"],
+    ids=ascii,
+)
+@pytest.mark.parametrize("name", ["\x00", '"', "😀"], ids=ascii)
+def test_the_longest_token_of_an_openid_login(character, name):
+    """The largest subject and phone number that an id_token may have leave a token that a cookie holds."""
+    found = claimed((character * 255)[:255], f"+{'9' * 32}")
+    if found is None:
+        assert not 0x20 < ord(character[0]) < 0x7F, "a subject that OpenID Connect allows"
+        return
+    # OpenID Connect says neither language nor Premium.
+    user = TelegramUser(2**52 - 1, name * 64, name * 64, name * 32, sub=found[0], phone_number=found[1])
+    record = Record(user, NOW, "oidc", "bearer", name * 200, "DE", NOW, random_n()).shortened()
+    issuer = Issuer(settings())
+    sealed = issuer.issue(SLOT, record)
+    assert len(sealed.encode()) <= MAX_TOKEN
+    assert issuer.open(sealed, NOW)[1] == record
 
 
 def test_a_cookie_has_room():

@@ -1,6 +1,7 @@
 """What the documents name is what the code has: variables, error codes, endpoints, log texts and links."""
 
 import ast
+import dataclasses
 import inspect
 import json
 import re
@@ -9,13 +10,24 @@ from pathlib import Path
 import pytest
 
 from lib import errors
+from lib.telegram import id_token, transaction, webapp, widget
+from lib.telegram.user import TelegramUser
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGLISH = sorted((ROOT / "docs").glob("*.md"))
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *ENGLISH, *sorted((ROOT / "docs").glob("*/*.md"))]
-TRANSLATED = ("REDIS_QUICK_START.md", "REDIS_SETUP.md")
+TRANSLATED = ("REDIS_QUICK_START.md", "REDIS_SETUP.md", "MIGRATING.md")
 SETUP = ("docs/REDIS_SETUP.md", "docs/ru/REDIS_SETUP.md")
+MIGRATING = ("docs/MIGRATING.md", "docs/ru/MIGRATING.md")
 READERS = ("lib/environment.py", "lib/settings.py", "lib/credentials.py")
+LOGIN_REASONS = (
+    ("lib/environment.py", "is a bot token; "),
+    ("lib/telegram/oidc.py", "TELEGRAM_CLIENT_SECRET: Telegram answered "),
+    ("lib/telegram/provider.py", "TELEGRAM_CLIENT_SECRET: Telegram refused it; "),
+    ("lib/telegram/id_token.py", "id_token is not signed with RS256 or ES256; choose RS256 at @BotFather"),
+    ("lib/telegram/id_token.py", "id_token without id: the login must ask for the scope profile"),
+    ("lib/web/transactions.py", "state names no login that this browser began in the last 10 minutes"),
+)
 REASONS = ("lib/credentials.py", "lib/store/hashes.py", "lib/store/upstash.py", "lib/store/redis.py")
 
 
@@ -93,7 +105,7 @@ def test_there_is_something_to_look_for():
     assert {"is missing from the pair; set both", "Upstash answered with an error"} <= set(reasons())
     assert ("rate_limited", 429) in codes()
     assert "/telegram/sessions/{id}" in endpoints()
-    assert {path.name for path in ENGLISH} >= {"API.md", *TRANSLATED}
+    assert {path.name for path in ENGLISH} >= {"API.md", "SECURITY.md", *TRANSLATED}
     assert len(reasons()) > 20
 
 
@@ -126,6 +138,33 @@ def test_no_other_error_codes_are_documented():
     assert sorted((code, int(status)) for code, status in rows) == codes()
 
 
+@pytest.mark.parametrize("module", ["widget", "webapp", "id_token", "transaction"])
+def test_the_lifetimes_are_those_of_the_code(module):
+    """docs/API.md's table of proofs says how long each of them logs in."""
+    said = {
+        "widget": ("300 seconds", widget.MAX_AGE),
+        "webapp": ("24 hours", webapp.MAX_AGE),
+        "id_token": ("600 seconds", id_token.MAX_AGE),
+        "transaction": ("10 minutes", transaction.LIFETIME),
+    }
+    text, seconds = said[module]
+    number, unit = text.split()
+    assert int(number) * {"seconds": 1, "minutes": 60, "hours": 3600}[unit] == seconds
+    assert re.search(rf"^\| [^|]+ \| {text}\b", read("docs/API.md"), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(TelegramUser)])
+def test_every_field_of_a_user_is_documented(field):
+    """A field that the API shows of a user has a row in docs/API.md."""
+    assert re.search(rf"^\|[^|]*`{field}`", read("docs/API.md"), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("document", ["docs/API.md", "docs/MIGRATING.md", "docs/SECURITY.md"])
+def test_the_readme_leads_to_every_guide(document):
+    """README.md links to the guides."""
+    assert f"]({document})" in read("README.md")
+
+
 @pytest.mark.parametrize("path", endpoints())
 def test_every_endpoint_is_documented(path):
     """A public path of vercel.json has a row in docs/API.md, with its method."""
@@ -144,6 +183,14 @@ def test_every_endpoint_is_in_the_readme(path):
 def test_every_reason_is_explained(reason, document):
     """What the log can say about Redis stands literally in both languages' troubleshooting."""
     assert reason in read(document)
+
+
+@pytest.mark.parametrize("document", MIGRATING)
+@pytest.mark.parametrize(("module", "text"), LOGIN_REASONS)
+def test_the_reasons_for_failed_logins_are_literal(module, text, document):
+    """What the guides to OpenID Connect quote from the log is what the log says."""
+    assert any(text in literal for literal in strings(module))
+    assert re.search(rf"^\| `[^`]*{re.escape(text)}", read(document), flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize("document", SETUP)

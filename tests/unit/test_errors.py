@@ -102,11 +102,20 @@ def test_only_a_refused_token_has_an_error_code_in_its_challenge():
 def test_nobody_is_logged_out_by_our_faults():
     """What is our fault is a 5xx, which clients answer by keeping their session."""
     assert {name for name, found in LEAVES.items() if found.status >= 500} == {
+        "IdentityProviderUnavailable",
         "InternalError",
         "Misconfigured",
         "SharedStoreRequired",
         "StoreUnavailable",
     }
+
+
+def test_a_login_ends_in_one_of_these():
+    """What a client can tell apart of a login: refused, too old, cancelled, or nobody's fault but ours."""
+    logins = {found.code: found.status for found in LEAVES.values() if found.event == "authn_login_fail"}
+    assert logins == {"login_rejected": 401, "login_stale": 401, "login_cancelled": 401}
+    assert errors.IdentityProviderUnavailable.code == "identity_provider_unavailable"
+    assert errors.IdentityProviderUnavailable.status == 503
 
 
 def test_when_to_try_again():
@@ -117,6 +126,7 @@ def test_when_to_try_again():
         if "Retry-After" in dict(found.headers)
     }
     assert waits == {
+        "IdentityProviderUnavailable": "5",
         "RateLimited": "60",
         "Misconfigured": "5",
         "SharedStoreRequired": "5",

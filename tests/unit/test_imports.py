@@ -6,17 +6,23 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
+from dev.serving import Serving, serving
 from dev.signing import sign_init_data, sign_widget
+from dev.users import USERS
 
 ROOT = Path(__file__).resolve().parents[2]
 BOT_TOKEN = "987654321:AAimportsabcdefghijklmnopqrstuvwxyz"
-ENV = {"TELEGRAM_BOT_TOKEN": BOT_TOKEN, "AUTH_ORIGIN": "https://tgauth.example"}
+ORIGIN = "https://tgauth.example"
+ENV = {"TELEGRAM_BOT_TOKEN": BOT_TOKEN, "AUTH_ORIGIN": ORIGIN}
+CLIENT_SECRET = "imports-client-secret-0123456789"
+OIDC = {"TELEGRAM_CLIENT_SECRET": CLIENT_SECRET}
 HEAVY = {
     "pydantic",
     "pydantic_core",
@@ -38,9 +44,11 @@ before = set(sys.modules)
 app = __import__(module, fromlist=["app"]).app
 imported = sorted(set(sys.modules) - before)
 answer = {}
+headers_sent = []
 
 def start_response(status, headers, exc_info=None):
     answer["status"] = int(status[:3])
+    headers_sent.extend(headers)
     return lambda data: None
 
 environ = {
@@ -52,6 +60,7 @@ environ = {
     "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(body.encode())), **headers,
 }
 answer["body"] = b"".join(app(environ, start_response)).decode()
+answer["headers"] = headers_sent
 answer["imported"] = imported
 answer["served"] = sorted(set(sys.modules) - before)
 print(json.dumps(answer))
@@ -216,11 +225,105 @@ def test_credentials_that_cannot_be_used_load_no_client(env: dict[str, str]) -> 
     light(answer)
 
 
-def test_start() -> None:
-    """Start needs nothing heavy to lead to Telegram."""
-    answer = serve("api.telegram.start", body={})
-    assert (answer["status"], answer["json"]["methods"]) == (200, ["widget"])
+@pytest.mark.parametrize("env", [{}, OIDC], ids=["widget", "oidc"])
+def test_start(env: dict[str, str]) -> None:
+    """Start needs nothing heavy to tell a page how to log in, or to send a browser to Telegram."""
+    answer = serve("api.telegram.start", body={}, env=env)
+    assert (answer["status"], answer["json"]["methods"]) == (200, ["oidc", "widget"] if env else ["widget"])
     light(answer)
+    answer = serve("api.telegram.start", "GET", env=env)
+    location = dict(answer["headers"])["Location"]
+    assert (answer["status"], location.startswith("https://oauth.telegram.org/auth?")) == (303, bool(env))
+    light(answer)
+
+
+@pytest.fixture(scope="module")
+def begun() -> dict[str, str]:
+    """State, nonce and cookie of a login that was begun in a process of its own."""
+    answer = serve("api.telegram.start", body={}, env=OIDC)
+    cookie = dict(answer["headers"])["Set-Cookie"].partition(";")[0]
+    return {"state": answer["json"]["state"], "nonce": answer["json"]["nonce"], "cookie": cookie}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "code=x&state=AAAAAAAAAAAAAAAAAAAAAAAA",
+        "code=x&code=x",
+        "error=access_denied&state=STATE",
+        "error=server_error&state=STATE",
+        "code=%0A&state=STATE",
+        "code=x&iss=https://evil.example&state=STATE",
+    ],
+)
+def test_a_refused_callback(begun: dict[str, str], query: str) -> None:
+    """Who comes back without a code and a state of their own costs no HTTP client and no cryptography."""
+    answer = serve(
+        "api.telegram.callback",
+        "GET",
+        env=OIDC,
+        QUERY_STRING=query.replace("STATE", begun["state"]),
+        HTTP_COOKIE=begun["cookie"],
+        HTTP_ACCEPT="text/html" if "denied" in query else "*/*",
+    )
+    assert answer["status"] == (303 if "denied" in query else 503 if "server_error" in query else 401)
+    light(answer)
+
+
+@pytest.mark.parametrize("env", [{}, OIDC], ids=["widget", "oidc"])
+def test_the_widgets_redirect(begun: dict[str, str], env: dict[str, str]) -> None:
+    """Nothing heavy is needed to log in by it, to ask first, or to begin where nothing came."""
+    queries = {
+        urlencode({**widget(), "state": begun["state"]}): "/",
+        urlencode(widget()): "/confirm.html#",
+        "": "https://oauth.telegram.org/auth?" if env else "/",
+    }
+    for query, location in queries.items():
+        answer = serve("api.telegram.login", "GET", env=env, QUERY_STRING=query, HTTP_COOKIE=begun["cookie"])
+        assert (answer["status"], dict(answer["headers"])["Location"].startswith(location)) == (303, True)
+        light(answer)
+
+
+@pytest.fixture(scope="module")
+def telegram() -> Iterator[Serving]:
+    """A simulated Telegram that the processes can reach."""
+    with serving(
+        redirect_origin=ORIGIN, client_id=BOT_TOKEN.partition(":")[0], client_secret=CLIENT_SECRET
+    ) as running:
+        yield running
+
+
+OPENID = {"pydantic", "pydantic_core", "jwt", "cryptography", "httpx", "httpcore"}
+
+
+def test_login_with_an_id_token(telegram: Serving) -> None:
+    """What checks an id_token is loaded when one comes, and neither redis-py nor Upstash's client with it."""
+    provider = telegram.provider
+    body = {"id_token": provider.sign(provider.claims(USERS[100000001])), "transport": "bearer"}
+    answer = serve("api.telegram.login", body=body, env={**OIDC, "TELEGRAM_OAUTH_URL": telegram.url})
+    assert (answer["status"], answer["json"]["user"]["id"]) == (200, 100000001)
+    assert packages(answer["imported"]) & HEAVY == set()
+    assert packages(answer["served"]) & HEAVY == OPENID
+
+
+def test_login_with_a_code(telegram: Serving) -> None:
+    """The same for a callback that brings a code with a state of this browser."""
+    env = {**OIDC, "TELEGRAM_OAUTH_URL": telegram.url}
+    started = serve("api.telegram.start", body={}, env=env)
+    url, state = started["json"]["oidc_url"], started["json"]["state"]
+    challenge = url.partition("code_challenge=")[2].partition("&")[0]
+    code = telegram.provider.code_for(USERS[100000001], challenge=challenge)
+    answer = serve(
+        "api.telegram.callback",
+        "GET",
+        env=env,
+        QUERY_STRING=f"code={code}&state={state}",
+        HTTP_COOKIE=dict(started["headers"])["Set-Cookie"].partition(";")[0],
+    )
+    assert (answer["status"], dict(answer["headers"])["Location"]) == (303, "/")
+    assert packages(answer["imported"]) & HEAVY == set()
+    assert packages(answer["served"]) & HEAVY == OPENID
 
 
 def test_login_with_the_widget() -> None:
@@ -242,7 +345,10 @@ def test_login_with_init_data() -> None:
     ("module", "method"),
     [
         ("api.health", "PUT"),
-        ("api.telegram.login", "GET"),
+        ("api.telegram.start", "POST"),
+        ("api.telegram.callback", "POST"),
+        ("api.telegram.callback", "GET"),
+        ("api.telegram.login", "PUT"),
         ("api.telegram.login", "POST"),
         ("api.telegram.verify", "GET"),
         ("api.telegram.refresh", "POST"),
@@ -250,7 +356,7 @@ def test_login_with_init_data() -> None:
 )
 def test_errors(module: str, method: str) -> None:
     """Errors need nothing heavy either."""
-    answer = serve(module, method, body={})
+    answer = serve(module, method, body={"x": 1})
     assert answer["status"] in (400, 401, 405)
     light(answer)
 

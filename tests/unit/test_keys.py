@@ -1,6 +1,9 @@
 """The keys in use (lib/sessions/keys.py)."""
 
+from dataclasses import fields
+from hashlib import sha256
 from itertools import combinations
+from typing import get_args
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -10,7 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from itsdangerous import Signer
 
-from lib.sessions.keys import hkdf, keyrings, unsign
+from lib.sessions.keys import Purpose, hkdf, keyrings, unsign
 from lib.settings import read_settings
 
 TOKEN = "123456789:AAE-test_token-of-no-bot"
@@ -30,6 +33,8 @@ def keys(ring):
         "mask": ring.mask,
         "init data slot": ring.init_data_slot,
         "log": ring.log,
+        "transaction": ring.transaction.derive_key(),
+        "transaction secret": ring.transaction_secret,
     }
 
 
@@ -78,7 +83,7 @@ def test_every_key_is_another():
         {"AUTH_SECRET": ""},
     ]
     found = [key for env in variants for key in keys(rings(**env)[0]).values()]
-    assert len(found) == 5 * len(variants)
+    assert len(found) == 7 * len(variants)
     assert len(set(found)) == len(found)
     assert {len(key) for key in found} == {32}
 
@@ -120,15 +125,33 @@ def test_no_signer_verifies_for_another():
     signers = [
         signer
         for env in ({}, {"AUTH_SECRET": OLD}, {"VERCEL_ENV": "preview"}, {"TELEGRAM_BOT_TOKEN": "1:A"})
-        for signer in (rings(**env)[0].session, rings(**env)[0].degraded)
+        for signer in (rings(**env)[0].session, rings(**env)[0].degraded, rings(**env)[0].transaction)
     ]
     for one, other in combinations(signers, 2):
         assert unsign(one, other.sign("x").decode()) is None
         assert unsign(other, one.sign("x").decode()) is None
 
 
+def test_every_purpose_has_its_key():
+    """A purpose that is declared has a key, and every field of a keyring is one of them."""
+    (ring,) = rings()
+    assert set(keys(ring)) == set(get_args(Purpose))
+    assert len(fields(ring)) == len(keys(ring))
+
+
+def test_a_derived_secret_is_no_signing_key():
+    """What verifiers and nonces are derived with signs no transaction, nor the other way round."""
+    (ring,) = rings()
+    other = Signer(ring.transaction_secret, key_derivation="none", digest_method=sha256)
+    assert unsign(ring.transaction, other.sign("x").decode()) is None
+    assert unsign(other, ring.transaction.sign("x").decode()) is None
+
+
 @pytest.mark.parametrize("key", ["", NEW, OLD, TOKEN])
 def test_secrets_do_not_sign_as_they_are(key):
     """A signature made with the secret itself, or with an empty key, is refused."""
-    signed = Signer(key, key_derivation="none").sign("x").decode()
-    assert unsign(rings()[0].session, signed) is None
+    (ring,) = rings()
+    for digest in ({}, {"digest_method": sha256}):
+        signed = Signer(key, key_derivation="none", **digest).sign("x").decode()
+        for signer in (ring.session, ring.degraded, ring.transaction):
+            assert unsign(signer, signed) is None

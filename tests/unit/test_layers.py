@@ -57,7 +57,7 @@ def test_there_is_something_to_look_at():
     """The modules that the rules are about are found, and each belongs to a layer or is a known leaf."""
     assert set(MODULES) >= {"api.telegram.verify", "lib.web.endpoint", "lib.store.memory"}
     assert set(MODULES) >= LEAVES
-    names = ("budget", "credentials", "environment", "errors", "log", "settings", "telegram.user")
+    names = ("budget", "credentials", "deadline", "environment", "errors", "log", "settings", "telegram.user")
     assert {f"lib.{name}" for name in names} == LEAVES
     assert {layer(name) for name in MODULES} == {None, 0, 1, 2, 3, 4}
     assert ours("api.telegram.login") >= {"lib.telegram.login", "lib.web.endpoint"}
@@ -87,10 +87,11 @@ def test_leaves_import_no_layer(name):
 
 
 def test_most_leaves_stand_alone():
-    """Only reading the environment is spread over several leaves; the others import nothing of ours."""
+    """Reading the environment is spread over several leaves, and a deadline asks what time is left."""
     assert {name: ours(name) for name in LEAVES if ours(name)} == {
         "lib.settings": {"lib.credentials", "lib.environment", "lib.errors"},
         "lib.environment": {"lib.credentials"},
+        "lib.deadline": {"lib.budget"},
     }
 
 
@@ -128,6 +129,24 @@ def test_only_settings_read_the_environment(name):
         for alias in node.names
     }
     assert bool(used & names) == (name == "lib.settings")
+
+
+@EVERY
+def test_few_modules_talk_to_the_outside(name):
+    """HTTP and sockets are for the stores and for Telegram's provider, which have deadlines."""
+    clients = {"httpx", "httpcore", "requests", "urllib.request", "urllib3", "http.client", "socket", "ssl"}
+    clients |= {"redis", "upstash_redis"}
+    used = {found for found in imports(name) if found in clients or found.partition(".")[0] in clients}
+    allowed = {"lib.deadline", "lib.telegram.provider", "lib.store.redis", "lib.store.upstash"}
+    assert not used or name in allowed, used
+
+
+def test_verifying_does_no_network():
+    """Verification is a function of its arguments: no verifier imports what fetches, only the reverse."""
+    pure = {"checks", "fields", "id_token", "login", "oidc", "transaction", "user", "webapp", "webapp_user"}
+    for name in (f"lib.telegram.{part}" for part in (*sorted(pure), "widget")):
+        assert not ours(name) & {"lib.telegram.provider", "lib.telegram.jwks", "lib.deadline", "lib.budget"}
+    assert ours("lib.telegram.provider") >= {"lib.telegram.id_token", "lib.telegram.jwks", "lib.deadline"}
 
 
 @EVERY

@@ -21,7 +21,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
-KEYS = ["widget", "init_data", "id_token", "transport", *sorted(WIDGET), "hash"]
+KEYS = ["widget", "init_data", "id_token", "transport", "state", *sorted(WIDGET), "hash"]
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,18 @@ KEYS = ["widget", "init_data", "id_token", "transport", *sorted(WIDGET), "hash"]
         ({"init_data": "a=1", "transport": "bearer"}, Login("bearer", init_data="a=1")),
         ({"init_data": ""}, Login("bearer", init_data="")),
         ({"widget": {}}, Login("cookie", widget={})),
+        ({"id_token": "a.b.c"}, Login("cookie", id_token="a.b.c")),
+        ({"id_token": "a.b.c", "transport": "cookie"}, Login("cookie", id_token="a.b.c")),
+        ({"id_token": "a.b.c", "transport": "bearer"}, Login("bearer", id_token="a.b.c")),
+        ({"id_token": ""}, Login("cookie", id_token="")),
+        ({"widget": {"id": 1}, "state": "s"}, Login("cookie", widget={"id": 1}, state="s")),
+        ({"widget": {"state": 1}}, Login("cookie", widget={"state": 1})),
+        (
+            {"id": 1, "hash": "x", "state": "s", "transport": "bearer"},
+            Login("bearer", widget={"id": 1, "hash": "x"}, state="s"),
+        ),
+        # An empty state is one that no login has, and not the absence of one.
+        ({"id": 1, "hash": "x", "state": ""}, Login("cookie", widget={"id": 1, "hash": "x"}, state="")),
     ],
 )
 def test_the_documented_forms(body, expected):
@@ -62,8 +74,27 @@ def test_the_documented_forms(body, expected):
         {"init_data": 5},
         {"init_data": {"user": {}}},
         {"init_data": ["a=1"]},
-        {"id_token": "x"},
+        {"id_token": None},
+        {"id_token": 5},
+        {"id_token": True},
+        {"id_token": ["a.b.c"]},
+        {"id_token": {"id_token": "a.b.c"}},
+        {"id_token": "a.b.c", "extra": 1},
+        {"id_token": "a.b.c", "state": "s"},
+        {"id_token": "a.b.c", "nonce": "n"},
+        {"id_token": "a.b.c", "init_data": "a=1"},
+        {"id_token": "a.b.c", "widget": {"id": 1}},
+        {"init_data": "a=1", "state": "s"},
+        {"state": "s"},
+        {"state": "s", "transport": "cookie"},
+        {"widget": {"id": 1}, "state": 1},
+        {"widget": {"id": 1}, "state": True},
+        {"widget": {"id": 1}, "state": ["s"]},
+        {"id": 1, "hash": "x", "state": {}},
+        {"id": 1, "hash": "x", "state": None},
+        {"widget": {"id": 1}, "state": None},
         {"Widget": {"id": 1}},
+        {"Id_token": "a.b.c"},
     ],
     ids=str,
 )
@@ -74,7 +105,9 @@ def test_any_other_form_is_malformed(body):
 
 
 @pytest.mark.parametrize("transport", [None, "", "Cookie", "cookie ", "header", True, 1, [], {}, ["cookie"]])
-@pytest.mark.parametrize("proof", [{"id": 1, "hash": "x"}, {"widget": {}}, {"init_data": ""}], ids=str)
+@pytest.mark.parametrize(
+    "proof", [{"id": 1, "hash": "x"}, {"widget": {}}, {"init_data": ""}, {"id_token": ""}], ids=str
+)
 def test_transport_is_one_of_two(proof, transport):
     """A transport that is neither `cookie` nor `bearer` is malformed, null included."""
     with pytest.raises(MalformedRequest):
@@ -87,14 +120,31 @@ def test_transport_is_one_of_two(proof, transport):
         {**widget(), "init_data": init_data()},
         {**widget(), "widget": widget()},
         {**widget(), "id_token": "x"},
-        {**widget(), "state": "x"},
+        {"widget": widget(), "id_token": "x"},
+        {"widget": widget(state="x")},
+        {"widget": {**widget(), "transport": "cookie"}},
     ],
-    ids=["initData", "widget", "id_token", "state"],
+    ids=["initData", "widget", "id_token", "id_token beside", "state inside", "transport inside"],
 )
 def test_two_proofs_in_one_body_log_nobody_in(body):
     """A genuine widget answer with anything beside it is refused, so no two readers see two users."""
     with pytest.raises(MalformedRequest):
         verify_login(read_login(body), settings=WITH_TOKEN, now=NOW)
+
+
+def test_a_state_is_not_what_telegram_signed():
+    """The state beside a widget's answer is ours: it is taken out before the hash is checked, and kept."""
+    for body in ({**widget(), "state": "s"}, {"widget": widget(), "state": "s"}):
+        login = read_login(body)
+        assert login.state == "s"
+        assert verify_login(login, settings=WITH_TOKEN, now=NOW)[0].id == WIDGET["id"]
+
+
+@pytest.mark.parametrize("text", ["", "a.b.c", init_data()])
+def test_an_id_token_is_nobody_here(text):
+    """An id_token, which needs Telegram's keys, is not checked here and so is never anybody's login."""
+    with pytest.raises(LoginRejected):
+        verify_login(read_login({"id_token": text}), settings=WITH_TOKEN, now=NOW)
 
 
 def test_each_kind_goes_to_its_verifier():

@@ -83,6 +83,38 @@ def test_counting_within_a_window(clock: Clock) -> None:
     assert memo.count("a", 60) == 1
 
 
+def test_the_first_of_many(clock: Clock) -> None:
+    """A name is new once in its time, which begins with that once and does not slide; then again."""
+    memo = Memo(clock)
+    assert memo.first("a", 60)
+    assert memo.first("b", 60)
+    assert memo.knows("a")
+    clock.advance(59)
+    assert not memo.first("a", 60)
+    clock.advance(0.9)
+    assert not memo.first("a", 60)
+    clock.advance(0.1)
+    assert not memo.knows("a")
+    assert memo.first("a", 60)
+    assert not memo.first("a", 60)
+
+
+def test_what_was_remembered_is_not_first(clock: Clock) -> None:
+    """A name that is known from elsewhere is not new, until that time is over."""
+    memo = Memo(clock)
+    memo.remember("a", 10)
+    assert not memo.first("a", 600)
+    clock.advance(10)
+    assert memo.first("a", 600)
+
+
+def test_of_many_at_once_one_is_first(clock: Clock) -> None:
+    """Of a thousand who ask in sixteen threads, one hears that it is the first."""
+    memo = Memo(clock)
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(lambda _: memo.first("a", 60), range(1000))) == 1
+
+
 def test_parallel_counts_lose_none(clock: Clock) -> None:
     """A thousand counts in sixteen threads are all the numbers from 1 to 1,000."""
     memo = Memo(clock)

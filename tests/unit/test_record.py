@@ -12,7 +12,9 @@ from lib.sessions.record import _USER_KEYS, Record, load
 from lib.telegram.user import TelegramUser
 
 NOW = 1_800_000_000
-USER = TelegramUser(279058397, "Анна", "O'Neil", "anna_n", "https://t.me/a.svg", "ru", True, False)
+USER = TelegramUser(
+    279058397, "Анна", "O'Neil", "anna_n", "https://t.me/a.svg", "ru", True, False, "12341234", "88800000001"
+)
 RECORD = Record(USER, NOW, "widget", "cookie", "Firefox", "DE", NOW - 5, "AAAAAAAAAAAAAAAAAAAAAAA")
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=70)
@@ -27,12 +29,14 @@ USERS = st.builds(
     OPTIONAL,
     st.none() | st.booleans(),
     st.none() | st.booleans(),
+    OPTIONAL,
+    OPTIONAL,
 )
 RECORDS = st.builds(
     Record,
     USERS,
     st.integers(0, 2**40 - 1),
-    st.sampled_from(["widget", "webapp"]),
+    st.sampled_from(["widget", "webapp", "oidc"]),
     st.sampled_from(["cookie", "bearer"]),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=200),
     st.sampled_from(["", "DE", "RU"]),
@@ -53,7 +57,7 @@ def test_what_is_written():
     """The store gets short keys, no white space and plain UTF-8, in particular no id and no token."""
     assert RECORD.dump() == (
         '{"f":"Анна","l":"O\'Neil","u":"anna_n","p":"https://t.me/a.svg","g":"ru","v":true,"w":false,'
-        '"c":1800000000,"m":"widget","t":"cookie","a":"Firefox","y":"DE","at":1799999995,'
+        '"s":"12341234","h":"88800000001","c":1800000000,"m":"widget","t":"cookie","a":"Firefox","y":"DE","at":1799999995,'
         '"n":"AAAAAAAAAAAAAAAAAAAAAAA"}'
     )
 
@@ -94,6 +98,18 @@ def test_shortened_is_bounded_and_settles(record):
     for name in ("created_at", "method", "transport", "proof_at", "n"):
         assert getattr(short, name) == getattr(record, name)
     assert (short.user.id, short.user.is_premium) == (record.user.id, record.user.is_premium)
+
+
+def test_shortened_keeps_what_telegram_calls_the_user():
+    """Subject and phone number of Telegram's own length come through whole."""
+    user = replace(USER, sub="9" * 20, phone_number="9" * 15)
+    assert replace(RECORD, user=user).shortened().user == replace(user, photo_url=None)
+
+
+def test_records_from_before_there_was_a_subject():
+    """A record that an earlier version wrote, without subject and phone number, is still a session."""
+    held = {key: value for key, value in json.loads(RECORD.dump()).items() if key not in ("s", "h")}
+    assert load(json.dumps(held), USER.id) == replace(RECORD, user=replace(USER, sub=None, phone_number=None))
 
 
 def test_shortened_leaves_what_telegram_allows():
@@ -164,6 +180,8 @@ TYPES = {
     "u": str | None,
     "p": str | None,
     "g": str | None,
+    "s": str | None,
+    "h": str | None,
     "v": bool | None,
     "w": bool | None,
 }
@@ -191,7 +209,7 @@ ANY_JSON = st.recursive(
     | st.integers()
     | st.floats()
     | st.text(max_size=10)
-    | st.sampled_from(["widget", "webapp", "cookie", "bearer"]),
+    | st.sampled_from(["widget", "webapp", "oidc", "cookie", "bearer"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=4,
 )

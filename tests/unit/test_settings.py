@@ -40,6 +40,7 @@ def test_defaults():
     assert settings.bot_id_only is False
     assert settings.bot_username is None
     assert settings.oauth_url == "https://oauth.telegram.org"
+    assert settings.client_secret is None
     assert settings.secrets == (TOKEN,)
     assert settings.canonical_origin is None
     assert (settings.hosts, settings.allowed_origins, settings.deny) == (set(), set(), set())
@@ -57,6 +58,7 @@ def test_empty_means_unset():
     names = [
         "TELEGRAM_BOT_ID",
         "TELEGRAM_BOT_USERNAME",
+        "TELEGRAM_CLIENT_SECRET",
         "TELEGRAM_OAUTH_URL",
         "AUTH_SECRET",
         "AUTH_ORIGIN",
@@ -90,6 +92,10 @@ def test_empty_means_unset():
         ({"ADMIN_TOKEN": ""}, "admin_token", None),
         ({"TELEGRAM_BOT_ID": "123456789"}, "bot_id", 123456789),
         ({"TELEGRAM_BOT_TOKEN": f" {TOKEN}\n"}, "bot_token", TOKEN),
+        ({"TELEGRAM_CLIENT_SECRET": "12345678"}, "client_secret", "12345678"),
+        ({"TELEGRAM_CLIENT_SECRET": f" {SECRET}\n"}, "client_secret", SECRET),
+        ({"TELEGRAM_CLIENT_SECRET": "x" * 256}, "client_secret", "x" * 256),
+        ({"TELEGRAM_CLIENT_SECRET": "a+/=%:~!.-_b"}, "client_secret", "a+/=%:~!.-_b"),
         ({"AUTH_SECRET": SECRET}, "secrets", (SECRET,)),
         ({"AUTH_SECRET": f" {SECRET} ,\n{SECRET[::-1]} "}, "secrets", (SECRET, SECRET[::-1])),
         ({"SESSION_TTL": "1"}, "session_ttl", 1),
@@ -141,6 +147,15 @@ BAD = [
     ("TELEGRAM_BOT_ID", "١٢٣"),
     ("TELEGRAM_BOT_ID", "1" * 21),
     ("TELEGRAM_BOT_ID", "987654321"),
+    ("TELEGRAM_CLIENT_SECRET", "canary"),
+    ("TELEGRAM_CLIENT_SECRET", "canary7"),
+    ("TELEGRAM_CLIENT_SECRET", "canary canary"),
+    ("TELEGRAM_CLIENT_SECRET", "canary\ncanary"),
+    ("TELEGRAM_CLIENT_SECRET", "canary\x00canary"),
+    ("TELEGRAM_CLIENT_SECRET", "canary\x7fcanary"),
+    ("TELEGRAM_CLIENT_SECRET", "canary-секрет"),
+    ("TELEGRAM_CLIENT_SECRET", "canary" * 43),
+    ("TELEGRAM_CLIENT_SECRET", "123456789:AAE-canary"),
     ("TELEGRAM_OAUTH_URL", "canary"),
     ("TELEGRAM_OAUTH_URL", "https://"),
     ("TELEGRAM_OAUTH_URL", "//canary.example"),
@@ -285,6 +300,7 @@ def test_all_problems_at_once():
         SESSION_LIMIT="canary",
         TELEGRAM_ALLOW="canary",
         TELEGRAM_DENY="canary",
+        TELEGRAM_CLIENT_SECRET="canary",
         TELEGRAM_OAUTH_URL="canary",
         KV_REST_API_URL="canary",
     )
@@ -299,6 +315,7 @@ def test_all_problems_at_once():
         "TELEGRAM_ALLOW",
         "TELEGRAM_BOT_TOKEN",
         "TELEGRAM_BOT_USERNAME",
+        "TELEGRAM_CLIENT_SECRET",
         "TELEGRAM_DENY",
         "TELEGRAM_OAUTH_URL",
     ]
@@ -411,6 +428,59 @@ def test_port_out_of_range(port):
 def test_another_telegram_in_development_and_preview(value, environment):
     """A simulated Telegram is allowed in development and preview, the slash at its end removed."""
     assert read(TELEGRAM_OAUTH_URL=value + "/", VERCEL_ENV=environment).oauth_url == value
+
+
+@pytest.mark.parametrize("token", [TOKEN, DEVELOPMENT_BOT_TOKEN, "987654321:AAE-another", f" {TOKEN}\n"])
+def test_a_client_secret_that_is_a_bot_token(token):
+    """The usual mistake is named as what it is, and neither token is shown; it never turns the login on."""
+    (found,) = problems(TELEGRAM_CLIENT_SECRET=token)
+    assert found.startswith("TELEGRAM_CLIENT_SECRET: is a bot token; ")
+    assert "Client Secret" in found
+    for part in token.strip().split(":"):
+        assert part not in found
+
+
+@pytest.mark.parametrize("environment", [None, "production", "staging"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://canary.example",
+        "https://oauth.tg.dev",
+        "https://oauth.telegram.org/canary",
+        "https://oauth.telegram.org:8443",
+        "https://oauth.telegram.org.",
+        "https://telegram.org",
+        "https://localhost.canary.example",
+        "https://192.168.0.1",
+        "https://127.0.0.2",
+    ],
+)
+def test_another_telegram_in_production(environment, value):
+    """Where real people log in, nobody but Telegram says who they are, or gets the client secret."""
+    env = {"VERCEL_ENV": environment} if environment else {}
+    found = problems(TELEGRAM_OAUTH_URL=value, TELEGRAM_CLIENT_SECRET=SECRET, **env)
+    assert {problem.partition(":")[0] for problem in found} == {"TELEGRAM_OAUTH_URL"}
+    assert "canary" not in "".join(found)
+
+
+def test_a_browser_needs_one_way_to_log_in():
+    """OpenID Connect or the widget is enough; with neither the owner is told which variable is missing."""
+    alone = {"TELEGRAM_BOT_ID": "123456789", "AUTH_SECRET": SECRET}
+    for env in (
+        {"TELEGRAM_BOT_TOKEN": TOKEN},
+        {**alone, "TELEGRAM_CLIENT_SECRET": SECRET},
+        {"TELEGRAM_BOT_TOKEN": TOKEN, "TELEGRAM_CLIENT_SECRET": SECRET},
+    ):
+        read_settings(env).require_login_method()
+    with pytest.raises(Misconfigured, match=r"^TELEGRAM_BOT_TOKEN: "):
+        read_settings(alone).require_login_method()
+
+
+def test_the_client_secret_signs_nothing():
+    """A new client secret logs nobody out: sessions are signed with AUTH_SECRET or the bot token alone."""
+    assert read(TELEGRAM_CLIENT_SECRET=SECRET).secrets == (TOKEN,)
+    (found,) = problems(TELEGRAM_BOT_TOKEN=..., TELEGRAM_BOT_ID="123456789", TELEGRAM_CLIENT_SECRET=SECRET)
+    assert found.startswith("AUTH_SECRET:")
 
 
 def test_another_telegram_on_loopback():
@@ -532,7 +602,14 @@ def test_settings_are_a_value():
 
 def test_settings_do_not_show_their_secrets():
     """The printed settings, as a debugger or an error tracker shows them, hold no secret."""
-    shown = repr(read(AUTH_SECRET="canary" * 6, TELEGRAM_BOT_TOKEN="123456789:canary"))
+    shown = repr(
+        read(
+            AUTH_SECRET="canary" * 6,
+            TELEGRAM_BOT_TOKEN="123456789:canary",
+            TELEGRAM_CLIENT_SECRET="canary-secret",
+            ADMIN_TOKEN="canary" * 6,
+        )
+    )
     assert "canary" not in shown
 
 

@@ -1,4 +1,4 @@
-"""Upstash over REST (lib/store/upstash.py, lib/store/deadline.py), against a server of a few lines."""
+"""Upstash over REST (lib/store/upstash.py, lib/deadline.py), against a server of a few lines."""
 
 import json
 import socket
@@ -15,9 +15,9 @@ import pytest
 from upstash_redis import Redis
 
 from lib import log
+from lib.deadline import Deadline, install
 from lib.errors import StoreUnavailable
 from lib.store.base import Unanswered
-from lib.store.deadline import Deadline, install
 from lib.store.hashes import StoreFull
 from lib.store.pulse import Pulse
 from lib.store.upstash import ATTEMPT_SECONDS, MAX_ANSWER, UpstashStore
@@ -424,7 +424,7 @@ def test_threads_share_a_store(server: Server, store: UpstashStore) -> None:
 
 
 def test_what_is_replaced_is_there() -> None:
-    """The private attributes that lib/store/deadline.py goes through hold what it takes them for."""
+    """The private attributes that lib/deadline.py goes through hold what it takes them for."""
     redis = Redis("https://canary.upstash.io", TOKEN, rest_retries=0, allow_telemetry=False)
     client = redis._http._client
     assert type(client) is httpx.Client

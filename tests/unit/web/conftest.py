@@ -15,6 +15,7 @@ import lib.sessions.service
 import lib.settings
 from api.health import app as health
 from api.stats import app as stats
+from api.telegram.callback import app as callback
 from api.telegram.login import app as login
 from api.telegram.logout import app as logout
 from api.telegram.refresh import app as refresh
@@ -44,6 +45,8 @@ SHARED_STORE = {
 LOCAL_ENV = {"TELEGRAM_BOT_TOKEN": BOT_TOKEN, "VERCEL_ENV": "development"}
 
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
+NAVIGATION = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "cross-site"}
+CLIENT_SECRET = "canary-client-secret-0123456789"
 USER: dict[str, Any] = {
     "id": 77123456,
     "first_name": "CanaryFirst",
@@ -55,6 +58,7 @@ USER: dict[str, Any] = {
 APPS = {
     "/health": health,
     "/telegram/start": start,
+    "/telegram/callback": callback,
     "/telegram/login": login,
     "/telegram/verify": verify,
     "/telegram/refresh": refresh,
@@ -62,7 +66,7 @@ APPS = {
     "/telegram/sessions": sessions,
     "/stats": stats,
 }
-_READING = ("/health", "/telegram/verify", "/telegram/sessions", "/stats")
+_READING = ("/health", "/telegram/callback", "/telegram/verify", "/telegram/sessions", "/stats")
 METHODS = {path: "GET" if path in _READING else "POST" for path in APPS}
 DAY = 86_400
 
@@ -95,11 +99,18 @@ class Answer:
     @property
     def token(self) -> str:
         """The token that this login gave, in the cookie or in the body."""
-        assert self.status == 200, self.body
-        if set_cookie := self.header("Set-Cookie"):
-            return set_cookie.partition("=")[2].partition(";")[0]
+        assert self.status in (200, 303), self.body
+        for name in (COOKIE, "tgauth"):
+            if self.cookies.get(name):
+                return self.cookies[name]
         token: str = self.json()["token"]
         return token
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies that this answer sets, by name; "" for those that it removes."""
+        pairs = (header.partition(";")[0].partition("=") for header in self.all("Set-Cookie"))
+        return {name: value for name, _, value in pairs}
 
     def without_id(self) -> tuple[int, list[tuple[str, str]], bytes]:
         """The whole answer but for the request's id."""
@@ -224,6 +235,10 @@ class Site:
     def bearer_login(self, **request: Any) -> Answer:
         """Log in as a Mini App does."""
         return self.login({"init_data": self.init_data()}, headers={}, **request)
+
+    def go(self, path: str, query: str = "", **request: Any) -> Answer:
+        """A browser that goes there, from another site."""
+        return self.send("GET", path, query=query, **{"headers": NAVIGATION, **request})
 
     def verify(self, **request: Any) -> Answer:
         return self.send("GET", "/telegram/verify", **request)

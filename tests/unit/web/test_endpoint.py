@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from werkzeug.test import EnvironBuilder, run_wsgi_app
@@ -43,6 +44,7 @@ CHALLENGE = 'Bearer realm="tgauth"'
 CHALLENGE_INVALID = 'Bearer realm="tgauth", error="invalid_token"'
 ALLOW = {path: "GET, HEAD, OPTIONS" if METHODS[path] == "GET" else "OPTIONS, POST" for path in APPS}
 ALLOW["/telegram/sessions"] = "DELETE, GET, HEAD, OPTIONS"
+ALLOW["/telegram/start"] = ALLOW["/telegram/login"] = "GET, HEAD, OPTIONS, POST"
 ADMIN_TOKEN = "canary-admin-token-0123456789-0123456789"
 
 
@@ -93,6 +95,8 @@ SUCCESSES: dict[str, Case] = {
     "logout bearer": (lambda s: s.logout(bearer=s.bearer_login().token, headers={}), 204, None),
     "logout nobody": (lambda s: s.logout(), 204, None),
     "start": (lambda s: s.start(), 200, None),
+    "start, going there": (lambda s: s.go("/telegram/start"), 303, None),
+    "a button's link": (lambda s: s.go("/telegram/login", urlencode(s.widget())), 303, None),
     "sessions cookie": (lambda s: s.devices(cookie=s.login().token), 200, None),
     "sessions bearer": (lambda s: s.devices(bearer=s.bearer_login().token), 200, None),
     "stats": (lambda s: for_admins(s).send("GET", "/stats", bearer=ADMIN_TOKEN), 200, None),
@@ -102,6 +106,13 @@ SUCCESSES: dict[str, Case] = {
 }
 
 ERRORS: dict[str, Case] = {
+    "callback without a login": (lambda s: s.go("/telegram/callback"), 401, "login_rejected"),
+    "callback in a frame": (
+        lambda s: s.go("/telegram/callback", headers={"Sec-Fetch-Dest": "iframe"}),
+        403,
+        "cross_site_blocked",
+    ),
+    "start astray": (lambda s: s.go("/telegram/start", "return_to=//x"), 400, "malformed_request"),
     "verify nobody": (lambda s: s.verify(), 401, "unauthenticated"),
     "verify invalid": (lambda s: s.verify(cookie="x"), 401, "invalid_session"),
     "refresh nobody": (lambda s: s.refresh(), 401, "unauthenticated"),
@@ -155,7 +166,8 @@ ERRORS: dict[str, Case] = {
             "method_not_allowed",
         )
         for path in APPS
-        for method in ("PUT", "TRACE", "BREW", "POST" if METHODS[path] == "GET" else "GET")
+        for method in ("PUT", "TRACE", "BREW", "GET", "POST")
+        if method not in ALLOW[path]
     },
     **{
         f"large {path}": (lambda s, path=path: bad(s, path, json="x" * 16_384), 413, "body_too_large")  # type: ignore[misc]
@@ -221,6 +233,7 @@ def check_common(answer: Answer, *, head: bool = False) -> None:
         "Content-Length",
         "Set-Cookie",
         "Allow",
+        "Location",
         "WWW-Authenticate",
         "Retry-After",
     }
@@ -238,7 +251,8 @@ def check_common(answer: Answer, *, head: bool = False) -> None:
     else:
         invalid = CHALLENGE_INVALID if answer.code == "invalid_session" else CHALLENGE
         assert challenge == (invalid if answer.status == 401 else None)
-    assert answer.header("Set-Cookie") is None or answer.status < 300
+    assert answer.status < 400 or not any(answer.cookies.values())
+    assert (answer.header("Location") is not None) == (answer.status == 303)
     if answer.status == 405:
         assert answer.header("Allow")
 
@@ -259,7 +273,9 @@ def test_success(both: Site, request_: Callable[[Site], Answer], status: int, co
     answer = request_(both)
     assert answer.status == status, answer.body
     check_common(answer)
-    if status != 204:
+    if status == 303:
+        assert answer.body == b""
+    elif status != 204:
         assert answer.header("Content-Type") == "application/json"
         assert isinstance(answer.json(), dict)
         assert answer.code is None
@@ -296,7 +312,12 @@ def test_every_problem_has_been_seen() -> None:
         kind for kind in vars(lib.errors).values() if isinstance(kind, type) and issubclass(kind, Problem)
     ]
     codes = {kind.code for kind in kinds if hasattr(kind, "code")}
-    elsewhere = {"misconfigured", "shared_store_required"}
+    elsewhere = {
+        "misconfigured",
+        "shared_store_required",
+        "login_cancelled",
+        "identity_provider_unavailable",
+    }
     assert codes - elsewhere == {code for _, _, code in ERRORS.values()}
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import random
+import re
 import string
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -29,7 +30,7 @@ from tests.unit.web.conftest import (
 )
 
 REQUESTS = 12_000
-EXPECTED = {200, 204, 400, 401, 403, 404, 405, 413, 414, 415}
+EXPECTED = {200, 204, 303, 400, 401, 403, 404, 405, 413, 414, 415}
 LEAKS = (b"Traceback", b'File "', b"File \\", b"line ", b".py", b"Error:", BOT_TOKEN.encode())
 
 Request = dict[str, Any]
@@ -103,13 +104,21 @@ def check(app: str, environ: Request) -> int:
         assert json.loads(body)["code"] == "shared_store_required"
     else:
         assert status in EXPECTED, (status, environ)
-    assert len(named) == len(headers)
+    assert all(
+        count == 1 for name, count in Counter(name for name, _ in headers).items() if name != "Set-Cookie"
+    )
     assert all("\r" not in value and "\n" not in value for value in named.values())
     assert named["cache-control"] == "no-store"
     assert not any(leak in body for leak in LEAKS), body
-    cookie = named.get("set-cookie", "")
-    assert cookie == "" or cookie.startswith(f"{COOKIE}=;"), cookie
-    if status == 204 or method == "HEAD":
+    for cookie in (value for name, value in headers if name == "Set-Cookie"):
+        begun = app == "/telegram/start" and cookie.startswith(f"{COOKIE}-tx-")
+        assert begun or re.match(rf"{COOKIE}(-tx-[A-Za-z0-9_-]{{8}})?=;", cookie), cookie
+    if status == 303:
+        # Sent on, logged in by nothing: to Telegram, to the login page, or to the page that asks.
+        assert app in ("/telegram/start", "/telegram/login"), environ
+        ours = rf"({ORIGIN}/telegram/start|/)(\?return_to=[\w%.-]+)?$|/confirm\.html[?#]"
+        assert re.match(ours, named["location"]), named["location"]
+    if status in (204, 303) or method == "HEAD":
         assert body == b""
     else:
         assert named["content-length"] == str(len(body))

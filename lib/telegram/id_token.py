@@ -1,0 +1,134 @@
+"""An OpenID Connect `id_token` from Telegram: who signed it, for whom, when, and whose it is.
+
+Sources: https://core.telegram.org/bots/telegram-login, OpenID Connect Core §3.1.3.7, RFC 8725.
+"""
+
+import re
+from collections.abc import Callable, Collection
+from typing import Annotated
+
+from jwt import PyJWK
+from jwt.api_jws import PyJWS
+from jwt.exceptions import InvalidTokenError
+from pydantic import BaseModel, Field, StrictInt, StrictStr, ValidationError
+
+from lib.errors import LoginRejected
+from lib.telegram.checks import CLOCK_SKEW
+from lib.telegram.fields import TelegramId, Text
+from lib.telegram.user import Proof, TelegramUser
+
+ALGORITHMS = ("RS256", "ES256")
+"""What we take. Telegram's others, EdDSA and ES256K, come without the claims that say who it is."""
+
+MAX_AGE = 600
+"""Seconds after its issue for which an id_token logs in; it says of itself that it lives for an hour."""
+
+# No key but the issuer's own may check it, and nothing that we would have to understand may be left out.
+_FOREIGN_HEADERS = {"jku", "jwk", "x5u", "x5c", "crit", "b64"}
+_PHONE = re.compile(r"\+?[0-9]{3,32}")
+_FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_jws = PyJWS(algorithms=list(ALGORITHMS))
+
+
+class Claims(BaseModel):
+    """The claims that we look at; others may come at any time and are ignored."""
+
+    iss: StrictStr
+    aud: StrictStr | list[StrictStr]
+    azp: StrictStr | None = None
+    sub: Annotated[StrictStr, Field(pattern=r"^[\x21-\x7e]{1,255}$")]
+    iat: StrictInt
+    exp: StrictInt
+    nbf: StrictInt | None = None
+    nonce: StrictStr | None = None
+    id: TelegramId | None = None
+    name: Text | None = None
+    given_name: Text | None = None
+    family_name: Text | None = None
+    preferred_username: Text | None = None
+    picture: Text | None = None
+    phone_number: object = None
+
+
+def verify_id_token(
+    token: str,
+    *,
+    find_key: Callable[[str], PyJWK],
+    expected_issuer: str,
+    expected_audience: str,
+    expected_nonces: Collection[str],
+    nonce_required: bool,
+    now: float,
+) -> tuple[TelegramUser, Proof, str | None]:
+    """Check `token` and say whose it is, by what it is remembered, and which of the nonces it carries.
+
+    What costs nothing is checked first: for a token that would be refused anyway no key is asked for.
+    Raises `LoginRejected`, and what `find_key` raises.
+    """
+    if not _FORM.fullmatch(token):
+        raise LoginRejected("id_token is not a signed JWT")
+    try:
+        unverified = _jws.decode_complete(token, options={"verify_signature": False})
+        claims = Claims.model_validate_json(unverified["payload"])
+    except (InvalidTokenError, ValidationError, RecursionError):
+        # Their texts quote the token.
+        raise LoginRejected("id_token has no header or not the claims that it must have") from None
+    kid = _key_id(unverified["header"])
+    _check(claims, issuer=expected_issuer, audience=expected_audience, now=now)
+    if claims.nonce is None and nonce_required:
+        raise LoginRejected("id_token without nonce: give Telegram.Login the one of POST /telegram/start")
+    if claims.nonce is not None and claims.nonce not in expected_nonces:
+        raise LoginRejected("nonce belongs to no login that this browser began")
+    try:
+        # The key is bound to its own algorithm, so a header cannot choose another.
+        _jws.decode_complete(token, key=find_key(kid), algorithms=list(ALGORITHMS))
+    except InvalidTokenError:
+        raise LoginRejected("the signature of id_token does not match") from None
+    signing_input = token.rpartition(".")[0]
+    window = MAX_AGE + 2 * CLOCK_SKEW
+    return _user(claims), Proof("oidc", signing_input, claims.iat, window, one_time=True), claims.nonce
+
+
+def _key_id(header: dict[str, object]) -> str:
+    if header.keys() & _FOREIGN_HEADERS:
+        raise LoginRejected("id_token brings a key of its own, or extensions")
+    if header.get("alg") not in ALGORITHMS:
+        raise LoginRejected("id_token is not signed with RS256 or ES256; choose RS256 at @BotFather")
+    kid = header.get("kid")
+    if not isinstance(kid, str):
+        raise LoginRejected("id_token does not name its key")
+    return kid
+
+
+def _check(claims: Claims, *, issuer: str, audience: str, now: float) -> None:
+    """OpenID Connect Core §3.1.3.7, items 2 to 5, 9 and 10; raises `LoginRejected`."""
+    if claims.iss != issuer:
+        raise LoginRejected("id_token is another issuer's")
+    if claims.aud not in (audience, [audience]) or claims.azp not in (None, audience):
+        raise LoginRejected("id_token is for another client")
+    if claims.exp <= now - CLOCK_SKEW:
+        raise LoginRejected("id_token has expired")
+    if claims.iat > now + CLOCK_SKEW or (claims.nbf is not None and claims.nbf > now + CLOCK_SKEW):
+        raise LoginRejected("id_token is from the future")
+    if claims.iat < now - MAX_AGE:
+        raise LoginRejected("id_token was issued too long ago")
+    if claims.id is None:
+        raise LoginRejected("id_token without id: the login must ask for the scope profile")
+
+
+def _user(claims: Claims) -> TelegramUser:
+    """The user, with the name in one piece where Telegram does not say which part is which.
+
+    What is empty is not known, and neither is a phone number that is none: both are no reason to refuse.
+    """
+    phone = claims.phone_number
+    assert claims.id is not None  # noqa: S101 (_check has seen to it)
+    return TelegramUser(
+        id=claims.id,
+        first_name=claims.given_name or claims.name or "",
+        last_name=(claims.family_name or None) if claims.given_name else None,
+        username=claims.preferred_username or None,
+        photo_url=claims.picture or None,
+        sub=claims.sub,
+        phone_number=phone if isinstance(phone, str) and _PHONE.fullmatch(phone) else None,
+    )

@@ -1,0 +1,128 @@
+"""Telegram's OpenID Connect provider over HTTP: a code for an id_token, and the keys to check one with.
+
+Only the configured address is asked, no redirect is followed, and every answer has a deadline and a size.
+Sources: https://core.telegram.org/bots/telegram-login, RFC 6749 §4.1.3 and §5.2, RFC 7636 §4.5.
+"""
+
+import json
+from collections.abc import Collection
+from functools import lru_cache
+
+import httpx
+
+from lib import budget
+from lib.deadline import Deadline, install
+from lib.errors import IdentityProviderUnavailable, LoginRejected, Misconfigured
+from lib.settings import Settings
+from lib.telegram.id_token import verify_id_token
+from lib.telegram.jwks import Keys
+from lib.telegram.oidc import redirect_uri, refused
+from lib.telegram.transaction import Transaction
+from lib.telegram.user import Proof, TelegramUser
+
+SECONDS = 5
+"""For all that one login asks of Telegram, beside what it asks of the store."""
+
+MAX_ANSWER = 64 * 1024
+"""Bytes."""
+
+_SECRET_REFUSED = (
+    "TELEGRAM_CLIENT_SECRET: Telegram refused it; copy the Client Secret of this bot from"  # noqa: S105
+    " @BotFather > Bot Settings > Web Login (it is not the bot token)"
+)
+
+
+def redeem(
+    code: str, transaction: Transaction, *, settings: Settings, origin: str, now: float
+) -> tuple[TelegramUser, Proof]:
+    """Exchange the code of a login that this browser began.
+
+    Raises `LoginRejected` for a code or id_token that is not good, `Misconfigured` when Telegram refuses the
+    client secret or the redirect URI, `IdentityProviderUnavailable` when it does not answer.
+    """
+    client = httpx.BasicAuth(str(settings.bot_id), settings.require_client_secret())
+    budget.start(SECONDS)
+    form = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": redirect_uri(origin),
+        "client_id": str(settings.bot_id),
+        "code_verifier": transaction.verifier,
+    }
+    id_token = _id_token(_ask("POST", f"{settings.oauth_url}/token", data=form, auth=client))
+    nonces = [transaction.nonce]
+    user, _, _ = _verify(id_token, settings, nonces, nonce_required=False, now=now)
+    return user, transaction.proof
+
+
+def check(
+    id_token: str, *, settings: Settings, nonces: Collection[str], nonce_required: bool, now: float
+) -> tuple[TelegramUser, Proof, str | None]:
+    """Verify an id_token that a client brought; raises as `verify_id_token`, `Misconfigured` as `redeem`."""
+    settings.require_client_secret()
+    budget.start(SECONDS)
+    return _verify(id_token, settings, nonces, nonce_required=nonce_required, now=now)
+
+
+def _verify(
+    id_token: str, settings: Settings, nonces: Collection[str], *, nonce_required: bool, now: float
+) -> tuple[TelegramUser, Proof, str | None]:
+    keys = _keys(settings.oauth_url)
+    return verify_id_token(
+        id_token,
+        find_key=lambda kid: keys.find(kid, now=now),
+        expected_issuer=settings.oauth_url,
+        expected_audience=str(settings.bot_id),
+        expected_nonces=nonces,
+        nonce_required=nonce_required,
+        now=now,
+    )
+
+
+def _id_token(response: httpx.Response) -> str:
+    """What the token endpoint gave; Telegram's access_token is of no use and is dropped here."""
+    try:
+        answer = json.loads(response.content)
+    except (ValueError, RecursionError):
+        answer = None
+    fields = answer if isinstance(answer, dict) else {}
+    match response.status_code, fields:
+        case 200, {"id_token": str(id_token)}:
+            return id_token
+        case 400 | 401, {"error": "invalid_grant"}:
+            raise LoginRejected("Telegram refused the code")
+        case 400 | 401, {"error": "invalid_client"}:
+            raise Misconfigured(_SECRET_REFUSED)
+        case 400 | 401, {"error": "invalid_request" | "unauthorized_client" | "invalid_scope" as error}:
+            raise Misconfigured(refused(error))
+    raise IdentityProviderUnavailable(f"the token endpoint gave no id_token (status {response.status_code})")
+
+
+@lru_cache(maxsize=4)
+def _keys(oauth_url: str) -> Keys:
+    return Keys(lambda: _fetch_keys(f"{oauth_url}/.well-known/jwks.json"))
+
+
+def _fetch_keys(url: str) -> bytes:
+    response = _ask("GET", url)
+    if response.status_code != 200:
+        raise IdentityProviderUnavailable(f"the keys' address answered {response.status_code}")
+    return response.content
+
+
+def _ask(method: str, url: str, **request: object) -> httpx.Response:
+    client, deadline = _client()
+    deadline.start()
+    try:
+        return client.request(method, url, **request)  # type: ignore[arg-type]
+    except Exception as error:
+        # Its text can hold the URL and more.
+        raise IdentityProviderUnavailable(
+            f"no usable answer from Telegram ({type(error).__name__})"
+        ) from None
+
+
+@lru_cache(maxsize=1)
+def _client() -> tuple[httpx.Client, Deadline]:
+    client = httpx.Client(follow_redirects=False, headers={"Accept": "application/json"})
+    return client, install(client, seconds=SECONDS, max_bytes=MAX_ANSWER)

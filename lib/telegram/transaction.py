@@ -1,0 +1,89 @@
+"""A login that was begun in one browser, as its cookie keeps it until Telegram sends the browser back.
+
+The cookie is signed, so nothing is stored for a login that nobody finishes. It holds no secret either: PKCE's
+verifier and the nonce are derived from the state with a key that stays here.
+
+Sources: RFC 9700 §2.1 and §4.7 (state), RFC 7636 §4 (PKCE), OpenID Connect Core §3.1.2.1 (nonce).
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass, field
+
+from lib.sessions.keys import Keyring, keyrings, unsign
+from lib.sessions.token import SIGNATURE
+from lib.settings import Settings
+from lib.telegram.checks import CLOCK_SKEW
+from lib.telegram.user import Proof
+
+LIFETIME = 600
+"""Seconds from the start of a login to its end."""
+
+_STATE_BYTES = 18
+_FORM = re.compile(rf"([A-Za-z0-9_-]{{24}})\.([1-9][0-9]{{0,11}})\.(/[A-Za-z0-9._~/?=&+:%-]*)\.{SIGNATURE}")
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """`state` names it, `started_at` is Unix seconds, `return_to` the path to go to when it is done."""
+
+    state: str
+    started_at: int
+    return_to: str
+    _secret: bytes = field(repr=False)
+
+    @property
+    def verifier(self) -> str:
+        """PKCE's code verifier, 43 characters."""
+        return self._derive("verifier")
+
+    @property
+    def challenge(self) -> str:
+        """PKCE's code challenge, S256."""
+        return _base64url(hashlib.sha256(self.verifier.encode()).digest())
+
+    @property
+    def nonce(self) -> str:
+        """What an id_token made for this login carries; needs no encoding in a URL."""
+        return self._derive("nonce")
+
+    @property
+    def proof(self) -> Proof:
+        """What a login by code is remembered by: Telegram's answer counts as of the time we asked."""
+        window = LIFETIME + 2 * CLOCK_SKEW
+        return Proof("oidc", f"state={self.state}", self.started_at, window, one_time=True)
+
+    def _derive(self, purpose: str) -> str:
+        return _base64url(hmac.digest(self._secret, f"{purpose}|{self.state}".encode(), "sha256"))
+
+
+def begin(settings: Settings, *, return_to: str, now: float) -> tuple[Transaction, str]:
+    """A new transaction, and what its cookie holds."""
+    keyring = keyrings(settings)[0]
+    transaction = _transaction(_base64url(secrets.token_bytes(_STATE_BYTES)), int(now), return_to, keyring)
+    value = f"{transaction.state}.{transaction.started_at}.{return_to}"
+    return transaction, keyring.transaction.sign(value).decode("ascii")
+
+
+def resume(value: str, settings: Settings, *, now: float) -> Transaction | None:
+    """The transaction in a cookie; None where it is over, or was not begun here."""
+    match = _FORM.fullmatch(value)
+    if not match:
+        return None
+    state, started_at, return_to = match[1], int(match[2]), match[3]
+    if not -CLOCK_SKEW <= now - started_at < LIFETIME:
+        return None
+    signers = (keyring for keyring in keyrings(settings) if unsign(keyring.transaction, value) is not None)
+    keyring = next(signers, None)
+    return _transaction(state, started_at, return_to, keyring) if keyring else None
+
+
+def _transaction(state: str, started_at: int, return_to: str, keyring: Keyring) -> Transaction:
+    return Transaction(state, started_at, return_to, keyring.transaction_secret)
+
+
+def _base64url(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")

@@ -1,0 +1,91 @@
+"""What all ways to log in share: the way to Telegram, whose login it is, and the session it makes."""
+
+from urllib.parse import urlencode
+
+from lib import budget
+from lib.sessions.base import Session
+from lib.sessions.record import Transport
+from lib.telegram.login import Login, verify_login
+from lib.telegram.oidc import authorization_url
+from lib.telegram.user import Proof, TelegramUser
+from lib.web.endpoint import Response
+from lib.web.navigation import query_fields
+from lib.web.request import Request
+from lib.web.respond import see_other
+from lib.web.return_to import require_return_to
+from lib.web.transactions import begin_transaction, pending_transactions, take_transaction
+
+
+def send_to_telegram(request: Request) -> Response:
+    """303 to Telegram's login, or to our login page where only the widget is set up.
+
+    On a host that Telegram does not know, 303 to the one that it does: the cookie must be set there.
+    """
+    origin, settings = request.require_own_origin(), request.settings
+    return_to = requested_return_to(request)
+    if not request.on_own_origin:
+        return see_other(f"{origin}/telegram/start{return_query(return_to)}")
+    settings.require_login_method()
+    if settings.client_secret is None:
+        return see_other(f"/{return_query(return_to)}")
+    transaction = begin_transaction(request, return_to=return_to)
+    response = see_other(authorization_url(settings, transaction, origin))
+    # Telegram has been seen to refuse browsers that do not say where they come from.
+    response.headers["Referrer-Policy"] = "strict-origin-when-cross-origin"
+    return response
+
+
+def requested_return_to(request: Request) -> str:
+    """Where the query asks to go after the login; raises `MalformedRequest`."""
+    return require_return_to(query_fields(request).get("return_to", "/"))
+
+
+def return_query(return_to: str) -> str:
+    """The query that lets another of our addresses go on to `return_to`."""
+    return "" if return_to == "/" else f"?{urlencode({'return_to': return_to})}"
+
+
+def identify(request: Request, login: Login) -> tuple[TelegramUser, Proof]:
+    """Whose login it is, and that this browser began it, where it must have.
+
+    An id_token that carries a nonce, and every one that becomes a cookie session, must be the answer to a
+    transaction of this browser: any other site's token would do otherwise. Raises as the verifiers, and
+    `LoginRejected`.
+    """
+    settings, now = request.settings, request.service.now()
+    if login.state is not None:
+        take_transaction(request, login.state)
+    if login.id_token is None:
+        return verify_login(login, settings=settings, now=now)
+    # Only these bodies pay for importing what checks them.
+    from lib.telegram.provider import check
+
+    begun = {transaction.nonce: transaction for transaction in pending_transactions(request)}
+    user, proof, nonce = check(
+        login.id_token,
+        settings=settings,
+        nonces=begun.keys(),
+        nonce_required=login.transport == "cookie",
+        now=now,
+    )
+    if nonce is not None:
+        take_transaction(request, begun[nonce].state)
+    return user, proof
+
+
+def log_in(request: Request, user: TelegramUser, proof: Proof, transport: Transport) -> Session:
+    """Make the session, in place of the one that the browser or app had; raises as `create_session`."""
+    # What Telegram took is no reason to give the store less time.
+    budget.start()
+    presented, carried_by = request.credentials()
+    session = request.service.create_session(
+        user,
+        proof,
+        transport=transport,
+        user_agent=request.user_agent.string,
+        country=request.headers.get("X-Vercel-IP-Country", ""),
+        replaces=presented if carried_by == transport else None,
+    )
+    request.note_session(session)
+    request.notes["event"] = "authn_login_success"
+    return session

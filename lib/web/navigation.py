@@ -1,0 +1,49 @@
+"""Addresses that people's browsers are sent to, by a link, by Telegram, or by a redirect of ours.
+
+Only going there does anything. A link's preview, a prefetch, a frame or an image in another page does not
+(Fetch Metadata, https://www.w3.org/TR/fetch-metadata/).
+"""
+
+import functools
+from urllib.parse import parse_qsl
+
+from lib.errors import CrossSiteBlocked, MalformedRequest
+from lib.web.endpoint import Handler, Response
+from lib.web.request import Request
+from lib.web.respond import no_content
+
+
+def navigation(handler: Handler) -> Handler:
+    """`handler` for whole pages only: HEAD is answered without it, and its problems are shown as a page."""
+
+    @functools.wraps(handler)
+    def navigate(request: Request) -> Response:
+        if request.method == "HEAD":
+            return no_content()
+        _require_navigation(request)
+        request.shows_page = "text/html" in request.environ.get("HTTP_ACCEPT", "")
+        return handler(request)
+
+    return navigate
+
+
+def query_fields(request: Request) -> dict[str, str]:
+    """The fields of the query; raises `MalformedRequest` for one that is there twice, or is no UTF-8."""
+    query = request.environ.get("QUERY_STRING", "")
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, errors="strict")
+    except ValueError:
+        raise MalformedRequest("the query is not UTF-8") from None
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise MalformedRequest("a field of the query is there twice")
+    return fields
+
+
+def _require_navigation(request: Request) -> None:
+    expected = {"HTTP_SEC_FETCH_MODE": "navigate", "HTTP_SEC_FETCH_DEST": "document"}
+    for header, value in expected.items():
+        if request.environ.get(header, value) != value:
+            raise CrossSiteBlocked(f"{header[5:].replace('_', '-').title()} is not {value}")
+    if any("prefetch" in request.environ.get(f"HTTP_{name}", "") for name in ("SEC_PURPOSE", "PURPOSE")):
+        raise CrossSiteBlocked("a prefetch")

@@ -1,0 +1,82 @@
+"""The logins that this browser began: a cookie for each, so that tabs do not disturb one another.
+
+`__Host-tgauth-tx-` and the first 8 characters of the state name it; the newest three are kept.
+"""
+
+import hmac
+import re
+
+from lib.errors import LoginRejected
+from lib.telegram import transaction as transactions
+from lib.telegram.transaction import LIFETIME, Transaction
+from lib.web.cookies import cookie_name, read_cookies, set_cookie
+from lib.web.request import Request
+
+_KEPT = 3
+_NAME = re.compile(r"[A-Za-z0-9_-]{8}")
+
+
+def begin_transaction(request: Request, *, return_to: str) -> Transaction:
+    """Begin a login in this browser; the oldest over the limit, and those that are over, make way.
+
+    On a host that Telegram does not send browsers back to, no cookie is set.
+    """
+    now = request.service.now()
+    transaction, value = transactions.begin(request.settings, return_to=return_to, now=now)
+    if not request.on_own_origin:
+        return transaction
+    # Of one second, those that the browser names last are the newest (RFC 6265bis §5.8.3).
+    pending = reversed(pending_transactions(request))
+    newest = sorted(pending, key=lambda other: other.started_at, reverse=True)
+    kept = {_name(other.state) for other in newest[: _KEPT - 1]}
+    for name in _cookies(request).keys() - kept:
+        if _NAME.fullmatch(name):
+            _set(request, name, "", max_age=0)
+    _set(request, _name(transaction.state), value, max_age=LIFETIME)
+    request.notes["event"] = "login_started"
+    return transaction
+
+
+def pending_transactions(request: Request) -> list[Transaction]:
+    """The logins that this browser began and that are not over."""
+    now, settings = request.service.now(), request.settings
+    found = (transactions.resume(value, settings, now=now) for value in _cookies(request).values())
+    return [transaction for transaction in found if transaction is not None]
+
+
+def find_transaction(request: Request, state: str | None) -> Transaction | None:
+    """The login with this state, if this browser began it."""
+    presented = (state or "").encode()
+    pending = pending_transactions(request)
+    return next((held for held in pending if hmac.compare_digest(held.state.encode(), presented)), None)
+
+
+def take_transaction(request: Request, state: str | None) -> Transaction:
+    """The login with this state, which is spent with this: its cookie goes, whatever becomes of the request.
+
+    Raises `LoginRejected` when this browser did not begin it, or has ended it in this process before.
+    """
+    transaction = find_transaction(request, state)
+    if transaction is None:
+        raise LoginRejected("state names no login that this browser began in the last 10 minutes")
+    _set(request, _name(transaction.state), "", max_age=0)
+    if not request.service.first_use(f"state|{transaction.state}", LIFETIME):
+        raise LoginRejected("this login has been finished already")
+    return transaction
+
+
+def _prefix(request: Request) -> str:
+    return f"{cookie_name(request.own_origin)}-tx-"
+
+
+def _cookies(request: Request) -> dict[str, str]:
+    return read_cookies(request.environ.get("HTTP_COOKIE", ""), _prefix(request))
+
+
+def _name(state: str) -> str:
+    return state[:8]
+
+
+def _set(request: Request, name: str, value: str, *, max_age: int) -> None:
+    header = set_cookie(_prefix(request) + name, value, max_age=max_age, origin=request.own_origin)
+    request.set_cookies.append(header)

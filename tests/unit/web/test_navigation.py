@@ -1,0 +1,341 @@
+"""Addresses that browsers are sent to: only somebody who goes there does anything, at our own host alone."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+
+from tests.unit.web.conftest import (
+    BOT_TOKEN,
+    CLIENT_SECRET,
+    HOST,
+    LOCAL_ENV,
+    NAVIGATION,
+    ORIGIN,
+    OWN_PAGE,
+    Answer,
+    Clock,
+    Site,
+)
+from tests.unit.web.telegram import PAGE, Browser, Telegram, fixtures, parameter
+
+running, telegram = fixtures
+
+
+def starting(_: Telegram, browser: Browser) -> tuple[str, str]:
+    return "/telegram/start", "return_to=/x"
+
+
+def calling_back(telegram: Telegram, browser: Browser) -> tuple[str, str]:
+    return "/telegram/callback", telegram.agree(browser.begin("return_to=/x"))
+
+
+def arriving(_: Telegram, browser: Browser) -> tuple[str, str]:
+    state = browser.start(return_to="/x")["state"]
+    return "/telegram/login", urlencode({**browser.site.widget(), "state": state})
+
+
+def refused_by_the_user(_: Telegram, browser: Browser) -> tuple[str, str]:
+    return "/telegram/login", ""
+
+
+PLACES: dict[str, Callable[[Telegram, Browser], tuple[str, str]]] = {
+    "start": starting,
+    "callback": calling_back,
+    "login": arriving,
+    "login without a proof": refused_by_the_user,
+}
+
+
+def goes_well(place: str, answer: Answer) -> None:
+    """What happens at each place to somebody who goes there."""
+    location = answer.header("Location") or ""
+    assert answer.status == 303
+    assert ("/auth?" in location) if place in ("start", "login without a proof") else (location == "/x")
+    assert answer.all("Set-Cookie") != []
+
+
+def sec(**values: str) -> dict[str, str]:
+    return {f"Sec-Fetch-{name.title()}": value for name, value in values.items()}
+
+
+NO_NAVIGATION: dict[str, dict[str, str]] = {
+    **{
+        f"mode {mode}": NAVIGATION | sec(mode=mode)
+        for mode in ("cors", "no-cors", "same-origin", "websocket", "nested-navigate", "NAVIGATE", "x", "")
+    },
+    **{
+        f"dest {dest}": NAVIGATION | sec(dest=dest)
+        for dest in (
+            *("iframe", "frame", "embed", "object", "image", "script", "style", "font", "audio", "video"),
+            *("empty", "worker", "serviceworker", "report", "manifest", "track", "Document", "x", ""),
+        )
+    },
+    "an image of our own page": sec(mode="no-cors", dest="image", site="same-origin"),
+    "fetch of our own page": sec(mode="cors", dest="empty", site="same-origin"),
+    "a frame in our own page": sec(mode="navigate", dest="iframe", site="same-origin"),
+    "mode alone": sec(mode="cors"),
+    "dest alone": sec(dest="image"),
+    **{
+        f"{name} {value}": {**NAVIGATION, name: value}
+        for name in ("Sec-Purpose", "Purpose")
+        for value in ("prefetch", "prefetch;prerender", "prefetch;anonymous-client-ip")
+    },
+    "prefetch without Fetch Metadata": {"Purpose": "prefetch"},
+}
+
+
+@pytest.mark.parametrize("headers", NO_NAVIGATION.values(), ids=NO_NAVIGATION)
+def test_only_a_navigation_does_anything(telegram: Telegram, headers: dict[str, str]) -> None:
+    """What a page loads or a browser guesses is 403, with nothing set, spent or asked; going there works."""
+    for place, make in PLACES.items():
+        browser = Browser(telegram.site())
+        path, query = make(telegram, browser)
+        before = dict(browser.cookies)
+        telegram.forget()
+        for accept in ("*/*", "text/html"):
+            answer = browser.go(path, query, headers={**headers, "Accept": accept})
+            assert (answer.status, answer.code) == (403, "cross_site_blocked"), place
+            assert answer.all("Set-Cookie") == []
+        assert (browser.cookies, browser.site.store.calls, telegram.received()) == (before, [], [])
+        goes_well(place, browser.go(path, query))
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    "headers", [{}, NAVIGATION, PAGE, {"Purpose": "prefetch"}, sec(mode="cors", dest="empty")]
+)
+def test_head_does_nothing(telegram: Telegram, place: str, headers: dict[str, str]) -> None:
+    """HEAD is 204 whoever asks, and what it named is as good as before."""
+    browser = Browser(telegram.site())
+    path, query = PLACES[place](telegram, browser)
+    before = dict(browser.cookies)
+    telegram.forget()
+    answer = browser.send("HEAD", path, query=query, headers=headers)
+    assert (answer.status, answer.body, answer.all("Set-Cookie")) == (204, b"", [])
+    assert answer.header("Location") is None
+    assert (browser.cookies, browser.site.store.calls, telegram.received()) == (before, [], [])
+    goes_well(place, browser.go(path, query))
+
+
+NAVIGATIONS: dict[str, dict[str, str]] = {
+    "an old browser": {},
+    "typed": sec(mode="navigate", dest="document", site="none", user="?1"),
+    "from another site": NAVIGATION,
+    "from a sibling": sec(mode="navigate", dest="document", site="same-site"),
+    "from our own page": sec(mode="navigate", dest="document", site="same-origin"),
+    "mode alone": sec(mode="navigate"),
+    "dest alone": sec(dest="document"),
+    "with an Origin": {**NAVIGATION, "Origin": "https://oauth.telegram.org"},
+    "with another purpose": {**NAVIGATION, "Purpose": "preview"},
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("headers", NAVIGATIONS.values(), ids=NAVIGATIONS)
+def test_navigations_work(telegram: Telegram, place: str, headers: dict[str, str]) -> None:
+    """Whoever goes there gets on, from wherever, also with browsers that do not say how they fetch."""
+    browser = Browser(telegram.site())
+    path, query = PLACES[place](telegram, browser)
+    goes_well(place, browser.go(path, query, headers=headers))
+
+
+@pytest.mark.parametrize("path", ["/telegram/start", "/telegram/callback", "/telegram/login"])
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "TRACE", "DELETE"])
+def test_other_methods(telegram: Telegram, path: str, method: str) -> None:
+    """405 with the methods that there are, also for somebody who looks."""
+    answer = telegram.site().send(method, path, headers=PAGE)
+    assert (answer.status, answer.code) == (405, "method_not_allowed")
+    post = ", POST" if path != "/telegram/callback" else ""
+    assert answer.header("Allow") == f"GET, HEAD, OPTIONS{post}"
+
+
+def test_the_callback_takes_no_post(telegram: Telegram) -> None:
+    """response_mode=form_post is not ours: a form that another page submits is refused, nothing is spent."""
+    browser = Browser(telegram.site())
+    query = telegram.agree(browser.begin())
+    telegram.forget()
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert browser.send("POST", "/telegram/callback", body=query.encode(), headers=form).status == 405
+    assert browser.send("POST", "/telegram/callback", query=query, headers=NAVIGATION).status == 405
+    assert telegram.received() == browser.site.store.calls == []
+    assert browser.back(query).status == 303
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        *("text/html", "text/html,*/*;q=0.8", "application/xhtml+xml, text/html;q=0.9"),
+        *("", "*/*", "application/json", "application/problem+json", "text/plain"),
+    ],
+)
+@pytest.mark.parametrize("place", ["/telegram/start", "/telegram/callback", "/telegram/login"])
+def test_who_looks_gets_a_page(telegram: Telegram, place: str, accept: str) -> None:
+    """A problem is a page for those who accept HTML, and problem+json for others."""
+    query = "return_to=//evil.example" if place != "/telegram/callback" else "code=x&state=y"
+    answer = telegram.site().go(place, query, headers={**NAVIGATION, "Accept": accept})
+    location = answer.header("Location") or ""
+    assert (answer.status == 303) == ("text/html" in accept) == location.startswith("/error.html?code=")
+    assert (answer.header("Content-Type") == "application/problem+json") == (answer.status != 303)
+    assert "evil" not in location
+    if answer.status == 303:
+        assert set(parse_qs(urlsplit(location).query)) == {"code", "reference"}
+
+
+def test_the_reference_cannot_be_made_up_into_more(telegram: Telegram) -> None:
+    """A request id that is none does not get into the address of the error page."""
+    site = telegram.site()
+    for forged in ("a&code=x", "a#b", "a b", "é", "a\x00", "x" * 129, "//evil.example", ""):
+        headers = {**PAGE, "X-Vercel-Id": forged}
+        environ = {"HTTP_X_VERCEL_ID": forged}
+        del headers["X-Vercel-Id"]
+        location = site.go("/telegram/callback", headers=headers, environ=environ).header("Location") or ""
+        query = parse_qs(urlsplit(location).query, strict_parsing=True)
+        assert query["code"] == ["login_rejected"]
+        assert len(query["reference"][0]) == 16
+
+
+ALIASES = [
+    "tgauth-git-main.vercel.app",
+    "evil.example",
+    "tgauth.example:444",
+    "tgauth.example.evil.example",
+    "www.tgauth.example",
+    "localhost:3000",
+    "127.0.0.1",
+    "",
+    "x\\@tgauth.example",
+]
+
+
+@pytest.mark.parametrize("host", ALIASES)
+@pytest.mark.parametrize("path", ["/telegram/start", "/telegram/login"])
+def test_a_start_on_another_host_goes_to_ours_first(telegram: Telegram, path: str, host: str) -> None:
+    """Cookies are set where Telegram sends the browser back to, and nowhere else."""
+    browser = Browser(telegram.site())
+    browser.site.host = host
+    for query, expected in (("", ""), ("return_to=/a?b=c", "?return_to=%2Fa%3Fb%3Dc"), ("x=1&state=y", "")):
+        answer = browser.go(path, query)
+        assert (answer.status, answer.header("Location")) == (303, f"{ORIGIN}/telegram/start{expected}")
+        assert answer.all("Set-Cookie") == []
+    assert browser.go(path, "return_to=//evil.example").code == "malformed_request"
+    assert browser.site.store.calls == []
+
+
+@pytest.mark.parametrize("host", [HOST, HOST.upper(), "TgAuth.Example"])
+def test_our_host_has_no_case(telegram: Telegram, host: str) -> None:
+    """Host names are compared without regard to case (RFC 9110 section 4.2.3)."""
+    browser = Browser(telegram.site())
+    browser.site.host = host
+    browser.begin()
+    assert len(browser.transactions) == 1
+
+
+def test_a_page_at_another_host_gets_no_transaction(telegram: Telegram) -> None:
+    """POST /telegram/start there names addresses of our own host only, and sets no cookie."""
+    browser = Browser(telegram.site())
+    for host in ALIASES:
+        browser.site.host = host
+        answer = browser.send("POST", "/telegram/start", json={}, headers=OWN_PAGE)
+        assert answer.all("Set-Cookie") == []
+        assert b"evil" not in answer.body
+        value = answer.json()
+        assert parameter(value["oidc_url"], "redirect_uri") == f"{ORIGIN}/telegram/callback"
+        assert value["widget_redirect_url"].startswith(f"{ORIGIN}/telegram/login?state=")
+
+
+SPOOFS: dict[str, str] = {
+    "X-Forwarded-Host": "evil.example",
+    "X-Forwarded-Proto": "http",
+    "X-Forwarded-Port": "81",
+    "X-Forwarded-Server": "evil.example",
+    "X-Forwarded-Prefix": "/evil",
+    "X-Host": "evil.example",
+    "X-Real-Host": "evil.example",
+    "X-Original-Host": "evil.example",
+    "X-Original-URL": "/evil",
+    "X-Rewrite-URL": "/evil",
+    "Forwarded": "for=1.2.3.4;host=evil.example;proto=http",
+    "Front-End-Https": "off",
+    "Referer": "https://evil.example/",
+    "Origin": "https://evil.example",
+    "X-HTTP-Method-Override": "POST",
+    "X-Vercel-Forwarded-For": "evil.example",
+    "X-Vercel-Deployment-Url": "evil.example",
+}
+
+
+def told(answer: Answer) -> tuple[Any, ...]:
+    """The answer without what is random in it."""
+    location = (answer.header("Location") or "").partition("&state=")[0]
+    cookies = [header.partition("=")[2].partition("; ")[2] for header in answer.all("Set-Cookie")]
+    others = [pair for pair in answer.headers if pair[0] not in ("Location", "Set-Cookie")]
+    return answer.status, location, cookies, others
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_no_header_changes_where_it_goes(telegram: Telegram, place: str) -> None:
+    """Host names and schemes that a client claims are in no Location, redirect_uri or cookie."""
+    site = telegram.site()
+    seen = []
+    for spoof in ({}, SPOOFS, *({name: value} for name, value in SPOOFS.items())):
+        browser = Browser(site)
+        path, query = PLACES[place](telegram, browser)
+        answer = browser.go(path, query, headers={**NAVIGATION, **spoof})
+        goes_well(place, answer)
+        assert "evil" not in str(answer.headers)
+        seen.append(told(answer))
+    assert seen == [seen[0]] * len(seen)
+    assert all(b"evil" not in received.body for received in telegram.received())
+
+
+def test_a_callback_on_another_host_logs_nobody_in(telegram: Telegram) -> None:
+    """The browser has no transaction there, so there is nothing to end, and the code is not asked about."""
+    browser = Browser(telegram.site())
+    query = telegram.agree(browser.begin())
+    elsewhere = Browser(browser.site)
+    browser.site.host = "tgauth-git-main.vercel.app"
+    telegram.forget()
+    assert elsewhere.back(query).code == "login_rejected"
+    assert telegram.received() == []
+    browser.site.host = HOST
+    assert browser.back(query).status == 303
+
+
+def test_in_development_each_loopback_name_is_its_own(clock: Clock) -> None:
+    """On a developer's machine the way back is the host asked for; any other host has none."""
+    site = Site(clock, {**LOCAL_ENV, "TELEGRAM_CLIENT_SECRET": CLIENT_SECRET})
+    for host in ("localhost:3000", "127.0.0.1:8080", "prod.localhost"):
+        site.host = host
+        location = site.go("/telegram/start").header("Location") or ""
+        assert parameter(location, "redirect_uri") == f"http://{host}/telegram/callback"
+    for host in ("evil.example", "localhost.evil.example", "localhost:3000@evil.example", ""):
+        site.host = host
+        assert site.go("/telegram/start").code == "misconfigured"
+
+
+def test_a_preview_is_its_own_host(clock: Clock) -> None:
+    """A preview deployment starts at the names that Vercel gave it, and at no other."""
+    env = {
+        "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
+        "TELEGRAM_CLIENT_SECRET": CLIENT_SECRET,
+        "VERCEL_ENV": "preview",
+        "VERCEL_URL": "tgauth-abc.vercel.app",
+    }
+    site = Site(clock, env)
+    site.host = "tgauth-abc.vercel.app"
+    location = site.go("/telegram/start").header("Location") or ""
+    assert parameter(location, "redirect_uri") == "https://tgauth-abc.vercel.app/telegram/callback"
+    site.host = "tgauth-abd.vercel.app"
+    assert site.go("/telegram/start").code == "misconfigured"
+
+
+def test_telegram_is_told_where_the_browser_comes_from(telegram: Telegram) -> None:
+    """The redirect to Telegram lets the origin through, and no other answer lets anything through."""
+    browser = Browser(telegram.site())
+    assert browser.go("/telegram/start").header("Referrer-Policy") == "strict-origin-when-cross-origin"
+    query = telegram.agree(browser.begin())
+    for answer in (browser.back(query), browser.back(query), browser.go("/telegram/login", "id=1")):
+        assert answer.header("Referrer-Policy") == "no-referrer"
+        assert answer.header("Cache-Control") == "no-store"
