@@ -1,21 +1,21 @@
 // The login page: come back from Telegram or start as a Mini App, show who is logged in, log in, log out.
 
 import { call, Problem } from "./api.js";
+import { destination } from "./destination.js";
 import { translatePage } from "./i18n.js";
 import * as launch from "./launch.js";
-import * as storage from "./storage.js";
+import { report } from "./notice.js";
 import * as view from "./view.js";
-
-const STATE = "tgauth.state";
 
 // Before anything else: a login's proof must not stay in the address bar or the history. A Mini App's launch
 // data stays, since Telegram gives it once and reloading the app needs it again.
 const arrival = takeArrival();
+const target = destination();
 
 // A Mini App's session. Held here and nowhere else, so it ends with the page.
 let token;
 
-translatePage();
+translatePage(arrival.initData ? location.hash : "");
 view.onLogin(logIn);
 view.onLogout(logOut);
 // Back from Telegram's page may show this one as it was left, waiting.
@@ -34,11 +34,9 @@ function takeArrival() {
     state: url.searchParams.get("state"),
     initData: launch.launchData(fragment),
   };
-  if (found.result !== null) {
-    url.searchParams.delete("state");
-    url.hash = "";
-    history.replaceState(null, "", url);
-  }
+  url.searchParams.delete("state");
+  if (found.result !== null) url.hash = "";
+  if (url.href !== location.href) history.replaceState(null, "", url);
   return found;
 }
 
@@ -46,13 +44,16 @@ async function open() {
   if (arrival.initData && !launch.opensByItself(arrival.initData)) return showEntrance();
   try {
     const answer = arrival.initData ? await openMiniApp() : await finishLogin();
+    // A Mini App's session would end with the page.
+    if (answer && target && !token) return location.replace(target);
     if (answer) return view.showAccount(answer, { announce: true });
   } catch (error) {
     report(error);
     dropSpentLaunch(error);
   }
   try {
-    view.showAccount(await call("GET", "/telegram/verify"));
+    // A link and no redirect: a target that does not know this session and sends back here would be a circle.
+    view.showAccount(await call("GET", "/telegram/verify"), { target });
   } catch (error) {
     if (!["unauthenticated", "invalid_session"].includes(error.code)) return report(error, { retry: true });
     showEntrance();
@@ -67,24 +68,39 @@ function showEntrance(options) {
 
 /** Ask for a login and go to Telegram with it. */
 async function startLogin() {
-  const started = await call("POST", "/telegram/start", { body: {} });
-  const telegram = new URL(started.widget_auth_url);
-  const home = new URL(telegram.searchParams.get("return_to")).origin;
-  // Telegram returns to the one origin it knows, and what is stored here cannot be read there.
-  if (home !== location.origin) throw Object.assign(new Problem("other_origin"), { origin: home });
-  if (!storage.write(STATE, started.state)) throw new Problem("storage_forbidden");
+  // The API finds the login again by a cookie.
+  if (!navigator.cookieEnabled) throw new Problem("cookies_forbidden");
+  const started = await askForLogin();
+  const telegram = new URL(started.oidc_url ?? started.widget_auth_url);
+  const back = telegram.searchParams.get(started.oidc_url ? "redirect_uri" : "return_to");
+  const home = new URL("/", back);
+  // Telegram returns to the one origin it knows, and the cookie is not there.
+  if (home.origin !== location.origin) {
+    if (target) home.searchParams.set("return_to", target.pathname + target.search);
+    throw Object.assign(new Problem("other_origin"), { address: home });
+  }
   location.assign(telegram);
 }
 
-/** Log in with what Telegram returned, if it answers a login that this tab started; else nobody logs in. */
+/** Start a login that leads to the target, or just a login: what the API takes for a target is less. */
+async function askForLogin() {
+  if (target) {
+    try {
+      return await call("POST", "/telegram/start", { body: { return_to: target.pathname + target.search } });
+    } catch (error) {
+      if (error.code !== "malformed_request") throw error;
+    }
+  }
+  return call("POST", "/telegram/start", { body: {} });
+}
+
+/** Log in with what Telegram returned; whether this browser asked for it, the API knows by the state. */
 async function finishLogin() {
   if (arrival.result === null) return null;
-  const expected = storage.read(STATE);
-  storage.write(STATE, null);
-  if (!expected || arrival.state !== expected) throw new Problem("foreign_login");
+  if (!arrival.state) throw new Problem("foreign_login");
   const widget = decodeResult(arrival.result);
-  if (widget === false) throw new Problem("cancelled");
-  return call("POST", "/telegram/login", { body: { widget } });
+  if (widget === false) throw new Problem("login_cancelled");
+  return call("POST", "/telegram/login", { body: { widget, state: arrival.state } });
 }
 
 async function openMiniApp() {
@@ -125,11 +141,11 @@ async function logOut() {
   }
 }
 
-/** On a developer's machine, say so when Telegram is a simulated one; the first click would show errors. */
+/** On a developer's machine, say so when Telegram is a simulated one. */
 async function noteSimulation() {
   if (!/^(127\.0\.0\.1|(.+\.)?localhost)$/.test(location.hostname)) return;
-  const started = await call("POST", "/telegram/start", { body: {} }).catch(() => null);
-  if (started && new URL(started.widget_auth_url).origin === location.origin) view.showSimulation();
+  const answer = await call("GET", "/_telegram/simulated.json").catch(() => null);
+  if (answer?.simulated === true) view.showSimulation();
 }
 
 /** base64url of JSON: the widget's fields, or a bare false when the user cancelled. */
@@ -140,12 +156,4 @@ function decodeResult(result) {
   } catch {
     throw new Problem("malformed_request");
   }
-}
-
-function report(error, { retry = false } = {}) {
-  if (error instanceof Problem) {
-    return view.showProblem(error.code, { reference: error.requestId, origin: error.origin, retry });
-  }
-  console.error(error);
-  view.showProblem("unknown", { retry });
 }

@@ -1,11 +1,12 @@
 // What an error code means and what to do: the page's own code, or the address's. It picks a text, no more.
 
-import { problem, titlePage, translatePage } from "./i18n.js";
+import { titlePage, translatePage } from "./i18n.js";
+import { explain } from "./notice.js";
 
-const code = document.documentElement.dataset.code ?? new URLSearchParams(location.search).get("code");
-const { title, advice } = problem(code);
+const fixed = document.documentElement.dataset.code;
+const query = new URLSearchParams(location.search);
+// The request's id, as the site's log has it. Nothing else of an address gets onto the page.
+const [reference] = query.get("reference")?.match(/^[A-Za-z0-9:._-]{1,128}$/) ?? [];
 
 translatePage();
-titlePage(title);
-document.getElementById("title").textContent = title;
-document.getElementById("advice").textContent = advice;
+titlePage(fixed ? explain(fixed) : explain(query.get("code"), reference));

@@ -12,6 +12,11 @@ const en = {
   question: "Open this Mini App session?",
   questionNote: "The link you opened carries somebody’s Telegram login. If you continue, you use this site as that person. Continue only if you opened this Mini App yourself.",
   continue: "Continue",
+  confirm: "Log in to {site} as {who}?",
+  confirmTitle: "Confirm your login",
+  confirmNote: "Somebody else may have made the link that brought you here, so that you use this site as them. Continue only if you have just pressed a login button in Telegram yourself.",
+  confirmReplaces: "You are logged in as {who} now. Continuing replaces that.",
+  confirmButton: "Log in",
   decline: "No, go to the login page",
   loading: "Loading…",
   logout: "Log out",
@@ -19,7 +24,7 @@ const en = {
   loggedIn: "You are logged in as {name}.",
   loggedOut: "You are logged out.",
   expires: "Session ends",
-  widget: "Logged in with Telegram",
+  telegram: "Logged in with Telegram",
   webapp: "Logged in from the Mini App",
   retry: "Try again",
   home: "Go to the login page",
@@ -39,6 +44,11 @@ const ru = {
   question: "Открыть этот сеанс мини-приложения?",
   questionNote: "В ссылке, которую вы открыли, записан чей-то вход через Telegram. Если продолжить, сайт примет вас за этого человека. Продолжайте, только если сами открыли мини-приложение.",
   continue: "Продолжить",
+  confirm: "Войти на {site} как {who}?",
+  confirmTitle: "Подтвердите вход",
+  confirmNote: "Ссылку, которая привела вас сюда, мог сделать кто-то другой, чтобы вы пользовались сайтом под его именем. Продолжайте, только если вы сами только что нажали кнопку входа в Telegram.",
+  confirmReplaces: "Сейчас вы вошли как {who}. Если продолжить, этот вход будет заменён.",
+  confirmButton: "Войти",
   decline: "Нет, на страницу входа",
   loading: "Загрузка…",
   logout: "Выйти",
@@ -46,7 +56,7 @@ const ru = {
   loggedIn: "Вы вошли как {name}.",
   loggedOut: "Вы вышли.",
   expires: "Сеанс до",
-  widget: "Вход через Telegram",
+  telegram: "Вход через Telegram",
   webapp: "Вход из мини-приложения",
   retry: "Попробовать ещё раз",
   home: "На страницу входа",
@@ -61,7 +71,8 @@ const enProblems = {
   malformed_request: ["That request was damaged", "Part of it was lost or changed on the way. Start again from the login page."],
   unauthenticated: ["You are not logged in", "Log in with Telegram to continue."],
   invalid_session: ["Your session has ended", "It expired or was ended elsewhere. Log in again to continue."],
-  login_rejected: ["This login was not accepted", "Telegram’s confirmation could not be verified, or this account may not log in here. Start again; if it keeps happening, tell the owner of this site."],
+  login_rejected: ["This login was not accepted", "It was started elsewhere or too long ago, Telegram’s confirmation could not be verified, or this account may not log in here. Start again; if it keeps happening, tell the owner of this site."],
+  login_cancelled: ["Login cancelled", "No harm done. You can log in whenever you like."],
   login_stale: ["This login has expired", "A confirmation works once and for a few minutes. Start again to get a new one. In a Mini App, close it and open it again."],
   cross_site_blocked: ["Blocked for your safety", "The request seemed to come from another site. Open the login page directly and start again."],
   not_found: ["There is nothing here", "The address may be mistyped or out of date. Go to the login page."],
@@ -74,10 +85,11 @@ const enProblems = {
   misconfigured: ["Login is not set up yet", "If this site is yours: the function’s log names the variable to set and how. In Vercel, open Logs, correct the variable under Settings, and redeploy."],
   shared_store_required: ["Other devices cannot be logged out here", "This site keeps sessions in memory, where one part of it cannot reach another. If this site is yours: set up Redis as the README shows, and redeploy."],
   store_unavailable: ["Sessions cannot be reached", "Nobody was logged out. Try again in a few seconds."],
+  identity_provider_unavailable: ["Telegram cannot be reached", "Telegram did not confirm your login just now. Wait a few seconds, then start again."],
   network: ["No connection", "The site did not answer. Check your connection and try again."],
-  foreign_login: ["This login did not start here", "The link came from another page or tab, so you were not logged in with it. If you want to log in, start from this page."],
-  storage_forbidden: ["Your browser keeps nothing for this site", "On the way back from Telegram, this tab must know that it asked. Allow cookies and site data for this site, then try again."],
-  cancelled: ["Login cancelled", "No harm done. You can log in whenever you like."],
+  foreign_login: ["This login did not start here", "The link came from somewhere else, so you were not logged in with it. If you want to log in, start from this page."],
+  missing_login: ["This page needs a new link", "A link from Telegram opens it once. Press the login button in Telegram again, or go to the login page."],
+  cookies_forbidden: ["Your browser keeps no cookies for this site", "A login needs them: on the way back from Telegram, the site must know that you asked. Allow cookies for this site, then try again."],
   other_origin: ["Login is at another address", "This site has several addresses, and Telegram knows one of them."],
   unknown: ["Something went wrong", "Go to the login page and try again. If it keeps happening, tell the owner of this site."],
 };
@@ -86,7 +98,8 @@ const ruProblems = {
   malformed_request: ["Запрос повреждён", "Часть данных потерялась или изменилась по пути. Начните заново со страницы входа."],
   unauthenticated: ["Вы не вошли", "Чтобы продолжить, войдите через Telegram."],
   invalid_session: ["Сеанс завершён", "Он истёк или был завершён в другом месте. Чтобы продолжить, войдите снова."],
-  login_rejected: ["Вход не принят", "Не удалось проверить подтверждение Telegram, либо этому аккаунту вход не разрешён. Начните заново; если не поможет, сообщите владельцу сайта."],
+  login_rejected: ["Вход не принят", "Он начат в другом месте или слишком давно, подтверждение Telegram не удалось проверить, либо этому аккаунту вход не разрешён. Начните заново; если не поможет, сообщите владельцу сайта."],
+  login_cancelled: ["Вход отменён", "Ничего страшного. Войти можно в любой момент."],
   login_stale: ["Этот вход устарел", "Подтверждение действует один раз и несколько минут. Начните заново, чтобы получить новое. Мини-приложение закройте и откройте снова."],
   cross_site_blocked: ["Заблокировано для вашей безопасности", "Похоже, запрос пришёл с другого сайта. Откройте страницу входа напрямую и начните заново."],
   not_found: ["Здесь ничего нет", "Возможно, в адресе опечатка или он устарел. Перейдите на страницу входа."],
@@ -99,10 +112,11 @@ const ruProblems = {
   misconfigured: ["Вход ещё не настроен", "Если это ваш сайт: журнал функции называет переменную и объясняет, как её исправить. В Vercel откройте Logs, исправьте переменную в Settings и разверните заново."],
   shared_store_required: ["Здесь нельзя завершить сеансы на других устройствах", "Сайт хранит сеансы в памяти, и одна его часть не может достучаться до другой. Если это ваш сайт: подключите Redis, как описано в README, и разверните заново."],
   store_unavailable: ["Сеансы недоступны", "Никто не вышел из системы. Попробуйте через несколько секунд."],
+  identity_provider_unavailable: ["Telegram недоступен", "Telegram сейчас не подтвердил ваш вход. Подождите несколько секунд и начните заново."],
   network: ["Нет связи", "Сайт не ответил. Проверьте подключение и попробуйте ещё раз."],
-  foreign_login: ["Этот вход начат не здесь", "Ссылка пришла с другой страницы или вкладки, поэтому вход по ней не выполнен. Если хотите войти, начните с этой страницы."],
-  storage_forbidden: ["Браузер ничего не хранит для этого сайта", "Когда вы вернётесь из Telegram, вкладка должна знать, что вход начат в ней. Разрешите этому сайту хранить данные и файлы cookie и попробуйте снова."],
-  cancelled: ["Вход отменён", "Ничего страшного. Войти можно в любой момент."],
+  foreign_login: ["Этот вход начат не здесь", "Ссылка пришла из другого места, поэтому вход по ней не выполнен. Если хотите войти, начните с этой страницы."],
+  missing_login: ["Нужна новая ссылка", "Ссылка из Telegram открывает эту страницу один раз. Нажмите кнопку входа в Telegram ещё раз или перейдите на страницу входа."],
+  cookies_forbidden: ["Браузер не хранит файлы cookie этого сайта", "Без них не войти: когда вы вернётесь из Telegram, сайт должен знать, что вход начали вы. Разрешите этому сайту файлы cookie и попробуйте снова."],
   other_origin: ["Вход по другому адресу", "У этого сайта несколько адресов, и Telegram знает один из них."],
   unknown: ["Что-то пошло не так", "Перейдите на страницу входа и попробуйте ещё раз. Если не поможет, сообщите владельцу сайта."],
 };
@@ -112,10 +126,10 @@ const languages = { en: [en, enProblems], ru: [ru, ruProblems] };
 export const language = choose();
 const [texts, problems] = languages[language];
 
-/** The text under `key`, with {placeholders} filled in. */
+/** The text under `key`, with {placeholders} filled in; one that has no value stays. */
 export function text(key, values = {}) {
   const known = { site: location.hostname, ...values };
-  return typeset(texts[key]).replace(/\{(\w+)\}/g, (_, name) => known[name]);
+  return typeset(texts[key]).replace(/\{(\w+)\}/g, (placeholder, name) => known[name] ?? placeholder);
 }
 
 /** Title and text for an error code; a code that is not known gets the general one. */
@@ -130,8 +144,11 @@ export function dateTime(seconds) {
   return format.format(new Date(seconds * 1000));
 }
 
-/** Put the page into the reader's language: `<html lang>` and every element with data-text. */
-export function translatePage() {
+/**
+ * Put the page into the reader's language: `<html lang>` and every element with data-text. The links to the
+ * other languages keep the query, and of the fragment no more than `fragment`.
+ */
+export function translatePage(fragment = "") {
   document.documentElement.lang = language;
   for (const element of document.querySelectorAll("[data-text]")) {
     element.textContent = text(element.dataset.text);
@@ -139,8 +156,7 @@ export function translatePage() {
   for (const link of document.querySelectorAll("a[hreflang]")) {
     if (link.hreflang === language) link.setAttribute("aria-current", "true");
     const url = new URL(location.href);
-    // A Mini App is logged in by its launch data alone.
-    if (!new URLSearchParams(url.hash.slice(1)).has("tgWebAppData")) url.hash = "";
+    url.hash = fragment;
     url.searchParams.set("lang", link.hreflang);
     link.href = url.href;
   }

@@ -1,6 +1,7 @@
 // What the login page shows. Data enters the page as text, never as markup.
 
-import { dateTime, problem, text, titlePage } from "./i18n.js";
+import { dateTime, text, titlePage } from "./i18n.js";
+import { hideNotice } from "./notice.js";
 
 const COLOURS = 6;
 
@@ -37,32 +38,24 @@ export function showQuestion({ announce = false } = {}) {
   if (announce) settle("loggedOut", {}, buttons.question[0]);
 }
 
-/** Show who is logged in. With `announce` the login has just happened and is said. */
-export function showAccount({ user, session }, { announce = false } = {}) {
+/**
+ * Show who is logged in, and a link to `target`, a URL, if there is one. With `announce` the login has just
+ * happened and is said.
+ */
+export function showAccount({ user, session }, { announce = false, target = null } = {}) {
   const name = [user.first_name, user.last_name].filter(Boolean).join(" ");
   titlePage(name);
   $("name").textContent = name;
   $("username").hidden = !user.username;
   $("username").textContent = user.username ? `@${user.username}` : "";
-  $("method").textContent = text(session.method === "webapp" ? "webapp" : "widget");
+  $("method").textContent = text(session.method === "webapp" ? "webapp" : "telegram");
   showTime($("created"), session.created_at);
   showTime($("expires"), session.expires_at);
   showAvatar(user);
+  $("return-link").hidden = !target;
+  if (target) $("return-link").href = target;
   show("account");
   if (announce) settle("loggedIn", { name }, $("name"));
-}
-
-/** Say what went wrong, or what the user should know, and what to do next. */
-export function showProblem(code, { reference, origin, retry = false } = {}) {
-  const { title, advice } = problem(code);
-  const notice = $("notice");
-  notice.replaceChildren(element("h2", title), element("p", advice));
-  notice.classList.toggle("calm", code === "cancelled");
-  if (origin) notice.append(link(`${origin}/`, text("continueAt", { host: new URL(origin).host })));
-  if (retry) notice.append(retryButton());
-  if (reference) notice.append(element("p", text("reference", { id: reference }), "reference"));
-  notice.hidden = false;
-  $("card").hidden = retry;
 }
 
 /** Link to the simulated Telegram; local development only. */
@@ -72,7 +65,7 @@ export function showSimulation() {
 
 /** Disable the visible view's button and say on it what is happening. */
 export function busy(key) {
-  $("notice").hidden = true;
+  hideNotice();
   const button = visibleButton();
   button.disabled = true;
   button.textContent = text(key);
@@ -105,7 +98,7 @@ function show(id) {
 
 /** Announce what changed and move the focus to where the page continues. */
 function settle(key, values, target) {
-  $("notice").hidden = true;
+  hideNotice();
   $("status").textContent = text(key, values);
   target.focus();
 }
@@ -134,24 +127,4 @@ function initials(user) {
     .filter(Boolean)
     .map((name) => [...segments.segment(name)][0].segment.toLocaleUpperCase())
     .join("");
-}
-
-function element(tag, content, className) {
-  const made = document.createElement(tag);
-  made.textContent = content;
-  if (className) made.className = className;
-  return made;
-}
-
-function link(href, content) {
-  const made = element("a", content, "button quiet");
-  made.href = href;
-  return made;
-}
-
-function retryButton() {
-  const made = element("button", text("retry"), "button quiet");
-  made.type = "button";
-  made.addEventListener("click", () => location.reload());
-  return made;
 }

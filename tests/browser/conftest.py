@@ -5,9 +5,10 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, sync_playwright
 
 from dev.process import Server, running
+from lib.environment import DEVELOPMENT_BOT_TOKEN
 
 ARGUMENTS = [
     "--headless",
@@ -48,31 +49,45 @@ def server() -> Iterator[Server]:
         yield started
 
 
+@pytest.fixture(scope="session")
+def widget_server() -> Iterator[Server]:
+    """The project as it is set up without a client secret: people log in with the widget alone."""
+    with running(env={"TELEGRAM_BOT_TOKEN": DEVELOPMENT_BOT_TOKEN}) as started:
+        yield started
+
+
 @pytest.fixture
 def open_page(browser: Browser, server: Server) -> Iterator[OpenPage]:
-    """`open_page(locale=…, …)`: a page in a browser profile of its own.
+    """`open_page(locale=…, …)`: a page in a browser profile of its own; with `base_url` on another server.
 
-    At the end of the test no page may have raised, complained in the console or violated its policy. An
-    error that the API answered is no complaint, and neither is the 404 of /nothing: browsers print every
-    such answer, and asking who is logged in is answered 401 when nobody is.
+    At the end of the test no page may have raised, shown a dialog, complained in the console or violated its
+    policy. An error that the API answered is no complaint, and neither is the 404 of /nothing: browsers print
+    every such answer, and asking who is logged in is answered 401 when nobody is.
     """
     complaints: list[str] = []
     contexts = []
 
     def heard(message: ConsoleMessage) -> None:
-        expected = any(part in message.location["url"] for part in ("/telegram/", "/nothing"))
+        expected = any(
+            part in message.location["url"]
+            for part in ("/telegram/", "/_telegram/simulated.json", "/nothing")
+        )
         answered = expected and "responded with a status of" in message.text
         if message.type in {"error", "warning"} and not answered:
             complaints.append(message.text)
 
+    def asked(dialog: Dialog) -> None:
+        complaints.append(f"{dialog.type}: {dialog.message}")
+        dialog.dismiss()
+
     def make(**options: object) -> Page:
-        context = browser.new_context(base_url=server.origin, **{"locale": "en-US", **options})  # type: ignore[arg-type]
+        context = browser.new_context(**{"base_url": server.origin, "locale": "en-US", **options})  # type: ignore[arg-type]
         context.set_default_timeout(10_000)
         contexts.append(context)
-        page = context.new_page()
-        page.on("console", heard)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        return page
+        context.on("console", heard)
+        context.on("weberror", lambda raised: complaints.append(str(raised.error)))
+        context.on("dialog", asked)
+        return context.new_page()
 
     yield make
     for context in contexts:
@@ -84,3 +99,15 @@ def open_page(browser: Browser, server: Server) -> Iterator[OpenPage]:
 def page(open_page: OpenPage) -> Page:
     """A page of an English desktop browser."""
     return open_page()
+
+
+@pytest.fixture
+def widget_page(open_page: OpenPage, widget_server: Server) -> Page:
+    """A page where people log in with the widget."""
+    return open_page(base_url=widget_server.origin)
+
+
+@pytest.fixture(params=["server", "widget_server"], ids=["oidc", "widget"])
+def either_page(request: pytest.FixtureRequest, open_page: OpenPage) -> Page:
+    """A page of each set-up: what a test says with it holds for both ways through Telegram."""
+    return open_page(base_url=request.getfixturevalue(request.param).origin)

@@ -1,5 +1,6 @@
 """The login page in a real browser, from the button to Telegram and back."""
 
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -7,37 +8,38 @@ from playwright.sync_api import Page, expect
 
 from dev.process import Server
 from dev.signing import tg_auth_result
+from tests.browser.steps import (
+    ALICE,
+    MEI,
+    addresses,
+    begin,
+    log_in,
+    pick,
+    proof,
+    session_cookies,
+    start,
+    user_id,
+)
 
 pytestmark = pytest.mark.browser
 
 
-def start(page: Page) -> str:
-    """Press the button; the address that the simulated Telegram will return to."""
-    page.get_by_role("button", name="Log in with Telegram").click()
-    page.wait_for_url("**/_telegram/auth?*")
-    return parse_qs(urlsplit(page.url).query)["return_to"][0]
+def returned(page: Page, result: object) -> str:
+    """The address with which Telegram's older way ends a login that this browser has just begun."""
+    asked = parse_qs(urlsplit(begin(page)["widget_auth_url"]).query)
+    encoded = result if isinstance(result, str) else tg_auth_result(result)
+    return f"{asked['return_to'][0]}#tgAuthResult={encoded}"
 
 
-def log_in(page: Page, name: str = "Alice") -> None:
-    page.goto("/")
-    start(page)
-    page.get_by_role("link", name=f"Log in as {name}").click()
-    expect(page.get_by_role("button", name="Log out")).to_be_visible()
-
-
-def verify(page: Page) -> int:
-    """What the API says about this browser's cookies."""
-    return page.request.get("/telegram/verify").status
-
-
-def test_log_in_reload_log_out(page: Page) -> None:
+def test_log_in_reload_log_out(either_page: Page) -> None:
     """A login shows the person, lasts over a reload, and ends with the button."""
+    page = either_page
     log_in(page)
-    expect(page.get_by_role("heading", name="Alice Johnson")).to_be_focused()
+    expect(page.get_by_role("heading", name="Alice Johnson")).to_be_visible()
     expect(page.get_by_text("@alice_dev")).to_be_visible()
     expect(page.get_by_text("Logged in with Telegram")).to_be_visible()
-    expect(page.get_by_role("status")).to_have_text("You are logged in as Alice Johnson.")
-    assert verify(page) == 200
+    expect(page.get_by_role("link", name="Continue")).to_be_hidden()
+    assert user_id(page) == ALICE
 
     page.reload()
     expect(page.get_by_role("heading", name="Alice Johnson")).to_be_visible()
@@ -46,18 +48,35 @@ def test_log_in_reload_log_out(page: Page) -> None:
     expect(page.get_by_role("button", name="Log in with Telegram")).to_be_focused()
     expect(page.get_by_role("status")).to_have_text("You are logged out.")
     assert page.context.cookies() == []
-    assert verify(page) == 401
+    assert user_id(page) is None
 
 
-def test_proof_leaves_the_address_and_the_history(page: Page) -> None:
-    """After the return from Telegram neither the proof nor the state is left in the address."""
+def test_the_button_leads_to_openid_connect(page: Page) -> None:
+    """Where both ways are set up, the button takes the one that Telegram recommends."""
+    page.goto("/")
+    start(page)
+    assert "client_id" in parse_qs(urlsplit(page.url).query)
+
+
+def test_login_is_announced(widget_page: Page) -> None:
+    """Who comes back through the page itself hears who they are, and goes on from there."""
+    log_in(widget_page)
+    expect(widget_page.get_by_role("heading", name="Alice Johnson")).to_be_focused()
+    expect(widget_page.get_by_role("status")).to_have_text("You are logged in as Alice Johnson.")
+
+
+def test_nothing_stays_in_the_address_and_the_history(either_page: Page) -> None:
+    """After the return from Telegram no proof, code or state is left in an address or in storage."""
+    page = either_page
     log_in(page)
-    assert urlsplit(page.url)[2:] == ("/", "", "")
-    assert page.evaluate("JSON.stringify([history.state, sessionStorage])") == "[null,{}]"
+    own = f"{urlsplit(page.url).scheme}://{urlsplit(page.url).netloc}/"
+    assert addresses(page) == ["about:blank", own, own]
+    assert page.evaluate("JSON.stringify([history.state, sessionStorage, localStorage])") == "[null,{},{}]"
 
 
-def test_session_cookie(page: Page) -> None:
-    """The session travels in a cookie that scripts and other sites' requests cannot use."""
+def test_cookies(either_page: Page) -> None:
+    """The session travels in a cookie that scripts and other sites' requests cannot use; no other is left."""
+    page = either_page
     log_in(page)
     (cookie,) = page.context.cookies()
     assert cookie["name"] == "tgauth"
@@ -67,72 +86,110 @@ def test_session_cookie(page: Page) -> None:
 
 
 def test_cancel(page: Page) -> None:
-    """Who cancels at Telegram is told so kindly and can start again."""
+    """Who cancels at Telegram is told so kindly, without a cookie or a reference, and can start again."""
+    page.goto("/")
+    start(page)
+    page.get_by_role("link", name="Cancel").click()
+    expect(page.get_by_role("heading", name="Login cancelled")).to_be_visible()
+    assert parse_qs(urlsplit(page.url).query)["code"] == ["login_cancelled"]
+    expect(page.get_by_text("Reference:")).to_be_hidden()
+    assert page.context.cookies() == []
+    page.get_by_role("link", name="Try again").click()
+    start(page)
+
+
+def test_cancel_at_the_widget(widget_page: Page) -> None:
+    """Who cancels the older way is told so on the login page and can start again there."""
+    page = widget_page
     page.goto("/")
     start(page)
     page.get_by_role("link", name="Cancel").click()
     expect(page.get_by_role("alert")).to_contain_text("Login cancelled")
-    assert page.context.cookies() == []
+    assert session_cookies(page) == []
     start(page)
-
-
-@pytest.mark.parametrize("state", ["", "?state=planted"])
-def test_planted_login_logs_nobody_in(page: Page, state: str) -> None:
-    """A link with a genuine proof of somebody else's opens no session: this browser did not ask for it."""
-    proof = page.request.get("/_telegram/widget?user=100000007").json()
-    page.goto(f"/{state}#tgAuthResult={tg_auth_result(proof)}")
-    expect(page.get_by_role("alert")).to_contain_text("This login did not start here")
-    expect(page.get_by_role("button", name="Log in with Telegram")).to_be_visible()
-    assert "tgAuthResult" not in page.url
-    assert page.context.cookies() == []
-
-
-def test_planted_login_leaves_the_session_alone(page: Page) -> None:
-    """Whoever is logged in stays so, as themselves, when a planted link is opened."""
-    log_in(page)
-    proof = page.request.get("/_telegram/widget?user=100000007").json()
-    page.goto(f"/?state=planted#tgAuthResult={tg_auth_result(proof)}")
-    expect(page.get_by_role("alert")).to_contain_text("This login did not start here")
+    pick(page, "Alice")
     expect(page.get_by_role("heading", name="Alice Johnson")).to_be_visible()
 
 
 def test_state_works_once(page: Page) -> None:
     """The address that logged somebody in does nothing when it is opened again."""
-    page.goto("/")
-    return_to = start(page)
-    proof = page.request.get("/_telegram/widget?user=100000001").json()
-    address = f"{return_to}#tgAuthResult={tg_auth_result(proof)}"
+    address = returned(page, proof(page, ALICE))
     page.goto(address)
     expect(page.get_by_role("heading", name="Alice Johnson")).to_be_visible()
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_role("button", name="Log in with Telegram")).to_be_visible()
     page.goto(address)
-    expect(page.get_by_role("alert")).to_contain_text("This login did not start here")
+    expect(page.get_by_role("alert")).to_contain_text("This login was not accepted")
+    assert session_cookies(page) == []
 
 
-def test_expired_and_used_proofs(page: Page) -> None:
+def test_reload_and_back_after_a_login(either_page: Page) -> None:
+    """Going back and forth through a login shows who is logged in, and does not log in once more."""
+    page = either_page
+    log_in(page)
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(urlsplit(request.url).path))
+    before = session_cookies(page)
+    page.reload()
+    expect(page.get_by_role("heading", name="Alice Johnson")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("link", name="Cancel")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", name="Alice Johnson")).to_be_visible()
+    page.go_forward(wait_until="commit")
+    page.go_forward(wait_until="commit")
+    expect(page.get_by_role("heading", name="Alice Johnson")).to_be_visible()
+    assert session_cookies(page) == before
+    assert {"/telegram/login", "/telegram/callback", "/telegram/start"}.isdisjoint(sent)
+
+
+def test_picking_again_after_going_back(page: Page) -> None:
+    """A login that is over cannot be finished once more; the page that says so leads back to the account."""
+    log_in(page)
+    page.go_back()
+    pick(page, "Mei")
+    expect(page.get_by_role("heading", name="This login was not accepted")).to_be_visible()
+    expect(page.get_by_text("Reference: dev1::")).to_be_visible()
+    page.get_by_role("link", name="Try again").click()
+    expect(page.get_by_role("heading", name="Alice Johnson")).to_be_visible()
+
+
+def test_two_tabs_at_once(either_page: Page) -> None:
+    """Two logins that are begun before either is finished both succeed; the later one counts."""
+    first, second = either_page, either_page.context.new_page()
+    for tab in (first, second):
+        tab.goto("/")
+        start(tab)
+    pick(first, "Alice")
+    expect(first.get_by_role("heading", name="Alice Johnson")).to_be_visible()
+    assert user_id(first) == ALICE
+    pick(second, "Mei")
+    expect(second.get_by_role("heading", name="Mei")).to_be_visible()
+    assert user_id(first) == MEI
+    first.reload()
+    expect(first.get_by_role("heading", name="Mei")).to_be_visible()
+
+
+def test_expired_and_used_proofs(widget_page: Page) -> None:
     """A proof that is too old or was used says so and leaves the way to a new one."""
-    old = page.request.get("/_telegram/widget?user=100000001&age=600").json()
-    used = page.request.get("/_telegram/widget?user=100000003").json()
+    page = widget_page
+    old, used = proof(page, ALICE, age=600), proof(page, MEI)
     page.request.post("/telegram/login", data={"widget": used, "transport": "bearer"})
-    page.goto("/")
-    for proof in (old, used):
-        return_to = start(page)
-        page.goto(f"{return_to}#tgAuthResult={tg_auth_result(proof)}")
+    for fields in (old, used):
+        page.goto("about:blank")
+        page.goto(returned(page, fields))
         expect(page.get_by_role("alert")).to_contain_text("This login has expired")
-        assert page.context.cookies() == []
+        assert session_cookies(page) == []
+        start(page)
 
 
-@pytest.mark.parametrize("result", ["!", "bm90IGpzb24", "_w", "bnVsbA", "MQ", "W10"])
+@pytest.mark.parametrize("result", ["!", "bm90IGpzb24", "_w", "bnVsbA", "MQ", "W10", "e30"])
 def test_damaged_results(page: Page, result: str) -> None:
     """What does not decode, or is no login, is reported and not thrown."""
-    page.route(
-        "**/telegram/login", lambda route: route.fulfill(status=401, json={"code": "malformed_request"})
-    )
-    page.goto("/")
-    return_to = start(page)
-    page.goto(f"{return_to}#tgAuthResult={result}")
-    expect(page.get_by_role("alert")).to_contain_text("That request was damaged")
+    page.goto(returned(page, result))
+    damaged = "This login was not accepted" if result == "e30" else "That request was damaged"
+    expect(page.get_by_role("alert")).to_contain_text(damaged)
+    assert session_cookies(page) == []
 
 
 @pytest.mark.parametrize(
@@ -178,14 +235,31 @@ def test_other_address_of_the_site(page: Page, server: Server) -> None:
     start(page)
 
 
-def test_forbidden_storage(page: Page) -> None:
-    """Where the browser forbids storage, the button says what to allow instead of going to Telegram."""
-    forbidden = "get() { throw new DOMException('Access is denied for this document.', 'SecurityError'); }"
-    page.add_init_script(f"Object.defineProperty(window, 'sessionStorage', {{ {forbidden} }})")
+def test_other_address_keeps_the_destination(widget_page: Page, widget_server: Server) -> None:
+    """Who is led to the known address still gets to where they wanted."""
+    page = widget_page
+    page.goto(f"http://127.0.0.1:{widget_server.port}/?return_to=/nothing?tab=1")
+    page.get_by_role("button", name="Log in with Telegram").click()
+    page.get_by_role("link", name=f"Continue at localhost:{widget_server.port}").click()
+    start(page)
+    pick(page, "Alice")
+    page.wait_for_url("**/nothing?tab=1")
+
+
+def test_forbidden_cookies(page: Page) -> None:
+    """Where the browser keeps no cookies, the button says what to allow instead of going to Telegram."""
+    page.add_init_script("Object.defineProperty(navigator, 'cookieEnabled', { value: false })")
     page.goto("/")
     page.get_by_role("button", name="Log in with Telegram").click()
-    expect(page.get_by_role("alert")).to_contain_text("Allow cookies and site data for this site")
+    expect(page.get_by_role("alert")).to_contain_text("Allow cookies for this site")
     expect(page.get_by_role("button", name="Log in with Telegram")).to_be_focused()
+
+
+def test_login_without_storage(widget_page: Page) -> None:
+    """A browser that forbids storage and not cookies logs in like any other."""
+    forbidden = "get() { throw new DOMException('Access is denied for this document.', 'SecurityError'); }"
+    widget_page.add_init_script(f"Object.defineProperty(window, 'sessionStorage', {{ {forbidden} }})")
+    log_in(widget_page)
 
 
 def test_errors_of_the_page_itself(page: Page) -> None:
@@ -223,11 +297,14 @@ def test_simulation_is_named(page: Page) -> None:
     expect(page.get_by_text("Simulated Telegram: local development only")).to_be_visible()
 
 
-def test_real_telegram_is_not_called_simulated(page: Page) -> None:
-    """Where logins go to another origin, there is no word of a simulation."""
-    real = {"methods": ["widget"], "widget_auth_url": "https://oauth.telegram.org/auth", "state": "s"}
-    page.route("**/telegram/start", lambda route: route.fulfill(json=real))
-    with page.expect_response("**/telegram/start"):
+@pytest.mark.parametrize("answer", [{"json": {"simulated": False}}, {"status": 404}], ids=["no", "none"])
+def test_real_telegram_is_not_called_simulated(page: Page, answer: dict[str, Any]) -> None:
+    """Where logins go to Telegram itself, no page speaks of a simulation, or begins a login to find out."""
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.method))
+    page.route("**/_telegram/simulated.json", lambda route: route.fulfill(**answer))
+    with page.expect_response("**/_telegram/simulated.json"):
         page.goto("/")
     expect(page.get_by_role("button", name="Log in with Telegram")).to_be_visible()
     expect(page.get_by_role("link", name="See its users")).to_be_hidden()
+    assert set(sent) == {"GET"}

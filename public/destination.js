@@ -1,0 +1,19 @@
+// Where a login leads: the `return_to` of this page's address, and never to another site.
+
+/** The address of this origin that `return_to` names, or null. */
+export function destination() {
+  const asked = new URLSearchParams(location.search).getAll("return_to");
+  if (asked.length !== 1 || asked[0] === "") return null;
+  let url;
+  try {
+    url = new URL(asked[0], location.origin);
+  } catch {
+    return null;
+  }
+  // A blob: address has the origin of the page that made it, too.
+  if (url.origin !== location.origin || !/^https?:$/.test(url.protocol)) return null;
+  // On this site's pages a fragment can be a login, and the API takes none here either.
+  url.hash = "";
+  // Without one, people stay on the login page.
+  return url.pathname + url.search === "/" ? null : url;
+}

@@ -1,0 +1,71 @@
+"""What people do in the browser tests, and what Telegram and their cookies say about it."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from playwright.sync_api import Page, expect
+
+ALICE, MARIA, MEI, LONG_NAME, BOBBY = 100000001, 100000002, 100000003, 7000000006, 100000007
+
+
+def start(page: Page) -> None:
+    """Press the login page's button; Telegram then asks who it is."""
+    page.get_by_role("button", name="Log in with Telegram").click()
+    page.wait_for_url("**/_telegram/auth?*")
+
+
+def pick(page: Page, name: str) -> None:
+    """Be this sample user at Telegram."""
+    page.get_by_role("link", name=f"Log in as {name}", exact=True).click()
+
+
+def log_in(page: Page, name: str = "Alice") -> None:
+    """Log in from the login page to the end."""
+    page.goto("/")
+    start(page)
+    pick(page, name)
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+
+
+def proof(page: Page, user: int, **query: int) -> dict[str, Any]:
+    """The fields with which Telegram's widget confirms this user."""
+    answer: dict[str, Any] = page.request.get(
+        f"/_telegram/widget?{urlencode({'user': user, **query})}"
+    ).json()
+    return answer
+
+
+def widget_link(fields: dict[str, Any], **query: str) -> str:
+    """Where the widget and a chat's login button send the browser."""
+    return f"/telegram/login?{urlencode({**fields, **query})}"
+
+
+def begin(page: Page, **body: str) -> dict[str, Any]:
+    """What the login page gets when it begins a login in this browser."""
+    headers = {"Sec-Fetch-Site": "same-origin"}
+    answer: dict[str, Any] = page.request.post("/telegram/start", data=body, headers=headers).json()
+    return answer
+
+
+def callback_link(page: Page, user: int, **body: str) -> str:
+    """Where Telegram sends this browser back to, once the user agreed to a login that was begun in it."""
+    address = f"{begin(page, **body)['oidc_url']}&user={user}"
+    return page.request.get(address, max_redirects=0).headers["location"]
+
+
+def user_id(page: Page) -> int | None:
+    """Who is logged in, as the API says for this browser's cookies."""
+    answer = page.request.get("/telegram/verify")
+    assert answer.status in (200, 401)
+    return answer.json()["user"]["id"] if answer.ok else None
+
+
+def session_cookies(page: Page) -> list[str]:
+    """The session cookies that this browser has."""
+    return [cookie["value"] for cookie in page.context.cookies() if cookie["name"] == "tgauth"]
+
+
+def addresses(page: Page) -> list[str]:
+    """What the tab's history holds, besides Telegram's own pages."""
+    entries = page.context.new_cdp_session(page).send("Page.getNavigationHistory")["entries"]
+    return [entry["url"] for entry in entries if "/_telegram/" not in entry["url"]]

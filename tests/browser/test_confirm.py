@@ -1,0 +1,248 @@
+"""The page that asks before a link logs anybody in: a chat's button leads here, and so does an attacker."""
+
+import re
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.steps import (
+    ALICE,
+    BOBBY,
+    LONG_NAME,
+    MARIA,
+    addresses,
+    log_in,
+    proof,
+    session_cookies,
+    user_id,
+    widget_link,
+)
+
+pytestmark = pytest.mark.browser
+
+QUESTION = "Log in to localhost as Alice Johnson (@alice_dev)?"
+
+
+def posts(page: Page) -> list[str]:
+    """The paths that the page posts to from now on."""
+    sent: list[str] = []
+    page.on("request", lambda made: made.method == "POST" and sent.append(urlsplit(made.url).path))
+    return sent
+
+
+def confirm(fields: dict[str, Any], query: str = "") -> str:
+    """The page itself, with these fields of Telegram's."""
+    return f"/confirm.html{query}#{urlencode(fields)}"
+
+
+def test_login_button_of_a_chat(either_page: Page) -> None:
+    """The button's link asks first, posts nothing before the click, and leaves nothing in any address."""
+    page = either_page
+    sent = posts(page)
+    page.goto(widget_link(proof(page, ALICE)))
+    expect(page.get_by_role("heading")).to_have_text(QUESTION)
+    expect(page.get_by_text("Continue only if you have just pressed a login button")).to_be_visible()
+    expect(page.get_by_text("You are logged in as")).to_be_hidden()
+    assert page.title() == "Confirm your login · localhost"
+    assert urlsplit(page.url)[2:] == ("/confirm.html", "", "")
+    assert (sent, page.context.cookies()) == ([], [])
+
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("heading", name="Alice Johnson", exact=True)).to_be_visible()
+    assert sent == ["/telegram/login"]
+    assert [urlsplit(address)[2:] for address in addresses(page)[1:]] == [("/", "", "")]
+
+
+def test_no(page: Page) -> None:
+    """Who says no is at the login page, and going back does not give the link a second chance."""
+    sent = posts(page)
+    page.goto(widget_link(proof(page, ALICE)))
+    page.get_by_role("link", name="No, go to the login page").click()
+    expect(page.get_by_role("button", name="Log in with Telegram")).to_be_visible()
+    page.go_back(wait_until="commit")
+    expect(page.get_by_role("heading")).to_have_text("This page needs a new link")
+    assert (sent, page.context.cookies()) == ([], [])
+
+
+def test_reload(page: Page) -> None:
+    """After a reload, and without a login in the address, the page says how to get a new link."""
+    page.goto(widget_link(proof(page, ALICE)))
+    expect(page.get_by_role("heading")).to_have_text(QUESTION)
+    page.reload()
+    expect(page.get_by_role("heading")).to_have_text("This page needs a new link")
+    expect(page.get_by_role("button", name="Log in")).to_be_hidden()
+    page.get_by_role("link", name="Go to the login page").click()
+    expect(page.get_by_role("button", name="Log in with Telegram")).to_be_visible()
+
+
+def test_another_link_in_the_same_tab(page: Page) -> None:
+    """A second link replaces the first, also where it differs in the fragment only."""
+    page.goto(confirm(proof(page, MARIA)))
+    expect(page.get_by_role("heading")).to_contain_text("Мария Соколова")
+    page.goto(confirm(proof(page, ALICE)))
+    expect(page.get_by_role("heading")).to_have_text(QUESTION)
+    assert "#" not in page.url
+
+
+def test_says_who_is_logged_in_now(page: Page) -> None:
+    """Whoever is logged in stays so until the click, and reads that it ends then."""
+    log_in(page, "Мария")
+    before = session_cookies(page)
+    page.goto(widget_link(proof(page, ALICE)))
+    expect(page.get_by_text("You are logged in as Мария Соколова (@maria_sokolova) now.")).to_be_visible()
+    assert (user_id(page), session_cookies(page)) == (MARIA, before)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("heading", name="Alice Johnson", exact=True)).to_be_visible()
+    assert user_id(page) == ALICE
+
+
+def test_the_same_person_is_not_warned(page: Page) -> None:
+    """Who is logged in already and presses the chat's button again reads nothing of somebody else."""
+    log_in(page)
+    page.goto(widget_link(proof(page, ALICE)))
+    expect(page.get_by_role("heading")).to_have_text(QUESTION)
+    expect(page.get_by_text("You are logged in as")).to_be_hidden()
+
+
+def test_question_in_another_language(page: Page) -> None:
+    """Who switches the language can still answer, and the login stays out of the address."""
+    page.goto(widget_link(proof(page, ALICE), return_to="/nothing"))
+    page.get_by_role("link", name="Русский").click()
+    expect(page.get_by_role("heading")).to_have_text("Войти на localhost как Alice Johnson (@alice_dev)?")
+    # The same address but for the fragment, so without a page load of its own.
+    page.get_by_role("link", name="Русский").click()
+    expect(page.get_by_role("heading")).to_have_text("Войти на localhost как Alice Johnson (@alice_dev)?")
+    assert urlsplit(page.url).fragment == ""
+    page.get_by_role("button", name="Войти").click()
+    page.wait_for_url("**/nothing")
+    assert all("hash=" not in address for address in addresses(page))
+
+
+def test_keyboard_alone(page: Page) -> None:
+    """Tab reaches the button first and the way out next; the button is described by the warning."""
+    page.goto(widget_link(proof(page, ALICE)))
+    button, way_out = page.get_by_role("button", name="Log in"), page.get_by_role("link", name="No, ")
+    expect(button).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(button).to_be_focused()
+    expect(button).to_have_accessible_description(page.locator("#note").inner_text())
+    page.keyboard.press("Tab")
+    expect(way_out).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Alice Johnson", exact=True)).to_be_visible()
+
+
+def test_names_are_text_of_their_own(page: Page) -> None:
+    """Markup in a name is shown, and a change of direction in it ends with it."""
+    page.goto(widget_link(proof(page, BOBBY)))
+    expect(page.get_by_role("heading")).to_have_text(
+        'Log in to localhost as <b>"Bobby"</b> O\'Tables & Co (@o_tables)?'
+    )
+    assert page.locator("h1 b").count() == 0
+    page.goto("about:blank")
+    page.goto(confirm({**proof(page, ALICE), "first_name": "\u202eecilA", "last_name": "\u2067\u202e"}))
+    heading = page.get_by_role("heading")
+    expect(heading).to_contain_text("ecilA")
+    texts = "(h1) => [...h1.childNodes].filter((node) => node.nodeType === 3).map((node) => node.data)"
+    assert heading.evaluate(texts) == ["Log in to localhost as ", " ", "?"]
+    isolated = heading.locator("bdi").all_text_contents()
+    assert isolated == ["\u202eecilA \u2067\u202e", "@alice_dev"]
+
+
+@pytest.mark.parametrize("name", ["a" * 4000, "א " * 2000, "W\u0335\u0336\u0337\u0338\u0334\u035d" * 500])
+def test_long_names_keep_to_their_line(open_page: Any, name: str) -> None:
+    """However long a made-up name is, the question and its buttons stay on a small screen."""
+    page = open_page(viewport={"width": 320, "height": 568})
+    fields = {"id": 1, "first_name": name, "username": name, "auth_date": 1, "hash": "x"}
+    page.goto(confirm(fields))
+    expect(page.get_by_role("heading")).to_be_visible()
+    heading = page.get_by_role("heading").bounding_box()
+    assert heading["height"] <= 6 * 30
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+
+
+def test_long_real_name(page: Page) -> None:
+    """Who has the longest of names logs in with it, and assistive technology reads all of it."""
+    page.goto(widget_link(proof(page, LONG_NAME)))
+    expect(page.get_by_role("heading")).to_have_accessible_name(
+        re.compile(rf"{'Wolfeschlegelsteinhausenbergerdo' * 2} \(@{'w' * 32}\)")
+    )
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+
+
+GOOD = {"id": "1", "first_name": "A", "auth_date": "1", "hash": "x"}
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    [
+        "x",
+        "=",
+        "%",
+        "%FF=%FF",
+        "__proto__=1",
+        urlencode({**GOOD, "phone": "1"}),
+        f"{urlencode(GOOD)}&id=2",
+        f"{urlencode(GOOD)}&hash=x",
+        *(urlencode({name: value for name, value in GOOD.items() if name != left}) for left in GOOD),
+        urlencode({**GOOD, "id": ""}),
+        "tgAuthResult=ZmFsc2U",
+    ],
+)
+def test_garbled_links(page: Page, fragment: str) -> None:
+    """What cannot be a login of Telegram's is explained, with a way on, and nothing is posted."""
+    sent = posts(page)
+    page.goto(f"/confirm.html#{fragment}")
+    expect(page.get_by_role("heading")).to_have_text("That request was damaged")
+    expect(page.get_by_role("link", name="Go to the login page")).to_be_visible()
+    expect(page.get_by_role("button", name="Log in")).to_be_hidden()
+    assert page.title() == "That request was damaged · localhost"
+    assert (sent, urlsplit(page.url).fragment) == ([], "")
+
+
+@pytest.mark.parametrize(
+    ("change", "title"),
+    [
+        ({"first_name": "Mallory"}, "This login was not accepted"),
+        ({"auth_date": "soon"}, "That request was damaged"),
+        ({"hash": "x"}, "This login was not accepted"),
+    ],
+)
+def test_forged_links(page: Page, change: dict[str, str], title: str) -> None:
+    """What Telegram did not sign asks, since nothing is verified yet, and is refused at the click."""
+    page.goto(confirm({**proof(page, ALICE), **change}, "?return_to=/nothing"))
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("heading", name=title)).to_be_focused()
+    expect(page.get_by_text("Reference: dev1::")).to_be_visible()
+    expect(page.get_by_role("button", name="Log in")).to_be_hidden()
+    assert page.context.cookies() == []
+    page.get_by_role("link", name="Go to the login page").click()
+    expect(page.get_by_role("button", name="Log in with Telegram")).to_be_visible()
+    assert urlsplit(page.url).query == "return_to=%2Fnothing"
+
+
+def test_trouble_leaves_the_question(page: Page) -> None:
+    """When the API could not take the login just then, the button tries it again."""
+    page.route(
+        "**/telegram/login", lambda route: route.fulfill(status=503, json={"code": "store_unavailable"})
+    )
+    page.goto(confirm(proof(page, ALICE)))
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("alert")).to_contain_text("Sessions cannot be reached")
+    expect(page.get_by_role("button", name="Log in")).to_be_focused()
+    page.unroute("**/telegram/login")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("heading", name="Alice Johnson", exact=True)).to_be_visible()
+
+
+def test_question_without_knowing_who_is_logged_in(page: Page) -> None:
+    """Where the API cannot say who is logged in, the question is asked all the same."""
+    page.route(
+        "**/telegram/verify", lambda route: route.fulfill(status=503, json={"code": "store_unavailable"})
+    )
+    page.goto(confirm(proof(page, ALICE)))
+    expect(page.get_by_role("heading")).to_have_text(QUESTION)
