@@ -5,6 +5,7 @@ POST takes the proof from a page or an app, GET from a browser that Telegram's w
 
 from urllib.parse import urlencode
 
+from lib.errors import MalformedRequest
 from lib.telegram.login import Login, read_login
 from lib.telegram.widget import FIELDS
 from lib.web.endpoint import Response, endpoint
@@ -13,6 +14,9 @@ from lib.web.navigation import navigation, query_fields
 from lib.web.request import Request
 from lib.web.respond import keep_session, see_other, session_response
 from lib.web.transactions import find_transaction
+
+MAX_FRAGMENT = 4096
+"""Characters; names, username and photo of Telegram's greatest length stay below."""
 
 
 def login(request: Request) -> Response:
@@ -38,8 +42,10 @@ def arrive(request: Request) -> Response:
         return send_to_telegram(request)
     transaction = find_transaction(request, fields.get("state"))
     if transaction is None:
-        query = return_query(requested_return_to(request))
-        return see_other(f"/confirm.html{query}#{urlencode(widget)}")
+        query, fragment = return_query(requested_return_to(request)), urlencode(widget)
+        if len(fragment) > MAX_FRAGMENT:
+            raise MalformedRequest("the widget's fields are longer than Telegram's can be")
+        return see_other(f"/confirm.html{query}#{fragment}")
     user, proof = identify(request, Login("cookie", widget=widget, state=transaction.state))
     session = log_in(request, user, proof, "cookie")
     return keep_session(request, see_other(transaction.return_to), session)

@@ -315,3 +315,12 @@ def test_the_time_of_the_start_is_not_the_proofs(browser: Browser) -> None:
     browser.site.clock.time += 599
     answer = browser.go(LOGIN, query(browser.site.widget(auth_date=NOW), state=state))
     assert answer.code == "login_stale"
+
+
+def test_a_link_that_is_too_long_leads_nowhere(clock: Clock) -> None:
+    """What Telegram would never send is not passed on to the page that asks."""
+    browser = Browser(Site(clock))
+    long = {**browser.site.widget(), "first_name": "я" * 64, "last_name": "я" * 64}
+    assert browser.go("/telegram/login", urlencode(long)).status == 303
+    answer = browser.go("/telegram/login", urlencode({**long, "first_name": "я" * 1000}))
+    assert (answer.status, answer.code) == (400, "malformed_request")
