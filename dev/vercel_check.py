@@ -28,7 +28,7 @@ from dev.vercel.build import (
     install_cli,
     read_bundles,
 )
-from dev.vercel.proxy import Response
+from dev.vercel.proxy import HOST, Response
 
 MAX_MEGABYTES = 40
 MAX_FUNCTIONS = 12  # on Vercel's Hobby plan
@@ -38,9 +38,16 @@ ENVIRONMENT = {
     "TELEGRAM_BOT_TOKEN": "123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11",
     "VERCEL": "1",
     "VERCEL_ENV": "production",
+    "VERCEL_PROJECT_PRODUCTION_URL": HOST,
 }
 BUILDERS_OWN = {".vc-config.json", "vc__handler__python.py", "vercel.json"}
-EXPECTED_GET = {"/api/health": 200, "/api/telegram/verify": 401}
+EXPECTED_GET = {
+    "/api/health": 200,
+    "/api/telegram/callback": 401,
+    "/api/telegram/login": 303,
+    "/api/telegram/start": 303,
+    "/api/telegram/verify": 401,
+}
 
 
 class Report:
