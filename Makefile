@@ -3,7 +3,7 @@ PORT ?= 3000
 STORE ?= memory
 python = .venv/bin/python
 
-.PHONY: dev test check lint slow vercel-check bench clean
+.PHONY: dev test check lint typescript slow vercel-check bench clean
 
 dev: .venv/$(if $(filter memory,$(STORE)),run,dev)
 	@$(python) -m dev.server --port $(PORT) --store $(STORE)
@@ -11,15 +11,18 @@ dev: .venv/$(if $(filter memory,$(STORE)),run,dev)
 test: .venv/dev
 	@dev/test
 
-check: lint test slow vercel-check
+check: lint typescript test slow vercel-check
 
 lint: .venv/dev
 	@$(python) -m ruff check .
 	@$(python) -m ruff format --check .
 	@$(python) -m mypy
 
+typescript: .venv/dev
+	@$(python) -m dev.typescript.check
+
 slow: .venv/dev
-	@$(python) -m pytest -m "slow or browser"
+	@dev/test slow
 
 vercel-check: .venv/dev
 	@$(python) -m dev.vercel_check
@@ -28,7 +31,7 @@ bench: .venv/dev
 	@$(python) -m dev.bench.growth
 
 clean:
-	rm -rf .venv dev/vercel/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv dev/vercel/node_modules dev/typescript/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv/bin/python:
 	@python=$$(dev/find-python) && "$$python" -m venv --clear .venv

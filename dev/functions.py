@@ -17,7 +17,7 @@ from dev.router import Function, Router
 _PACKAGES = frozenset({"api", "lib"})
 _MODULES = frozenset(
     f"dev.{name}"
-    for name in ("authorize", "grants", "oidc", "proofs", "signing", "telegram", "users", "ways")
+    for name in ("authorize", "bot_api", "grants", "oidc", "proofs", "signing", "telegram", "users", "ways")
 )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 _START_SECONDS = 30
-_READY = re.compile(r"tgauth is running at http://localhost:(\d+)\n")
+_READY = re.compile(r"tgauth is running at http://[a-z0-9.-]+:(\d+)\n")
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Server:
 
     process: subprocess.Popen[str]
     output: list[str] = field(default_factory=list)
+    host: str = "localhost"
     port: int = 0
     ended: bool = False
     _grew: threading.Condition = field(default_factory=threading.Condition)
@@ -39,7 +40,7 @@ class Server:
     @property
     def origin(self) -> str:
         """Where it listens, as a browser knows it."""
-        return f"http://localhost:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def read(self) -> None:
         """Collect the output until it ends."""
@@ -63,7 +64,7 @@ class Server:
         """Send one request; the target goes out exactly as it is written here."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
-            connection.request(method, target, body, {"Host": f"localhost:{self.port}", **(headers or {})})
+            connection.request(method, target, body, {"Host": f"{self.host}:{self.port}", **(headers or {})})
             response = connection.getresponse()
             return Answer(response.status, response.headers, response.read())
         finally:
@@ -71,17 +72,28 @@ class Server:
 
 
 @contextmanager
-def running(root: Path = ROOT, env: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """A server on a free port for the tree at `root`, with nothing in its environment but PATH and `env`."""
+def running(
+    root: Path = ROOT,
+    env: Mapping[str, str] | None = None,
+    *,
+    host: str = "localhost",
+    port: int = 0,
+    store: str = "memory",
+) -> Iterator[Server]:
+    """A server for the tree at `root`, with nothing in its environment but PATH and `env`.
+
+    It has a name of this machine, `localhost` or one below it, and port 0 is a free one.
+    """
+    options = {"--host": host, "--port": str(port), "--store": store}
     process = subprocess.Popen(
-        [sys.executable, "-m", "dev.server", "--port", "0"],
+        [sys.executable, "-m", "dev.server", *(word for option in options.items() for word in option)],
         cwd=root,
         env={"PATH": os.environ["PATH"], **(env or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
     )
-    server = Server(process)
+    server = Server(process, host=host)
     # A thread of its own: a pipe that nobody reads fills up and stops the server.
     reader = threading.Thread(target=server.read)
     reader.start()

@@ -44,18 +44,21 @@ def set_defaults(environ: MutableMapping[str, str], origin: str) -> None:
     from lib.environment import DEVELOPMENT_BOT_TOKEN
 
     environ.setdefault("VERCEL_ENV", "development")
-    environ.setdefault("AUTH_ORIGIN", origin)
+    # A preview that has been told what Vercel calls it is known by that, as when it is deployed.
+    if environ["VERCEL_ENV"] != "preview" or "VERCEL_URL" not in environ:
+        environ.setdefault("AUTH_ORIGIN", origin)
     if not _has_own_bot(environ):
         environ["TELEGRAM_BOT_TOKEN"] = DEVELOPMENT_BOT_TOKEN
         environ.setdefault("TELEGRAM_CLIENT_SECRET", DEVELOPMENT_CLIENT_SECRET)
     if environ.get("TELEGRAM_BOT_TOKEN") == DEVELOPMENT_BOT_TOKEN:
         environ.setdefault("TELEGRAM_BOT_USERNAME", "tgauth_dev_bot")
         environ.setdefault("TELEGRAM_OAUTH_URL", f"{origin}{TELEGRAM}")
+        environ.setdefault("TELEGRAM_API_URL", f"{origin}{TELEGRAM}")
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket on a loopback address; port 0 takes a free one. Raises CannotStart."""
-    address = "127.0.0.1" if host == "localhost" else host
+    """A listening socket on a loopback address or local name; port 0 takes a free one. Raises CannotStart."""
+    address = "127.0.0.1" if _is_local_name(host) else host
     try:
         loopback = ipaddress.ip_address(address).is_loopback
     except ValueError:
@@ -97,11 +100,30 @@ def local_upstash(environ: MutableMapping[str, str]) -> Iterator[str]:
         yield upstash.url
 
 
+def resolve_local_names() -> None:
+    """Let the functions find names below localhost on this machine, as browsers do (RFC 6761 §6.3).
+
+    Not every system's resolver does so. Production and a preview of it need two names: a browser keeps one
+    set of cookies for all ports of a name.
+    """
+    resolve = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *arguments: Any, **options: Any) -> Any:
+        local = isinstance(host, str) and _is_local_name(host)
+        return resolve("127.0.0.1" if local else host, *arguments, **options)
+
+    socket.getaddrinfo = getaddrinfo
+
+
 class _Handler(WSGIRequestHandler):
     """Functions log their own requests; pages would only be noise."""
 
     def log_request(self, *_: Any) -> None:
         pass
+
+
+def _is_local_name(host: str) -> bool:
+    return host == "localhost" or host.endswith(".localhost")
 
 
 def _has_own_bot(environ: Mapping[str, str]) -> bool:
@@ -135,7 +157,9 @@ def main() -> int:
     """Serve until Ctrl-C; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m dev.server", description=__doc__.splitlines()[0])
     parser.add_argument("--port", type=_port, default=3000, help="0 takes a free one (default: %(default)s)")
-    parser.add_argument("--host", default="127.0.0.1", help="a loopback address (default: %(default)s)")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="a loopback address, or a name like app.localhost"
+    )
     parser.add_argument(
         "--store",
         choices=("memory", "upstash"),
@@ -153,7 +177,7 @@ def main() -> int:
         with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
             listener = listen(options.host, options.port)
             upstash = stack.enter_context(local_upstash(os.environ)) if options.store == "upstash" else ""
-            _serve(listener, upstash)
+            _serve(listener, options.host if _is_local_name(options.host) else "localhost", upstash)
     except CannotStart as reason:
         print(reason, file=sys.stderr)
         return 1
@@ -161,10 +185,11 @@ def main() -> int:
     return 0
 
 
-def _serve(listener: socket.socket, upstash: str) -> None:
-    """Serve until Ctrl-C; `upstash` is the URL of a local one, for the greeting."""
+def _serve(listener: socket.socket, name: str, upstash: str) -> None:
+    """Serve until Ctrl-C as `name`; `upstash` is the URL of a local one, for the greeting."""
     host, port = listener.getsockname()[:2]
-    origin = f"http://localhost:{port}"
+    origin = f"http://{name}:{port}"
+    resolve_local_names()
     # Bytecode is matched by the second it was written in, which is too coarse for save and reload.
     sys.dont_write_bytecode = True
     functions = Functions(ROOT, lambda: set_defaults(os.environ, origin))

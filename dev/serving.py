@@ -9,15 +9,21 @@ from typing import Any
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from dev.bot_api import BotApi
 from dev.oidc import Provider
 from dev.telegram import Telegram
 
 
 class Serving:
-    """A simulated Telegram at `url`, which is its issuer too, until `close`."""
+    """A simulated Telegram at `url`, which is its issuer too, until `close`; its Bot API is there as well."""
 
     def __init__(
-        self, redirect_origin: str, client_id: str, client_secret: str, clock: Callable[[], float]
+        self,
+        redirect_origin: str,
+        client_id: str,
+        client_secret: str,
+        clock: Callable[[], float],
+        bot_token: str,
     ) -> None:
         with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}/_telegram"
@@ -28,10 +34,11 @@ class Serving:
                 redirect_origin=redirect_origin,
                 clock=clock,
             )
+            self.bot_api = BotApi(bot_token)
             self._server = make_server(
                 "127.0.0.1",
                 0,
-                Telegram(redirect_origin, self.provider),
+                Telegram(redirect_origin, self.provider, self.bot_api),
                 threaded=True,
                 request_handler=_Handler,
                 fd=listener.fileno(),
@@ -53,12 +60,14 @@ def serving(
     client_id: str,
     client_secret: str,
     clock: Callable[[], float] = time.time,
+    bot_token: str = "",
 ) -> Iterator[Serving]:
-    """A simulated Telegram with one OpenID client, while the block runs.
+    """A simulated Telegram with one OpenID client and one bot, while the block runs; without a token no bot.
 
-    One of its provider's faults that raises ConnectionError drops the connection without an answer.
+    One of its faults, the provider's or the Bot API's, that raises ConnectionError drops the connection
+    without an answer.
     """
-    running = Serving(redirect_origin, client_id, client_secret, clock)
+    running = Serving(redirect_origin, client_id, client_secret, clock, bot_token)
     try:
         yield running
     finally:

@@ -20,28 +20,33 @@ from markupsafe import Markup
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
 
+from dev.bot_api import CHAT_NAME, SAMPLES, BotApi
 from dev.oidc import DEVELOPMENT_CLIENT_SECRET, Provider
 from dev.pages import BANNER, page
 from dev.proofs import BOT_ID, init_data, launch, next_time, widget
 from dev.signing import tg_auth_result
 from dev.users import USERS, User, choices, find, who
 from dev.ways import chat_page, ways_page
+from lib.environment import DEVELOPMENT_BOT_TOKEN
 
 _HERE = re.compile(r"http://(localhost|[a-z0-9.-]+\.localhost|127\.0\.0\.1)(:[0-9]+)?/_telegram")
 
 _lock = threading.Lock()
 _providers: dict[tuple[str, str], Provider] = {}
+_bot_api = BotApi(DEVELOPMENT_BOT_TOKEN, SAMPLES)
 
 
 class Telegram:
     """The WSGI application; `origin` is the one that the development bot is linked to.
 
-    Without a `provider` it is the development bot's, which all of an origin share.
+    Without a `provider` it is the development bot's, which all of an origin share; so is the Bot API without
+    a `bot_api`.
     """
 
-    def __init__(self, origin: str, provider: Provider | None = None) -> None:
+    def __init__(self, origin: str, provider: Provider | None = None, bot_api: BotApi | None = None) -> None:
         self._origin = origin.lower().rstrip("/")
         self._provider = provider or _development_provider(self._origin)
+        self._bot_api = bot_api or _bot_api
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request below /_telegram."""
@@ -58,7 +63,8 @@ class Telegram:
             "/widget": self._widget,
             "/init_data": self._init_data,
         }
-        allowed = frozenset({"GET", "HEAD"}) if path in answers else self._provider.serves(path)
+        server = self._bot_api if self._bot_api.serves(path) else self._provider
+        allowed = frozenset({"GET", "HEAD"}) if path in answers else server.serves(path)
         if not allowed:
             response = page("Not found", BANNER + Markup("<h1>Not found</h1>"), HTTPStatus.NOT_FOUND)
         elif request.method not in allowed:
@@ -67,7 +73,7 @@ class Telegram:
         elif path in answers:
             response = answers[path](request)
         else:
-            response = self._provider.answer(path, request)
+            response = server.answer(path, request)
         return response(environ, start_response)
 
     def _index(self, _: Request) -> Response:
@@ -93,8 +99,17 @@ class Telegram:
             "<pre>curl -s '{origin}/_telegram/init_data?user=100000001' |\n"
             "  curl -s {origin}/telegram/login -H 'Content-Type: application/json' -d @-</pre>\n"
             "<p><code>/_telegram/widget</code> and <code>/_telegram/init_data</code> take "
-            "<code>age=600</code> (seconds) or <code>auth_date=1700000000</code>, for an old proof.</p>"
-        ).format(bot=BOT_ID, origin=self._origin, items=items)
+            "<code>age=600</code> (seconds) or <code>auth_date=1700000000</code>, for an old proof.</p>\n"
+            "<h2>Members only</h2>\n"
+            "<p>With <code>TELEGRAM_REQUIRE_CHAT={chat}</code> only members of a chat may log in. There the "
+            "sample users are, from the first: {states}; the last is not known.</p>"
+        ).format(
+            bot=BOT_ID,
+            origin=self._origin,
+            items=items,
+            chat=CHAT_NAME,
+            states=", ".join(SAMPLES.values()),
+        )
         return page("Simulated Telegram", body)
 
     def _auth(self, request: Request) -> Response:

@@ -45,6 +45,7 @@ EXPECTED_GET = {
     "/api/health": 200,
     "/api/telegram/callback": 401,
     "/api/telegram/login": 303,
+    "/api/telegram/relay": 404,
     "/api/telegram/start": 303,
     "/api/telegram/verify": 401,
 }

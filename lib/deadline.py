@@ -5,6 +5,7 @@ hold a function for as long as it likes. Here every wait of a request gets what 
 resolution is not included: the system's resolver cannot be given a time.
 """
 
+import logging
 import ssl
 import threading
 import time
@@ -103,6 +104,8 @@ def install(client: httpx.Client, *, seconds: float, max_bytes: int) -> Deadline
     client.event_hooks = {"response": [_refuse_encoding]}
     # What an answer sets in one person's request must not go out with another's.
     client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    # It logs every request's address, which Vercel's runtime shows; the Bot API's has the token in it.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     return deadline
 
 

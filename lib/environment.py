@@ -18,6 +18,11 @@ _BOT_ID = re.compile(r"[1-9][0-9]{0,19}")
 _USERNAME = re.compile(r"@?[A-Za-z][A-Za-z0-9_]{3,31}")
 _NUMBER = re.compile(r"[1-9][0-9]{0,9}")
 _PATH = re.compile(r"[A-Za-z0-9._~/-]*")
+_CHAT = re.compile(r"-?[1-9][0-9]{0,19}|@[A-Za-z][A-Za-z0-9_]{3,31}")
+_RELAY_HOST = re.compile(r"([a-z0-9*-]+\.)*[a-z0-9-]+\.[a-z0-9-]+(:[0-9]{1,5})?")
+# Anybody can have addresses below these, so a pattern there must say how one's own begin.
+_SHARED_HOST = re.compile(r".*\*.*\.(vercel\.app|now\.sh)(:[0-9]+)?")
+_OWN_HOST = re.compile(r"[a-z0-9][a-z0-9-]{2}[a-z0-9*-]*\.(vercel\.app|now\.sh)(:[0-9]+)?")
 _SESSION_READ = re.compile(r"primary|replica")
 _CLIENT_SECRET = re.compile(r"[\x21-\x7e]{8,256}")
 _SECRET = re.compile(r"[\x20-\x7e]{32,}")
@@ -64,6 +69,33 @@ class Reader:
         if self.matching("SESSION_READ", _SESSION_READ, "primary or replica") == "replica":
             return "replica"
         return "primary"
+
+    def require_chat(self, bot_token: str | None) -> str | None:
+        accepted = "the chat's id, such as -1001234567890, or the @name of a public one"
+        chat = self.matching("TELEGRAM_REQUIRE_CHAT", _CHAT, accepted)
+        if chat and bot_token is None:
+            self.problem("TELEGRAM_REQUIRE_CHAT", "needs TELEGRAM_BOT_TOKEN; set that, of a bot in the chat")
+        return chat or None
+
+    def relay_secret(self) -> str | None:
+        return self.matching("AUTH_RELAY_SECRET", _SECRET, "32 plain characters or more") or None
+
+    def relay_url(self) -> str | None:
+        if text := self.text("AUTH_RELAY_URL"):
+            return self.origin("AUTH_RELAY_URL", text)
+        host = self.host("VERCEL_PROJECT_PRODUCTION_URL")
+        return f"https://{host}" if host else None
+
+    def relay_hosts(self) -> tuple[str, ...]:
+        """Hosts of previews; a star stands for a part of one label."""
+        hosts = [entry.lower() for entry in self.entries("AUTH_RELAY_HOSTS")]
+        if not all(_RELAY_HOST.fullmatch(host) for host in hosts):
+            self.problem(
+                "AUTH_RELAY_HOSTS", "has an entry that is no host; set such as app-*-team.vercel.app"
+            )
+        if any(_SHARED_HOST.fullmatch(host) and not _OWN_HOST.fullmatch(host) for host in hosts):
+            self.problem("AUTH_RELAY_HOSTS", "lets everybody on Vercel in; set such as app-*-team.vercel.app")
+        return tuple(hosts)
 
     def environment(self) -> Environment:
         text = self.text("VERCEL_ENV")

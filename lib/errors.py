@@ -2,6 +2,7 @@
 
     Problem
     ├── MalformedRequest        400  malformed_request
+    ├── InvalidGrant            400  invalid_grant        a relay's ticket or code that is not good
     ├── Unauthorized            401
     │   ├── Unauthenticated          unauthenticated      nothing was presented
     │   ├── InvalidSession           invalid_session      a token that opens nothing, for whatever reason
@@ -9,6 +10,7 @@
     │   ├── LoginStale               login_stale          a genuine proof, too old or used before
     │   └── LoginCancelled           login_cancelled      the user said no at Telegram
     ├── CrossSiteBlocked        403  cross_site_blocked
+    ├── MembershipRequired      403  membership_required  a genuine user who is not in TELEGRAM_REQUIRE_CHAT
     ├── NotFound                404  not_found
     ├── MethodNotAllowed        405  method_not_allowed
     ├── BodyTooLarge            413  body_too_large
@@ -18,13 +20,12 @@
     ├── InternalError           500  internal
     └── Unavailable             503
         ├── Misconfigured            misconfigured        the owner must change a setting
+        │   └── RelayRequired        relay_required       a preview whose host Telegram does not know
         ├── SharedStoreRequired      shared_store_required   without Redis this cannot be done
         ├── StoreUnavailable         store_unavailable    sessions cannot be reached; nobody is logged out
         └── IdentityProviderUnavailable   identity_provider_unavailable   Telegram cannot be reached
 
-A problem carries a `reason` for the owner's log. The client never sees it: what it gets is fixed per code,
-so answers of one code differ in nothing but the request id.
-"""
+A problem's `reason` is for the owner's log alone; answers of one code differ only in the request id."""
 
 from typing import ClassVar
 
@@ -56,6 +57,16 @@ class MalformedRequest(Problem):
     title = "Malformed request"
     detail = "The request is not of the form that this endpoint documents."
     event = "input_validation_fail"
+
+
+class InvalidGrant(Problem):
+    """A relay's ticket or code that opens nothing; every reason looks the same (RFC 6749 §5.2)."""
+
+    status = 400
+    code = "invalid_grant"
+    title = "Not a valid request to log in"
+    detail = "This request to log in elsewhere has expired, was used, or was never made. Start again there."
+    event = "authn_login_fail"
 
 
 class Unauthorized(Problem):
@@ -116,11 +127,18 @@ class CrossSiteBlocked(Problem):
     status = 403
     code = "cross_site_blocked"
     title = "Cross-site request blocked"
-    detail = (
-        "Requests that use cookies must come from this site's own pages. "
-        "A client that is no browser sends this site's origin in the Origin header."
-    )
+    detail = "Cookies count only from this site's own pages. Clients that are no browser send its Origin."
     event = "malicious_csrf"
+
+
+class MembershipRequired(Problem):
+    """The user is who they say, and not in the chat whose members alone may log in."""
+
+    status = 403
+    code = "membership_required"
+    title = "Members only"
+    detail = "Only members of this site's Telegram chat may log in. Join it, then log in again."
+    event = "authz_fail"
 
 
 class NotFound(Problem):
@@ -208,14 +226,20 @@ class Misconfigured(Unavailable):
     event = "misconfigured"
 
 
+class RelayRequired(Misconfigured):
+    """Telegram knows production's address and not a preview's (docs/PREVIEWS.md)."""
+
+    code = "relay_required"
+    title = "Login is off in this preview"
+    detail = "Telegram does not know this preview's address. The owner can turn on the relay for it."
+
+
 class SharedStoreRequired(Unavailable):
     """Every function has a memory of its own, so without Redis nobody can end sessions everywhere."""
 
     code = "shared_store_required"
     title = "Redis required"
-    detail = (
-        "Sessions are kept in memory here, so other devices cannot be logged out. The owner can set up Redis."
-    )
+    detail = "Sessions are kept in memory here, which no other instance sees. The owner can set up Redis."
 
 
 class StoreUnavailable(Unavailable):

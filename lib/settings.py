@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from lib.credentials import LOOPBACK, Credentials, read_credentials
-from lib.environment import DAY, Environment, Reader
-from lib.errors import Misconfigured
+from lib.environment import DAY, HOUR, Environment, Reader
+from lib.errors import Misconfigured, NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,16 @@ class Settings:
     bot_username: str | None
     client_secret: str | None = field(repr=False)
     oauth_url: str
+    api_url: str
+    require_chat: str | None
+    require_chat_ttl: int
     secrets: tuple[str, ...] = field(repr=False)
     canonical_origin: str | None
     hosts: frozenset[str]
     allowed_origins: frozenset[str]
+    relay_secret: str | None = field(repr=False)
+    relay_url: str | None
+    relay_hosts: tuple[str, ...]
     session_ttl: int
     session_max_age: int
     session_limit: int
@@ -75,6 +81,24 @@ class Settings:
             raise Misconfigured("TELEGRAM_CLIENT_SECRET: is not set; without it OpenID Connect is off")
         return self.client_secret
 
+    def require_relay(self) -> None:
+        """Raises `NotFound` where no previews log people in through this deployment."""
+        if self.relay_secret is None or self.environment == "preview":
+            raise NotFound("no relay: AUTH_RELAY_SECRET is not set, or this is a preview itself")
+
+    @property
+    def uses_relay(self) -> bool:
+        """Whether this is a preview that logs people in through production."""
+        return self.relay_secret is not None and self.environment == "preview"
+
+    def require_relay_url(self) -> str:
+        """Production's origin, for a preview; raises `Misconfigured` where it is not known."""
+        if self.relay_url is None:
+            raise Misconfigured(
+                "AUTH_RELAY_URL: is not set; set production's origin, such as https://example.com"
+            )
+        return self.relay_url
+
     def require_login_method(self) -> None:
         """Raises `Misconfigured` where a browser can log in neither by OpenID Connect nor with the widget."""
         if self.client_secret is None:
@@ -101,10 +125,16 @@ def read_settings(env: Mapping[str, str]) -> Settings:
         bot_username=read.bot_username(),
         client_secret=read.client_secret(),
         oauth_url=read.telegram_url("TELEGRAM_OAUTH_URL", "https://oauth.telegram.org", environment),
+        api_url=read.telegram_url("TELEGRAM_API_URL", "https://api.telegram.org", environment),
+        require_chat=read.require_chat(bot_token),
+        require_chat_ttl=read.seconds("TELEGRAM_REQUIRE_CHAT_TTL", HOUR),
         secrets=read.secrets(bot_token, bot_token_problem),
         canonical_origin=read.canonical_origin(environment),
         hosts=read.preview_hosts(environment),
         allowed_origins=frozenset(read.origins("ALLOWED_ORIGINS")),
+        relay_secret=read.relay_secret(),
+        relay_url=read.relay_url(),
+        relay_hosts=read.relay_hosts(),
         session_ttl=read.seconds("SESSION_TTL", 30 * DAY),
         session_max_age=read.seconds("SESSION_MAX_AGE", 90 * DAY),
         session_limit=read.number("SESSION_LIMIT", 20, most=1000),

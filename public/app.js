@@ -4,6 +4,7 @@ import { call, Problem } from "./api.js";
 import { destination } from "./destination.js";
 import { translatePage } from "./i18n.js";
 import * as launch from "./launch.js";
+import { startLogin } from "./login.js";
 import { report } from "./notice.js";
 import * as view from "./view.js";
 
@@ -21,7 +22,7 @@ view.onLogout(logOut);
 // Back from Telegram's page may show this one as it was left, waiting.
 addEventListener("pageshow", (event) => event.persisted && location.reload());
 // A link that differs in the fragment only does not load the page.
-addEventListener("hashchange", () => /^#(tgAuthResult|tgWebAppData)=/.test(location.hash) && location.reload());
+addEventListener("hashchange", () => /[#&](tgAuthResult|tgWebAppData)=/.test(location.hash) && location.reload());
 await open();
 await noteSimulation();
 
@@ -66,34 +67,6 @@ function showEntrance(options) {
   else view.showLogin(options);
 }
 
-/** Ask for a login and go to Telegram with it. */
-async function startLogin() {
-  // The API finds the login again by a cookie.
-  if (!navigator.cookieEnabled) throw new Problem("cookies_forbidden");
-  const started = await askForLogin();
-  const telegram = new URL(started.oidc_url ?? started.widget_auth_url);
-  const back = telegram.searchParams.get(started.oidc_url ? "redirect_uri" : "return_to");
-  const home = new URL("/", back);
-  // Telegram returns to the one origin it knows, and the cookie is not there.
-  if (home.origin !== location.origin) {
-    if (target) home.searchParams.set("return_to", target.pathname + target.search);
-    throw Object.assign(new Problem("other_origin"), { address: home });
-  }
-  location.assign(telegram);
-}
-
-/** Start a login that leads to the target, or just a login: what the API takes for a target is less. */
-async function askForLogin() {
-  if (target) {
-    try {
-      return await call("POST", "/telegram/start", { body: { return_to: target.pathname + target.search } });
-    } catch (error) {
-      if (error.code !== "malformed_request") throw error;
-    }
-  }
-  return call("POST", "/telegram/start", { body: {} });
-}
-
 /** Log in with what Telegram returned; whether this browser asked for it, the API knows by the state. */
 async function finishLogin() {
   if (arrival.result === null) return null;
@@ -118,7 +91,7 @@ function dropSpentLaunch(error) {
 async function logIn() {
   view.busy(arrival.initData ? "loggingIn" : "opening");
   try {
-    if (!arrival.initData) return await startLogin();
+    if (!arrival.initData) return await startLogin(target);
     view.showAccount(await openMiniApp(), { announce: true });
   } catch (error) {
     dropSpentLaunch(error);

@@ -2,11 +2,23 @@
 
 import { call, Problem } from "./api.js";
 import { destination } from "./destination.js";
-import { text, titlePage, translatePage } from "./i18n.js";
-import { explain, hideNotice, report } from "./notice.js";
+import { translatePage } from "./i18n.js";
+import { hideNotice, report } from "./notice.js";
+import { fullName, isolated } from "./person.js";
+import { ask, busy, fill, refuse } from "./question.js";
 
+// What Telegram's fields can be; a link's author could write anything else here for all to see.
+const NAME = /^[^]{1,64}$/u;
+const FIELDS = {
+  id: /^[1-9][0-9]{0,15}$/,
+  first_name: NAME,
+  last_name: NAME,
+  username: /^[A-Za-z0-9_]{1,32}$/,
+  photo_url: /^https:/,
+  auth_date: /^[1-9][0-9]{0,11}$/,
+  hash: /^[0-9a-f]{64}$/,
+};
 const REQUIRED = ["id", "first_name", "auth_date", "hash"];
-const OPTIONAL = ["last_name", "username", "photo_url"];
 // With these the same link never logs in, however often it is tried.
 const FINAL = ["login_stale", "login_rejected", "malformed_request"];
 
@@ -25,7 +37,8 @@ addEventListener("pageshow", (event) => event.persisted && location.reload());
 addEventListener("hashchange", () => location.hash && location.reload());
 
 const widget = readFields(fragment);
-if (widget) await ask();
+if (target) $("home-link").search = new URLSearchParams({ return_to: target.pathname + target.search });
+if (widget) await open();
 else refuse(new Problem(fragment ? "malformed_request" : "missing_login"));
 
 /** The fields of Telegram in the fragment, or null when they cannot be: nothing is verified here. */
@@ -34,71 +47,38 @@ function readFields(hash) {
   const found = Object.fromEntries(fields);
   const names = Object.keys(found);
   if (names.length !== fields.length) return null;
-  if (!names.every((name) => REQUIRED.includes(name) || OPTIONAL.includes(name))) return null;
+  if (!fields.every(([name, value]) => Object.hasOwn(FIELDS, name) && FIELDS[name].test(value))) return null;
   return REQUIRED.every((name) => found[name]) ? found : null;
 }
 
 /** Say who would be logged in, and who is now, if that is somebody else. */
-async function ask() {
+async function open() {
   // Who is logged in is worth knowing here, and no more: where it cannot be known, the question stands.
   const now = await call("GET", "/telegram/verify").catch(() => null);
-  fill($("asked"), "confirm", widget);
+  fill($("asked"), "confirm", "who", ...person(widget));
   if (now && String(now.user.id) !== widget.id) {
-    fill($("replaces"), "confirmReplaces", now.user);
+    fill($("replaces"), "confirmReplaces", "who", ...person(now.user));
     $("replaces").hidden = false;
   }
-  titlePage(text("confirmTitle"));
-  show("question");
+  ask();
 }
 
 async function logIn() {
   hideNotice();
-  busy("loggingIn");
+  const idle = busy($("confirm-button"), "loggingIn");
   try {
     await call("POST", "/telegram/login", { body: { widget } });
     location.replace(target ?? "/");
   } catch (error) {
-    busy(null);
+    idle();
     if (FINAL.includes(error.code)) return refuse(error);
     report(error);
     $("confirm-button").focus();
   }
 }
 
-/** This link logs nobody in: say why in place of the question. */
-function refuse(problem) {
-  titlePage(explain(problem.code, problem.requestId));
-  if (target) $("home-link").search = new URLSearchParams({ return_to: target.pathname + target.search });
-  const asked = !$("question").hidden;
-  show("refusal");
-  if (asked) $("title").focus();
-}
-
-/** Put a text into `element`, with a person at {who}. */
-function fill(element, key, { first_name, last_name, username }) {
-  const [before, after] = text(key).split("{who}");
-  const who = [isolated("", [first_name, last_name].filter(Boolean).join(" "), "")];
-  if (username) who.push(" ", isolated("(", `@${username}`, ")"));
-  element.replaceChildren(before, ...who, after);
-}
-
-/** Somebody's own words as text of its own direction. */
-function isolated(before, words, after) {
-  const made = document.createElement("span");
-  const inner = document.createElement("bdi");
-  made.className = "person";
-  inner.textContent = words;
-  made.append(before, inner, after);
-  return made;
-}
-
-function busy(key) {
-  const button = $("confirm-button");
-  button.disabled = key !== null;
-  button.textContent = text(key ?? "confirmButton");
-  $("status").textContent = key === null ? "" : text(key);
-}
-
-function show(id) {
-  for (const view of ["loading", "question", "refusal"]) $(view).hidden = view !== id;
+/** Somebody's name, and their username if there is one. */
+function person({ username, ...user }) {
+  const name = isolated("", fullName(user), "");
+  return username ? [name, " ", isolated("(", `@${username}`, ")")] : [name];
 }

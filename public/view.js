@@ -2,6 +2,7 @@
 
 import { dateTime, text, titlePage } from "./i18n.js";
 import { hideNotice } from "./notice.js";
+import { fullName } from "./person.js";
 
 const COLOURS = 6;
 
@@ -43,7 +44,7 @@ export function showQuestion({ announce = false } = {}) {
  * happened and is said.
  */
 export function showAccount({ user, session }, { announce = false, target = null } = {}) {
-  const name = [user.first_name, user.last_name].filter(Boolean).join(" ");
+  const name = fullName(user);
   titlePage(name);
   $("name").textContent = name;
   $("username").hidden = !user.username;

@@ -1,9 +1,9 @@
-"""GET /telegram/callback: Telegram sends the browser back here, with a code for who it was."""
+"""GET /telegram/callback: Telegram, or the relay, sends the browser back here with a code for who it was."""
 
 from lib.errors import LoginRejected, MalformedRequest
 from lib.telegram.oidc import authorization_code
 from lib.web.endpoint import Response, endpoint
-from lib.web.login import log_in
+from lib.web.login import log_in, redeem
 from lib.web.navigation import navigation, query_fields
 from lib.web.request import Request
 from lib.web.respond import keep_session, see_other
@@ -12,18 +12,13 @@ from lib.web.transactions import take_transaction
 
 def callback(request: Request) -> Response:
     """303 to where the login began, with the session cookie; nothing is asked of Telegram for a bad state."""
-    settings, origin = request.settings, request.require_own_origin()
     try:
         answer = query_fields(request)
     except MalformedRequest as problem:
         raise LoginRejected(problem.reason) from None
     transaction = take_transaction(request, answer.get("state"))
-    code = authorization_code(answer, expected_issuer=settings.oauth_url)
-    # HTTP and cryptography are imported for those who come with a login of their own, and for nobody else.
-    from lib.telegram.provider import redeem
-
-    now = request.service.now()
-    user, proof = redeem(code, transaction, settings=settings, origin=origin, now=now)
+    code = authorization_code(answer, expected_issuer=request.settings.oauth_url)
+    user, proof = redeem(request, code, transaction)
     session = log_in(request, user, proof, "cookie")
     return keep_session(request, see_other(transaction.return_to), session)
 

@@ -4,9 +4,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from lib.errors import MalformedRequest
-from lib.telegram import oidc, widget
+from lib.telegram import oidc, relay, widget
 from lib.web.endpoint import Response, endpoint
-from lib.web.login import send_to_telegram
+from lib.web.login import require_login_method, send_to_telegram
 from lib.web.navigation import navigation
 from lib.web.request import Request
 from lib.web.respond import json_response
@@ -22,7 +22,7 @@ def start(request: Request) -> Response:
     return_to = require_return_to(body.get("return_to", "/"))
     request.require_own_page()
     settings, origin = request.settings, request.require_own_origin()
-    settings.require_login_method()
+    require_login_method(request)
     transaction = begin_transaction(request, return_to=return_to)
     answer: dict[str, Any] = {
         "methods": [],
@@ -30,10 +30,15 @@ def start(request: Request) -> Response:
         "client_id": str(settings.bot_id),
         "state": transaction.state,
         "nonce": transaction.nonce,
+        "relay_url": None,
         "oidc_url": None,
         "widget_auth_url": None,
         "widget_redirect_url": None,
     }
+    if settings.uses_relay:
+        answer["methods"].append("relay")
+        answer["relay_url"] = relay.address(settings, transaction, origin)
+        return json_response(answer)
     if settings.client_secret is not None:
         answer["methods"].append("oidc")
         answer["oidc_url"] = oidc.authorization_url(settings, transaction, origin)

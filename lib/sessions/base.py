@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from lib.environment import DAY
-from lib.errors import InvalidSession, StoreUnavailable
+from lib.errors import InvalidSession, SharedStoreRequired, StoreUnavailable
 from lib.sessions.issuer import Issuer
 from lib.sessions.memo import Memo
 from lib.sessions.record import Record, Transport, load
@@ -32,6 +32,7 @@ REVOKED_SECONDS = DAY + 120
 """As long as the longest-lived proof is fresh, and what clocks may differ."""
 
 _GONE_SECONDS = 60
+_OUTSIDER_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class Sessions:
         self._users = f"tgauth:{settings.environment}:{settings.bot_id}:u:"
         self._gone = Memo(clock)
         self._spent = Memo(clock)
+        self._members = Memo(clock)
 
     def _open(self, token: str, transport: Transport | None) -> tuple[Claims, Record | None]:
         """What the token says, and the record it carries, as far as no command is needed to know.
@@ -152,6 +154,21 @@ class Sessions:
         self._issuer.bury(claims.n, claims.issued_at)
         self._forget(token)
         return ended or carried is not None
+
+    def require_shared_store(self) -> None:
+        """Raises `SharedStoreRequired` where one instance cannot see what another keeps."""
+        if self._issuer.degraded:
+            raise SharedStoreRequired("without Redis other instances cannot be reached")
+
+    def remember_membership(self, user_id: int, *, member: bool) -> None:
+        """Note what Telegram said; until TELEGRAM_REQUIRE_CHAT_TTL is over it is not asked again."""
+        seconds = self.settings.require_chat_ttl if member else _OUTSIDER_SECONDS
+        self._members.remember(f"{user_id}|{member}", seconds)
+
+    def known_membership(self, user_id: int) -> bool | None:
+        """Whether the user was in the chat when this process asked last; None when that is too long ago."""
+        known = (member for member in (True, False) if self._members.knows(f"{user_id}|{member}"))
+        return next(known, None)
 
     def first_use(self, name: str, seconds: float) -> bool:
         """Whether this process sees `name` for the first time in so many seconds, at no command."""

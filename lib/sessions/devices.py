@@ -6,7 +6,6 @@ Everything here is asked with a token, and done only while that token's own sess
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lib.errors import SharedStoreRequired
 from lib.sessions.base import ENDED, REVOKED, REVOKED_SECONDS, SESSION, Sessions, revoked_at
 from lib.sessions.record import Record, Transport
 from lib.sessions.token import Claims, recurs
@@ -97,8 +96,7 @@ class Devices(Sessions):
 
     def _require_shared(self, token: str, transport: Transport | None) -> None:
         self._open(token, transport)
-        if self._issuer.degraded:
-            raise SharedStoreRequired("without Redis other instances cannot be reached")
+        self.require_shared_store()
 
     def _device(self, slot: str, record: Record, seconds: int, *, current: bool) -> Device:
         now = int(self.now())

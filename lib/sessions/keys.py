@@ -15,7 +15,15 @@ from itsdangerous import BadSignature, Signer
 from lib.settings import Settings
 
 Purpose = Literal[
-    "session", "degraded session", "mask", "init data slot", "log", "transaction", "transaction secret"
+    "session",
+    "degraded session",
+    "mask",
+    "init data slot",
+    "log",
+    "transaction",
+    "transaction secret",
+    "relay code",
+    "relay user",
 ]
 
 
@@ -30,6 +38,8 @@ class Keyring:
     log: bytes
     transaction: Signer
     transaction_secret: bytes
+    relay_code: Signer
+    relay_user: Signer
 
 
 @lru_cache(maxsize=4)
@@ -42,13 +52,15 @@ def keyrings(settings: Settings) -> tuple[Keyring, ...]:
 
     return tuple(
         Keyring(
-            session=_signer(key(secret, "session")),
-            degraded=_signer(key(secret, "degraded session")),
+            session=signer(key(secret, "session")),
+            degraded=signer(key(secret, "degraded session")),
             mask=key(secret, "mask"),
             init_data_slot=key(secret, "init data slot"),
             log=key(secret, "log"),
-            transaction=_signer(key(secret, "transaction")),
+            transaction=signer(key(secret, "transaction")),
             transaction_secret=key(secret, "transaction secret"),
+            relay_code=signer(key(secret, "relay code")),
+            relay_user=signer(key(secret, "relay user")),
         )
         for secret in settings.secrets
     )
@@ -68,6 +80,7 @@ def hkdf(secret: bytes, info: bytes) -> bytes:
     return hmac.digest(pseudorandom, info + b"\x01", "sha256")
 
 
-def _signer(key: bytes) -> Signer:
+def signer(key: bytes) -> Signer:
+    """What signs with a key that was derived for one purpose."""
     # The key is derived for this purpose alone, so itsdangerous need not derive another one.
     return Signer(key, key_derivation="none", digest_method=hashlib.sha256)

@@ -7,12 +7,13 @@ from lib.sessions.base import SESSION, Session
 from lib.sessions.create import Creation
 from lib.sessions.devices import Devices
 from lib.sessions.record import Transport
+from lib.sessions.relay import RelayCodes
 from lib.settings import get_settings
 from lib.store.open import open_store
 
 
-class SessionService(Creation, Devices):
-    """All that can be done with sessions; `create_session` and the devices' part are in their own modules.
+class SessionService(Creation, Devices, RelayCodes):
+    """All that can be done with sessions; making them, devices and relay codes are in their own modules.
 
     Raises `StoreUnavailable` from every method when the store cannot be reached: nobody is logged out then.
     """

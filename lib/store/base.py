@@ -65,6 +65,13 @@ class Store(Protocol):
         """
         ...
 
+    def take(self, key: str, field: str) -> str | None:
+        """The field's value, which is gone with this; of many who ask at once, one gets it.
+
+        HGETDEL key FIELDS 1 field. Sent once: where the answer is lost, so is the value.
+        """
+        ...
+
     def delete(self, key: str, *fields: str) -> int:
         """Delete the fields and say how many were there: HDEL key field …"""
         ...

@@ -79,6 +79,10 @@ class HashStore(ABC):
         """See `Store.replace`."""
         return self._one(_flag, "HSETEX", key, "FXX", "EX", ttl, "FIELDS", 1, field, value)
 
+    def take(self, key: str, field: str) -> str | None:
+        """See `Store.take`."""
+        return self._observed(lambda: _one_value(self._send(["HGETDEL", key, "FIELDS", 1, field])))
+
     def delete(self, key: str, *fields: str) -> int:
         """See `Store.delete`."""
         return self._one(_natural, "HDEL", key, *fields)

@@ -71,6 +71,14 @@ class MemoryStore:
             self._keep(key, held)
             return True
 
+    def take(self, key: str, field: str) -> str | None:
+        """See `Store.take`."""
+        with self._lock:
+            held = self._live(key)
+            value, _ = held.pop(field, (None, 0))
+            self._keep(key, held)
+            return value
+
     def delete(self, key: str, *fields: str) -> int:
         """See `Store.delete`."""
         with self._lock:

@@ -47,6 +47,10 @@ class Keys:
 
         Raises `LoginRejected` when there is none, `IdentityProviderUnavailable` when that is not known.
         """
+        # A key that is known and fresh waits for nobody, whatever others make us fetch.
+        held = self._keys.get(kid)
+        if held is not None and now - self._fetched_at < FRESH:
+            return held
         # A lock cannot wait for ever, as a request without a budget could.
         if not self._lock.acquire(timeout=min(budget.remaining(), threading.TIMEOUT_MAX)):
             raise IdentityProviderUnavailable("Telegram's keys are still being fetched")

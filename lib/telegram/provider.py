@@ -1,6 +1,5 @@
 """Telegram's OpenID Connect provider over HTTP: a code for an id_token, and the keys to check one with.
 
-Only the configured address is asked, no redirect is followed, and every answer has a deadline and a size.
 Sources: https://core.telegram.org/bots/telegram-login, RFC 6749 §4.1.3 and §5.2, RFC 7636 §4.5.
 """
 
@@ -11,20 +10,14 @@ from functools import lru_cache
 import httpx
 
 from lib import budget
-from lib.deadline import Deadline, install
 from lib.errors import IdentityProviderUnavailable, LoginRejected, Misconfigured
 from lib.settings import Settings
+from lib.telegram.http import SECONDS, ask
 from lib.telegram.id_token import verify_id_token
 from lib.telegram.jwks import Keys
 from lib.telegram.oidc import redirect_uri, refused
 from lib.telegram.transaction import Transaction
 from lib.telegram.user import Proof, TelegramUser
-
-SECONDS = 5
-"""For all that one login asks of Telegram, beside what it asks of the store."""
-
-MAX_ANSWER = 64 * 1024
-"""Bytes."""
 
 _SECRET_REFUSED = (
     "TELEGRAM_CLIENT_SECRET: Telegram refused it; copy the Client Secret of this bot from"  # noqa: S105
@@ -49,7 +42,7 @@ def redeem(
         "client_id": str(settings.bot_id),
         "code_verifier": transaction.verifier,
     }
-    id_token = _id_token(_ask("POST", f"{settings.oauth_url}/token", data=form, auth=client))
+    id_token = _id_token(ask("POST", f"{settings.oauth_url}/token", data=form, auth=client))
     nonces = [transaction.nonce]
     user, _, _ = _verify(id_token, settings, nonces, nonce_required=False, now=now)
     return user, transaction.proof
@@ -104,25 +97,7 @@ def _keys(oauth_url: str) -> Keys:
 
 
 def _fetch_keys(url: str) -> bytes:
-    response = _ask("GET", url)
+    response = ask("GET", url)
     if response.status_code != 200:
         raise IdentityProviderUnavailable(f"the keys' address answered {response.status_code}")
     return response.content
-
-
-def _ask(method: str, url: str, **request: object) -> httpx.Response:
-    client, deadline = _client()
-    deadline.start()
-    try:
-        return client.request(method, url, **request)  # type: ignore[arg-type]
-    except Exception as error:
-        # Its text can hold the URL and more.
-        raise IdentityProviderUnavailable(
-            f"no usable answer from Telegram ({type(error).__name__})"
-        ) from None
-
-
-@lru_cache(maxsize=1)
-def _client() -> tuple[httpx.Client, Deadline]:
-    client = httpx.Client(follow_redirects=False, headers={"Accept": "application/json"})
-    return client, install(client, seconds=SECONDS, max_bytes=MAX_ANSWER)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-Method = Literal["widget", "webapp", "oidc"]
+Method = Literal["widget", "webapp", "oidc", "relay"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,7 +129,9 @@ def _settings() -> Settings | None:
 def _announce() -> None:
     """Say at the cold start what is wrong with the settings; every request answers 503 until it is mended."""
     try:
-        problem = get_settings().bot_token_problem
+        settings = get_settings()
+        # Without a token there are Mini Apps and OpenID Connect, for those who chose so.
+        problem = "" if settings.bot_id_only else settings.bot_token_problem
     except Misconfigured as error:
         problem = error.reason
     if problem:

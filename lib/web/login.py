@@ -3,12 +3,15 @@
 from urllib.parse import urlencode
 
 from lib import budget
+from lib.errors import RelayRequired
 from lib.sessions.base import Session
 from lib.sessions.record import Transport
+from lib.telegram import oidc, relay
 from lib.telegram.login import Login, verify_login
-from lib.telegram.oidc import authorization_url
+from lib.telegram.transaction import Transaction
 from lib.telegram.user import Proof, TelegramUser
 from lib.web.endpoint import Response
+from lib.web.membership import require_member
 from lib.web.navigation import query_fields
 from lib.web.request import Request
 from lib.web.respond import see_other
@@ -25,14 +28,43 @@ def send_to_telegram(request: Request) -> Response:
     return_to = requested_return_to(request)
     if not request.on_own_origin:
         return see_other(f"{origin}/telegram/start{return_query(return_to)}")
-    settings.require_login_method()
-    if settings.client_secret is None:
+    require_login_method(request)
+    if not settings.uses_relay and settings.client_secret is None:
         return see_other(f"/{return_query(return_to)}")
     transaction = begin_transaction(request, return_to=return_to)
-    response = see_other(authorization_url(settings, transaction, origin))
+    if settings.uses_relay:
+        return see_other(relay.address(settings, transaction, origin))
+    response = see_other(oidc.authorization_url(settings, transaction, origin))
     # Telegram has been seen to refuse browsers that do not say where they come from.
     response.headers["Referrer-Policy"] = "strict-origin-when-cross-origin"
     return response
+
+
+def require_login_method(request: Request) -> None:
+    """Raises `RelayRequired` or `Misconfigured` where no browser can log in."""
+    settings = request.settings
+    if settings.uses_relay:
+        settings.require_relay_url()
+        return
+    if settings.environment == "preview" and settings.canonical_origin is None:
+        raise RelayRequired(
+            "AUTH_RELAY_SECRET: is not set; docs/PREVIEWS.md has the steps, for here and production"
+        )
+    settings.require_login_method()
+
+
+def redeem(request: Request, code: str, transaction: Transaction) -> tuple[TelegramUser, Proof]:
+    """Whose code it is, asked of production in a preview and else of Telegram; raises as both clients."""
+    settings, origin = request.settings, request.require_own_origin()
+    # HTTP and cryptography are imported for those who come with a login of their own, and for nobody else.
+    if settings.uses_relay:
+        from lib.telegram import relay_client
+
+        return relay_client.redeem(code, transaction, settings=settings, origin=origin)
+    from lib.telegram import provider
+
+    now = request.service.now()
+    return provider.redeem(code, transaction, settings=settings, origin=origin, now=now)
 
 
 def requested_return_to(request: Request) -> str:
@@ -75,6 +107,7 @@ def identify(request: Request, login: Login) -> tuple[TelegramUser, Proof]:
 
 def log_in(request: Request, user: TelegramUser, proof: Proof, transport: Transport) -> Session:
     """Make the session, in place of the one that the browser or app had; raises as `create_session`."""
+    require_member(request, user.id)
     # What Telegram took is no reason to give the store less time.
     budget.start()
     presented, carried_by = request.credentials()

@@ -112,8 +112,11 @@ class Request(WSGIRequest):
         return parse_object(self.body)
 
     def session(self, *, renew: bool = True) -> Session:
-        """The caller's live session; raises `Unauthenticated` or `InvalidSession`."""
-        token, transport = self.require_token()
+        """The caller's live session; raises `Unauthenticated` or `InvalidSession`.
+
+        A request that may change something must come from a page of ours, where it has a cookie.
+        """
+        token, transport = self.require_token(own_page=self.method not in ("GET", "HEAD"))
         session = self.service.get_session(token, transport, renew=renew)
         self.note_session(session)
         return session

@@ -13,6 +13,8 @@ from lib.web.cookies import cookie_name, read_cookies, set_cookie
 from lib.web.request import Request
 
 _KEPT = 3
+# Of a browser's that is full of others, a few at a time: headers have limits.
+_REMOVED = 10
 _NAME = re.compile(r"[A-Za-z0-9_-]{8}")
 
 
@@ -29,7 +31,7 @@ def begin_transaction(request: Request, *, return_to: str) -> Transaction:
     pending = reversed(pending_transactions(request))
     newest = sorted(pending, key=lambda other: other.started_at, reverse=True)
     kept = {_name(other.state) for other in newest[: _KEPT - 1]}
-    for name in _cookies(request).keys() - kept:
+    for name in list(_cookies(request).keys() - kept)[:_REMOVED]:
         if _NAME.fullmatch(name):
             _set(request, name, "", max_age=0)
     _set(request, _name(transaction.state), value, max_age=LIFETIME)

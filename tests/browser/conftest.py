@@ -2,7 +2,10 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, sync_playwright
@@ -21,7 +24,16 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 
+RELAY_SECRET = "the-relay-secret-of-the-tests-and-of-nothing-else"
+
 OpenPage = Callable[..., Page]
+
+
+class Relay(NamedTuple):
+    """Production, and a preview that logs people in through it."""
+
+    production: Server
+    preview: Server
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +65,56 @@ def server() -> Iterator[Server]:
 def widget_server() -> Iterator[Server]:
     """The project as it is set up without a client secret: people log in with the widget alone."""
     with running(env={"TELEGRAM_BOT_TOKEN": DEVELOPMENT_BOT_TOKEN}) as started:
+        yield started
+
+
+def free_port() -> int:
+    """A port that nothing listens on just now."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port: int = found.getsockname()[1]
+        return port
+
+
+@contextmanager
+def relaying(production: Mapping[str, str], preview: Mapping[str, str], *, store: str) -> Iterator[Relay]:
+    """Both with these settings besides the relay's own, each with a store of its own: the preview in `store`.
+
+    Production is no production to itself, or it would refuse the simulated Telegram's bot.
+    """
+    # Each must know the other's address before it starts.
+    port = free_port()
+    secret = {"AUTH_RELAY_SECRET": RELAY_SECRET}
+    asking = {"AUTH_RELAY_HOSTS": f"*.example.com,preview.localhost:{port}"}
+    with running(env={**secret, **asking, **production}, host="prod.localhost", store="upstash") as started:
+        asked = {"VERCEL_ENV": "preview", "AUTH_RELAY_URL": started.origin}
+        environment = {**secret, **asked, **preview}
+        with running(env=environment, host="preview.localhost", port=port, store=store) as other:
+            yield Relay(started, other)
+
+
+@pytest.fixture(scope="session")
+def relay() -> Iterator[Relay]:
+    """A preview without a bot token, whose sessions are in memory."""
+    preview = {"TELEGRAM_BOT_ID": "42", "AUTH_SECRET": "the-secret-of-the-preview-alone-0"}
+    with relaying({}, preview, store="memory") as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def widget_relay() -> Iterator[Relay]:
+    """Production with the widget alone, and a preview with a bot and a Redis of its own."""
+    production = {"TELEGRAM_BOT_TOKEN": DEVELOPMENT_BOT_TOKEN}
+    with relaying(production, {"TELEGRAM_BOT_TOKEN": "42:of-the-preview"}, store="upstash") as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def lonely_preview() -> Iterator[Server]:
+    """A preview as Vercel makes one, where nobody has set up the relay."""
+    port = free_port()
+    vercel = {"VERCEL_ENV": "preview", "VERCEL_URL": f"preview.localhost:{port}"}
+    bot = {"TELEGRAM_BOT_TOKEN": "42:of-the-preview"}
+    with running(env={**vercel, **bot}, host="preview.localhost", port=port) as started:
         yield started
 
 

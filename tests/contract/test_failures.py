@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from dev.upstash import Upstash
-from dev.upstash_faults import Fault
+from dev.upstash_faults import Fault, FaultKind
 from dev.valkey import Valkey
 from lib.errors import StoreUnavailable
 from lib.store.base import Store, Unanswered
@@ -20,6 +20,7 @@ OPERATIONS: dict[str, Callable[[Store], object]] = {
     "renew": lambda store: store.renew(KEY, "s:a", 100),
     "read": lambda store: store.read(KEY, "s:a"),
     "replace": lambda store: store.replace(KEY, "s:a", "2", 100),
+    "take": lambda store: store.take(KEY, "s:a"),
     "delete": lambda store: store.delete(KEY, "s:a"),
     "show": lambda store: store.show(KEY, "s:a", 100),
     "remaining": lambda store: store.remaining(KEY, "s:a"),
@@ -87,6 +88,29 @@ def test_a_full_server_still_verifies_and_logs_out(remote: Store, full: Valkey) 
     assert remote.renew(KEY, "s:a", 100) is None
 
 
+def test_a_full_server_still_gives_what_it_has(remote: Store, full: Valkey) -> None:
+    """Without room a value can be taken, and only once."""
+    assert remote.create(KEY, {"code": "1"}, window=10, renew="code", ttl=100)[0]
+    full.run("CONFIG", "SET", "maxmemory", "1")
+    assert remote.take(KEY, "code") == "1"
+    assert remote.take(KEY, "code") is None
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("kind", ["500", "drop", "truncated"])
+def test_a_value_is_asked_for_once(
+    upstash_store: UpstashStore, upstash: Upstash, valkey: Valkey, kind: FaultKind, after: bool
+) -> None:
+    """Where the answer is lost nobody asks again: what was taken would then look as if it never was."""
+    OPERATIONS["create"](upstash_store)
+    upstash.fail(Fault(kind, after=after))
+    before = upstash.requests
+    with pytest.raises(Unanswered):
+        upstash_store.take(KEY, "s:b")
+    assert upstash.requests == before + 1
+    assert upstash_store.take(KEY, "s:b") == (None if after else "1")
+
+
 def test_a_full_upstash_still_verifies(upstash_store: UpstashStore, upstash: Upstash, valkey: Valkey) -> None:
     """Where Upstash takes a renewal for a write that it has no room for, the session is read as it is."""
     OPERATIONS["create"](upstash_store)
@@ -104,7 +128,7 @@ def test_a_replica_still_verifies(redis_store: RedisStore, valkey: Valkey) -> No
     valkey.run("REPLICAOF", "127.0.0.1", "1")
     try:
         assert redis_store.renew(KEY, "s:b", 50) == "1"
-        for name in ("create", "replace", "delete", "revoke"):
+        for name in ("create", "replace", "take", "delete", "revoke"):
             with pytest.raises(StoreUnavailable, match="replica"):
                 OPERATIONS[name](redis_store)
     finally:

@@ -82,6 +82,12 @@ class Model(RuleBasedStateMachine):
             self.put(key, field, value, ttl)
         assert self.store.replace(key, field, value, ttl) == there
 
+    @rule(key=keys, field=fields)
+    def take(self, key: str, field: str) -> None:
+        """What is there is answered, and goes."""
+        assert self.store.take(key, field) == self.live(key).get(field)
+        self.held.get(key, {}).pop(field, None)
+
     @rule(key=keys, doomed=st.lists(fields, min_size=1, max_size=4))
     def delete(self, key: str, doomed: list[str]) -> None:
         """What is there goes, and is counted once."""

@@ -67,6 +67,37 @@ def test_every_deleted_field_is_counted_once(subject: Subject, at_once: AtOnce) 
         assert sum(at_once(lambda _: subject.store.delete(KEY, *names))) == len(names)
 
 
+def test_what_is_taken_is_one_takers(subject: Subject, at_once: AtOnce) -> None:
+    """Of many who take a value at once one gets it, and nothing is left for later."""
+    for turn in range(ROUNDS):
+        subject.store.create(KEY, {"code": f"{turn}"}, window=10, renew="code", ttl=100)
+        answers = at_once(lambda _: subject.store.take(KEY, "code"))
+        assert sorted(answers, key=lambda answer: answer is None) == [f"{turn}", *[None] * (CROWD - 1)]
+        assert subject.store.read(KEY, "code") is None
+
+
+def test_a_taken_field_does_not_come_back(subject: Subject, at_once: AtOnce) -> None:
+    """No renewal, replacement or second create that runs beside the taking undoes it."""
+
+    def use_or_take(number: int) -> object:
+        fields = {"code": "2", "spent": "1"}
+        uses = (
+            lambda: subject.store.take(KEY, "code"),
+            lambda: subject.store.renew(KEY, "code", 100),
+            lambda: subject.store.replace(KEY, "code", "1", 100),
+            lambda: subject.store.create(KEY, fields, window=50, renew="code", ttl=100)[0],
+        )
+        return uses[number % len(uses)]()
+
+    for _ in range(ROUNDS):
+        subject.store.create(KEY, {"code": "1", "spent": "1"}, window=50, renew="code", ttl=100)
+        answers = at_once(use_or_take)
+        assert sorted([answers[0] or "", answers[4] or ""]) == ["", "1"]
+        assert (answers[3], answers[7]) == (False, False)
+        assert subject.store.show(KEY, "code", None) == (None, {"spent": "1"})
+        subject.store.delete(KEY, "spent")
+
+
 def test_a_deleted_field_does_not_come_back(subject: Subject, at_once: AtOnce) -> None:
     """No renewal or replacement that runs beside the deletion undoes it."""
 

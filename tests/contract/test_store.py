@@ -120,6 +120,48 @@ def test_replace_changes_only_what_is_there(subject: Subject) -> None:
     assert subject.store.read(KEY, "s:a") is None
 
 
+def test_take_gives_a_value_once(subject: Subject) -> None:
+    """What is taken is gone with that, and everything beside it stays as it is."""
+    create(subject, "a", value="1", proof="x")
+    subject.store.create(KEY + "0", {"s:a": "other"}, window=10, renew="s:a", ttl=100)
+    subject.advance(4)
+    assert subject.store.take(KEY, "s:a") == "1"
+    assert subject.store.take(KEY, "s:a") is None
+    assert subject.store.read(KEY, "s:a") is None
+    assert subject.store.remaining(KEY, "p:x") == [6]
+    assert subject.store.read(KEY + "0", "s:a") == "other"
+
+
+def test_take_of_nothing_is_a_miss(subject: Subject) -> None:
+    """A field or a key that never was, and what has expired, is None, and nothing comes into being."""
+    assert subject.store.take(KEY, "s:a") is None
+    create(subject, "a")
+    assert subject.store.take(KEY, "s:never") is None
+    subject.advance(101)
+    assert subject.store.take(KEY, "s:a") is None
+    assert subject.store.show(KEY, "s:a", None) == (None, {})
+
+
+def test_what_was_taken_can_be_created_again(subject: Subject) -> None:
+    """Only what is left beside it keeps a second create away, as a relay's spent ticket does."""
+    fields = {"code": "1", "spent": "1"}
+    assert subject.store.create(KEY, fields, window=50, renew="code", ttl=10) == (True, fields)
+    assert subject.store.remaining(KEY, "code", "spent") == [10, 50]
+    assert subject.store.take(KEY, "code") == "1"
+    assert subject.store.create(KEY, fields, window=50, renew="code", ttl=10) == (False, {"spent": "1"})
+    assert subject.store.take(KEY, "code") is None
+    subject.advance(51)
+    assert subject.store.create(KEY, fields, window=50, renew="code", ttl=10)[0]
+
+
+def test_the_last_field_taken_leaves_no_key(subject: Subject) -> None:
+    """A key without fields is no key."""
+    create(subject, "a")
+    assert subject.store.count("tgauth:test:1:u:", "s:").users == 1
+    assert subject.store.take(KEY, "s:a") == "{}"
+    assert subject.store.count("tgauth:test:1:u:", "s:").users == 0
+
+
 def test_show_renews_one_field_and_gives_all(subject: Subject) -> None:
     """The caller's own field lives on, everything is listed, and nothing else is touched."""
     create(subject, "a", value="1")
@@ -223,3 +265,4 @@ def test_values_come_back_as_they_were(subject: Subject, value: str) -> None:
     assert subject.store.read(KEY, "s:a") == value
     assert subject.store.renew(KEY, "s:a", 100) == value
     assert subject.store.show(KEY, "s:a", 100) == (value, {"s:a": value})
+    assert subject.store.take(KEY, "s:a") == value

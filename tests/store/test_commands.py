@@ -30,6 +30,7 @@ from tests.store.deployment import (
     held,
     service,
 )
+from tests.store.test_relay import HOST, RELAY, Made
 
 Cost = tuple[int, int]
 
@@ -288,6 +289,11 @@ def junk(person: Person, genuine: Held) -> dict[str, tuple[str, str, dict[str, s
     requests["wrong method"] = ("PUT", "/telegram/verify", genuine.headers, None)
     requests["login page's start"] = ("POST", "/telegram/start", {}, {})
     requests["sessions with an odd query"] = ("DELETE", "/telegram/sessions?keep=all", genuine.headers, None)
+    made = Made()
+    ticket, code = {"ticket": made.text}, {"code": made.text, "verifier": made.verifier, "host": HOST}
+    requests["relay that is off, asked"] = ("GET", f"/telegram/relay?ticket={made.text}", {}, None)
+    requests["relay that is off, a ticket"] = ("POST", "/telegram/relay", genuine.headers, ticket)
+    requests["relay that is off, a code"] = ("POST", "/telegram/relay", {}, code)
     requests["no id"] = ("DELETE", "/telegram/sessions/short", genuine.headers, None)
     return requests
 
@@ -489,6 +495,81 @@ def test_an_answer_of_telegram_is_used_once(
         upstash.reset()
         assert {by_code.back(at).status for _ in range(20)} == {401}
         assert upstash.commands == 0
+
+
+@pytest.fixture
+def relaying(launch: Launch, upstash: Upstash) -> list[Instance]:
+    """Two instances of production where previews may log in."""
+    return launch(*[{**ENV, **RELAY, **credentials(upstash)}] * 2)
+
+
+def test_relays_junk_costs_nothing(
+    relaying: list[Instance], upstash: Upstash, person: Person, figure: Callable[[str], None]
+) -> None:
+    """Without a genuine ticket or code, a fitting verifier and a page of ours, the store hears nothing."""
+    a, b = relaying
+    mine, made, spent = a.enter(person), Made(), Made()
+    code = spent.code(a, mine)
+    tickets = {
+        "junk": "x",
+        "empty": "",
+        "unsigned": made.text[:-44],
+        "changed": changed(made.text, -5),
+        "cut": made.text[:-1],
+        "old": Made(age=600).text,
+        "of the future": Made(age=-120).text,
+        "another host's": Made("evil.example").text,
+        "a code": code,
+        "a session": mine.token,
+        "long": "a" * 4000,
+    }
+    codes = {**tickets, "a code": made.text}
+    attempts: dict[str, Callable[[], Answer]] = {}
+    for what, text in tickets.items():
+        query = urlencode({"ticket": text})
+        attempts[f"asked, {what}"] = lambda q=query: a.send("GET", f"/telegram/relay?{q}")
+        body = {"ticket": text}
+        attempts[f"agreed, {what}"] = lambda body=body: b.post("/telegram/relay", body, mine.headers)
+        attempts[f"agreed by nobody, {what}"] = lambda body=body: b.post("/telegram/relay", body, OWN_PAGE)
+    for what, text in codes.items():
+        attempts[f"redeemed, {what}"] = lambda text=text: spent.redeem(a, text)
+    attempts["another verifier"] = lambda: spent.redeem(b, code, verifier=made.verifier)
+    attempts["another host"] = lambda: spent.redeem(b, code, host=f"{HOST}:443")
+    upstash.reset()
+    for what, attempt in attempts.items():
+        for _ in range(3):
+            assert attempt().code == "invalid_grant", what
+    others: dict[str, tuple[Callable[[], Answer], int]] = {
+        "asked": (lambda: a.send("GET", f"/telegram/relay?{urlencode({'ticket': made.text})}"), 303),
+        "HEAD": (lambda: a.send("HEAD", f"/telegram/relay?{urlencode({'ticket': made.text})}"), 204),
+        "by nobody": (lambda: a.post("/telegram/relay", {"ticket": made.text}, OWN_PAGE), 401),
+        "without a page": (lambda: a.post("/telegram/relay", {"ticket": made.text}), 403),
+        "of another site": (
+            lambda: a.post(
+                "/telegram/relay", {"ticket": made.text}, {**mine.headers, "Sec-Fetch-Site": "cross-site"}
+            ),
+            403,
+        ),
+        "another form": (lambda: a.post("/telegram/relay", {"code": code}), 400),
+        "both": (lambda: a.post("/telegram/relay", {"code": code, "ticket": made.text}, mine.headers), 400),
+        "PUT": (lambda: a.send("PUT", "/telegram/relay"), 405),
+    }
+    for what, (send, status) in others.items():
+        assert send().status == status, what
+    assert (upstash.commands, upstash.requests, upstash.unauthorized, upstash.seen) == (0, 0, 0, [])
+    assert spent.redeem(b, code).status == 200
+    assert made.agree(a, mine).status == 200
+    figure(f"{len(attempts) + len(others)} kinds of junk for the relay: 0 commands")
+
+
+def test_a_spent_code_costs_one_command(relaying: list[Instance], upstash: Upstash, person: Person) -> None:
+    """Who has code and verifier can ask again and again, at one command, and only for a minute."""
+    a, b = relaying
+    made = Made()
+    code = made.code(a, a.enter(person))
+    assert cost(upstash, lambda: made.redeem(a, code), 200) == (1, 1)
+    for at in (a, b):
+        assert cost(upstash, lambda at=at: made.redeem(at, code), 400) == (1, 1)
 
 
 def test_health_asks_once(launch: Launch, upstash: Upstash, person: Person, crowd: Crowd) -> None:

@@ -42,7 +42,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("tree")
     for part in ("api", "lib", "public"):
         shutil.copytree(ROOT / part, root / part, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(ROOT / "dev", root / "dev", ignore=shutil.ignore_patterns("__pycache__", "vercel"))
+    shutil.copytree(
+        ROOT / "dev", root / "dev", ignore=shutil.ignore_patterns("__pycache__", "vercel", "node_modules")
+    )
     (root / "api/echo.py").write_text(ECHO)
     config = json.loads((ROOT / "vercel.json").read_text())
     config["rewrites"].append({"source": "/echo/:what", "destination": "/api/echo"})

@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 
 from lib import errors
-from lib.telegram import id_token, transaction, webapp, widget
+from lib.telegram import http, id_token, relay, transaction, webapp, widget
 from lib.telegram.user import TelegramUser
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGLISH = sorted((ROOT / "docs").glob("*.md"))
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *ENGLISH, *sorted((ROOT / "docs").glob("*/*.md"))]
-TRANSLATED = ("REDIS_QUICK_START.md", "REDIS_SETUP.md", "MIGRATING.md")
+TRANSLATED = ("REDIS_QUICK_START.md", "REDIS_SETUP.md", "MIGRATING.md", "PREVIEWS.md")
 SETUP = ("docs/REDIS_SETUP.md", "docs/ru/REDIS_SETUP.md")
 MIGRATING = ("docs/MIGRATING.md", "docs/ru/MIGRATING.md")
+PREVIEWS = ("docs/PREVIEWS.md", "docs/ru/PREVIEWS.md")
 READERS = ("lib/environment.py", "lib/settings.py", "lib/credentials.py")
 LOGIN_REASONS = (
     ("lib/environment.py", "is a bot token; "),
@@ -27,6 +28,27 @@ LOGIN_REASONS = (
     ("lib/telegram/id_token.py", "id_token is not signed with RS256 or ES256; choose RS256 at @BotFather"),
     ("lib/telegram/id_token.py", "id_token without id: the login must ask for the scope profile"),
     ("lib/web/transactions.py", "state names no login that this browser began in the last 10 minutes"),
+)
+RELAY = ("lib/telegram/relay.py", "lib/telegram/relay_client.py", "lib/sessions/relay.py")
+RELAY_REASONS = (
+    ("api/telegram/relay.py", "the body holds neither a ticket nor a code with its verifier and host"),
+    ("lib/environment.py", "has an entry that is no host; set such as app-*-team.vercel.app"),
+    ("lib/environment.py", "lets everybody on Vercel in; set such as app-*-team.vercel.app"),
+    ("lib/environment.py", "needs TELEGRAM_BOT_TOKEN; set that, of a bot in the chat"),
+    ("lib/sessions/base.py", "without Redis other instances cannot be reached"),
+    ("lib/sessions/create.py", "kept out by TELEGRAM_ALLOW or TELEGRAM_DENY"),
+    ("lib/settings.py", "AUTH_RELAY_URL: is not set; set production's origin, such as https://example.com"),
+    ("lib/settings.py", "no relay: AUTH_RELAY_SECRET is not set, or this is a preview itself"),
+    ("lib/store/redis.py", "REDIS_URL: the server is too old; use Redis 8 or Valkey 9"),
+    ("lib/telegram/http.py", "no usable answer ("),
+    (
+        "lib/web/login.py",
+        "AUTH_RELAY_SECRET: is not set; docs/PREVIEWS.md has the steps, for here and production",
+    ),
+    ("lib/web/membership.py", "not in TELEGRAM_REQUIRE_CHAT"),
+    ("lib/web/request.py", "AUTH_ORIGIN: is not set; set this site's origin, such as https://example.com"),
+    ("lib/web/transactions.py", "state names no login that this browser began in the last 10 minutes"),
+    ("lib/web/transactions.py", "this login has been finished already"),
 )
 REASONS = ("lib/credentials.py", "lib/store/hashes.py", "lib/store/upstash.py", "lib/store/redis.py")
 
@@ -57,6 +79,12 @@ def variables():
 def reasons():
     """What the log can say about Redis: the literals that have more than one word."""
     return sorted({text.strip() for path in REASONS for text in strings(path) if " " in text.strip()})
+
+
+def relay_reasons():
+    """What the log can say about a preview's login: the relay's own literals, and those of other modules."""
+    own = {(path, text.strip()) for path in RELAY for text in strings(path) if " " in text.strip()}
+    return sorted(own | set(RELAY_REASONS))
 
 
 def codes():
@@ -107,6 +135,7 @@ def test_there_is_something_to_look_for():
     assert "/telegram/sessions/{id}" in endpoints()
     assert {path.name for path in ENGLISH} >= {"API.md", "SECURITY.md", *TRANSLATED}
     assert len(reasons()) > 20
+    assert ("lib/telegram/relay.py", "the verifier is another one") in relay_reasons()
 
 
 @pytest.mark.parametrize("name", variables())
@@ -138,7 +167,7 @@ def test_no_other_error_codes_are_documented():
     assert sorted((code, int(status)) for code, status in rows) == codes()
 
 
-@pytest.mark.parametrize("module", ["widget", "webapp", "id_token", "transaction"])
+@pytest.mark.parametrize("module", ["widget", "webapp", "id_token", "transaction", "relay"])
 def test_the_lifetimes_are_those_of_the_code(module):
     """docs/API.md's table of proofs says how long each of them logs in."""
     said = {
@@ -146,6 +175,7 @@ def test_the_lifetimes_are_those_of_the_code(module):
         "webapp": ("24 hours", webapp.MAX_AGE),
         "id_token": ("600 seconds", id_token.MAX_AGE),
         "transaction": ("10 minutes", transaction.LIFETIME),
+        "relay": ("60 seconds", relay.CODE_SECONDS),
     }
     text, seconds = said[module]
     number, unit = text.split()
@@ -159,7 +189,9 @@ def test_every_field_of_a_user_is_documented(field):
     assert re.search(rf"^\|[^|]*`{field}`", read("docs/API.md"), flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("document", ["docs/API.md", "docs/MIGRATING.md", "docs/SECURITY.md"])
+@pytest.mark.parametrize(
+    "document", ["docs/API.md", "docs/MIGRATING.md", "docs/PREVIEWS.md", "docs/SECURITY.md"]
+)
 def test_the_readme_leads_to_every_guide(document):
     """README.md links to the guides."""
     assert f"]({document})" in read("README.md")
@@ -191,6 +223,26 @@ def test_the_reasons_for_failed_logins_are_literal(module, text, document):
     """What the guides to OpenID Connect quote from the log is what the log says."""
     assert any(text in literal for literal in strings(module))
     assert re.search(rf"^\| `[^`]*{re.escape(text)}", read(document), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("document", PREVIEWS)
+@pytest.mark.parametrize(("module", "text"), relay_reasons())
+def test_the_reasons_for_failed_relays_are_literal(module, text, document):
+    """What the guides to previews quote from the log is what it says, with all that the relay itself says."""
+    assert any(text in literal for literal in strings(module))
+    assert re.search(rf"^\| `[^`]*{re.escape(text)}", read(document), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("document", PREVIEWS)
+def test_the_limits_of_the_relay_are_those_of_the_code(document):
+    """The guides to previews say how long a ticket and a code last."""
+    limits = [
+        line
+        for line in read(document).splitlines()
+        if re.match(r"\| [^|]+ \| \d+ (minutes|seconds|минут|секунд) \|", line)
+    ]
+    numbers = [int(re.search(r"\| (\d+) ", line)[1]) for line in limits]
+    assert numbers == [relay.TICKET_SECONDS // 60, relay.CODE_SECONDS, http.SECONDS]
 
 
 @pytest.mark.parametrize("document", SETUP)

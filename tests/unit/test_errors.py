@@ -105,6 +105,7 @@ def test_nobody_is_logged_out_by_our_faults():
         "IdentityProviderUnavailable",
         "InternalError",
         "Misconfigured",
+        "RelayRequired",
         "SharedStoreRequired",
         "StoreUnavailable",
     }
@@ -113,7 +114,12 @@ def test_nobody_is_logged_out_by_our_faults():
 def test_a_login_ends_in_one_of_these():
     """What a client can tell apart of a login: refused, too old, cancelled, or nobody's fault but ours."""
     logins = {found.code: found.status for found in LEAVES.values() if found.event == "authn_login_fail"}
-    assert logins == {"login_rejected": 401, "login_stale": 401, "login_cancelled": 401}
+    assert logins == {
+        "login_rejected": 401,
+        "login_stale": 401,
+        "login_cancelled": 401,
+        "invalid_grant": 400,
+    }
     assert errors.IdentityProviderUnavailable.code == "identity_provider_unavailable"
     assert errors.IdentityProviderUnavailable.status == 503
 
@@ -129,6 +135,7 @@ def test_when_to_try_again():
         "IdentityProviderUnavailable": "5",
         "RateLimited": "60",
         "Misconfigured": "5",
+        "RelayRequired": "5",
         "SharedStoreRequired": "5",
         "StoreUnavailable": "5",
     }

@@ -35,6 +35,8 @@ def keys(ring):
         "log": ring.log,
         "transaction": ring.transaction.derive_key(),
         "transaction secret": ring.transaction_secret,
+        "relay code": ring.relay_code.derive_key(),
+        "relay user": ring.relay_user.derive_key(),
     }
 
 
@@ -83,7 +85,7 @@ def test_every_key_is_another():
         {"AUTH_SECRET": ""},
     ]
     found = [key for env in variants for key in keys(rings(**env)[0]).values()]
-    assert len(found) == 7 * len(variants)
+    assert len(found) == 9 * len(variants)
     assert len(set(found)) == len(found)
     assert {len(key) for key in found} == {32}
 

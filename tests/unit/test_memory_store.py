@@ -36,3 +36,22 @@ def test_a_user_without_sessions_leaves_nothing() -> None:
     put(store, "a")
     store.delete("a", "s:a")
     assert not store._keys
+
+
+def test_a_user_whose_last_field_was_taken_leaves_nothing() -> None:
+    """Taking cleans up as deleting does, and taking what is not there leaves no key behind."""
+    store = MemoryStore(Clock())
+    put(store, "a")
+    assert store.take("a", "s:a") == "1"
+    assert store.take("b", "s:a") is None
+    assert not store._keys
+
+
+def test_who_takes_is_seen() -> None:
+    """Taking counts as use, as every change does."""
+    store = MemoryStore(Clock(), max_keys=2)
+    store.create("a", {"s:a": "1", "code": "1"}, window=9, renew="-", ttl=9)
+    put(store, "b")
+    assert store.take("a", "code") == "1"
+    put(store, "c")
+    assert [store.read(key, "s:a") for key in "abc"] == ["1", None, "1"]

@@ -20,7 +20,7 @@ from dev.users import USERS
 from lib import budget
 from lib.errors import IdentityProviderUnavailable, LoginRejected, Misconfigured
 from lib.settings import read_settings
-from lib.telegram import provider
+from lib.telegram import http, provider
 from lib.telegram.transaction import begin
 
 NOW = 1_800_000_000
@@ -61,9 +61,9 @@ def another():
 
 
 def forget_client():
-    client, _ = provider._client()
+    client, _ = http._client()
     client.close()
-    provider._client.cache_clear()
+    http._client.cache_clear()
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -476,7 +476,7 @@ def test_a_compressed_answer_is_refused(telegram, path, encoding):
 @PATHS
 def test_a_long_answer_is_cut(telegram, path):
     """Ten megabytes are not read: the limit is 64 KiB, however good what stands before it is."""
-    assert provider.MAX_ANSWER == 64 * 1024
+    assert http.MAX_ANSWER == 64 * 1024
     good = {
         TOKEN_PATH: {"id_token": telegram.provider.sign(telegram.provider.claims(USER))},
         KEYS_PATH: telegram.provider.jwks(),
@@ -572,13 +572,13 @@ def test_one_login_has_one_time(telegram, monkeypatch):
     """The keys are asked for in what the code has left of the login's five seconds, not in five more."""
     assert provider.SECONDS == 5
     left = []
-    ask = provider._ask
+    ask = provider.ask
 
     def measured(method, url, **request):
         left.append(budget.remaining())
         return ask(method, url, **request)
 
-    monkeypatch.setattr(provider, "_ask", measured)
+    monkeypatch.setattr(provider, "ask", measured)
 
     def late(_):
         time.sleep(0.1)
@@ -630,14 +630,14 @@ def test_tls_is_verified(telegram):
     """Certificate and host name are checked, redirects and proxies are off, and the limits are in place."""
     import ssl
 
-    client, deadline = provider._client()
+    client, deadline = http._client()
     pool = client._transport._pool
     assert pool._ssl_context.verify_mode == ssl.CERT_REQUIRED
     assert pool._ssl_context.check_hostname is True
     assert (client.follow_redirects, client._mounts) == (False, {})
     assert pool._network_backend is deadline
-    assert (deadline._seconds, deadline._max_bytes) == (provider.SECONDS, provider.MAX_ANSWER)
-    assert provider._client()[0] is client
+    assert (deadline._seconds, deadline._max_bytes) == (http.SECONDS, http.MAX_ANSWER)
+    assert http._client()[0] is client
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])

@@ -32,7 +32,8 @@ class Client:
 
     def execute_command(self, *command: Any) -> Any:
         self.sent.append(command)
-        return self._outcome(["1"] if command[0] == "HGETEX" else 1 if command[0] == "HDEL" else "1")
+        listed = command[0] in ("HGETEX", "HGETDEL")
+        return self._outcome(["1"] if listed else 1 if command[0] == "HDEL" else "1")
 
     def pipeline(self, *, transaction: bool) -> "Pipeline":
         return Pipeline(self, transaction)
@@ -99,7 +100,7 @@ EACH = pytest.mark.parametrize(("error", "kind", "reason"), ERRORS, ids=lambda v
 @EACH
 def test_errors_say_what_to_do(error: Exception, kind: type[StoreUnavailable], reason: str) -> None:
     """Each of redis-py's errors is of one kind and names the fix, in our words only."""
-    for call in (create, lambda s: s.delete("k", "s:a")):
+    for call in (create, lambda s: s.delete("k", "s:a"), lambda s: s.take("k", "s:a")):
         store, _ = store_with(error)
         with pytest.raises(StoreUnavailable) as caught:
             call(store)
@@ -120,11 +121,12 @@ def test_what_is_repeated(error: Exception, kind: type[StoreUnavailable], reason
         with pytest.raises(kind):
             store.delete("k", "s:a")
         assert len(client.sent) == 1
-    store, client = store_with(error, None)
-    with pytest.raises(kind):
-        create(store)
-    assert len(client.sent) == 1
-    assert client.sent[0][0] == "MULTI"
+    for once, command in ((create, "MULTI"), (lambda s: s.take("k", "s:a"), "HGETDEL")):
+        store, client = store_with(error, None)
+        with pytest.raises(kind):
+            once(store)
+        assert len(client.sent) == 1
+        assert client.sent[0][0] == command
 
 
 @pytest.mark.parametrize("error", [exceptions.OutOfMemoryError("x"), exceptions.ReadOnlyError("x")])
@@ -133,6 +135,13 @@ def test_people_stay_logged_in_when_nothing_can_be_written(error: Exception) -> 
     store, client = store_with(error, None)
     assert store.renew("k", "s:a", 900) == "1"
     assert client.sent == [("HGETEX", "k", "EX", 900, "FIELDS", 1, "s:a"), ("HGET", "k", "s:a")]
+
+
+def test_what_is_taken_is_one_command() -> None:
+    """HGETDEL gives the value and deletes it, with no transaction around it."""
+    store, client = store_with(None)
+    assert store.take("k", "code") == "1"
+    assert client.sent == [("HGETDEL", "k", "FIELDS", 1, "code")]
 
 
 def test_commands_are_sent_as_they_are() -> None:

@@ -7,8 +7,8 @@ import pytest
 
 import lib.settings
 from lib.credentials import Credentials
-from lib.environment import DAY, DEVELOPMENT_BOT_TOKEN
-from lib.errors import Misconfigured
+from lib.environment import DAY, DEVELOPMENT_BOT_TOKEN, HOUR
+from lib.errors import Misconfigured, NotFound
 from lib.settings import get_settings, read_settings
 
 TOKEN = "123456789:AAE-test_token-of-no-bot"
@@ -41,6 +41,10 @@ def test_defaults():
     assert settings.bot_username is None
     assert settings.oauth_url == "https://oauth.telegram.org"
     assert settings.client_secret is None
+    assert settings.api_url == "https://api.telegram.org"
+    assert (settings.require_chat, settings.require_chat_ttl) == (None, HOUR)
+    assert (settings.relay_secret, settings.relay_url, settings.relay_hosts) == (None, None, ())
+    assert settings.uses_relay is False
     assert settings.secrets == (TOKEN,)
     assert settings.canonical_origin is None
     assert (settings.hosts, settings.allowed_origins, settings.deny) == (set(), set(), set())
@@ -60,8 +64,14 @@ def test_empty_means_unset():
         "TELEGRAM_BOT_USERNAME",
         "TELEGRAM_CLIENT_SECRET",
         "TELEGRAM_OAUTH_URL",
+        "TELEGRAM_API_URL",
+        "TELEGRAM_REQUIRE_CHAT",
+        "TELEGRAM_REQUIRE_CHAT_TTL",
         "AUTH_SECRET",
         "AUTH_ORIGIN",
+        "AUTH_RELAY_SECRET",
+        "AUTH_RELAY_URL",
+        "AUTH_RELAY_HOSTS",
         "ALLOWED_ORIGINS",
         "SESSION_TTL",
         "SESSION_MAX_AGE",
@@ -120,6 +130,31 @@ def test_empty_means_unset():
         ({**UPSTASH, "REDIS_URL": "redis://localhost"}, "store", REST),
         ({"REDIS_URL": "redis://localhost"}, "store", Credentials("redis", "redis://localhost")),
         ({"TELEGRAM_OAUTH_URL": "https://oauth.telegram.org/"}, "oauth_url", "https://oauth.telegram.org"),
+        ({"TELEGRAM_API_URL": "https://api.telegram.org/"}, "api_url", "https://api.telegram.org"),
+        ({"TELEGRAM_API_URL": "http://127.0.0.1:9/_telegram/"}, "api_url", "http://127.0.0.1:9/_telegram"),
+        ({"TELEGRAM_API_URL": "https://bots.example/x", "VERCEL_ENV": "preview"}, "api_url",
+         "https://bots.example/x"),
+        ({"TELEGRAM_REQUIRE_CHAT": " -1001234567890\n"}, "require_chat", "-1001234567890"),
+        ({"TELEGRAM_REQUIRE_CHAT": "1234567890"}, "require_chat", "1234567890"),
+        ({"TELEGRAM_REQUIRE_CHAT": "@some_chat7"}, "require_chat", "@some_chat7"),
+        ({"TELEGRAM_REQUIRE_CHAT": "@" + "a" * 32}, "require_chat", "@" + "a" * 32),
+        ({"TELEGRAM_REQUIRE_CHAT_TTL": " 60 "}, "require_chat_ttl", 60),
+        ({"TELEGRAM_REQUIRE_CHAT_TTL": str(365 * DAY)}, "require_chat_ttl", 365 * DAY),
+        ({"AUTH_RELAY_SECRET": f" {SECRET}\n"}, "relay_secret", SECRET),
+        ({"AUTH_RELAY_SECRET": "a,b" * 11}, "relay_secret", "a,b" * 11),
+        ({"AUTH_RELAY_URL": "HTTPS://Example.com:443/"}, "relay_url", "https://example.com"),
+        ({"AUTH_RELAY_URL": "http://prod.localhost:3000"}, "relay_url", "http://prod.localhost:3000"),
+        ({"AUTH_RELAY_URL": "https://a.example", "VERCEL_PROJECT_PRODUCTION_URL": "b.example"}, "relay_url",
+         "https://a.example"),
+        ({"VERCEL_PROJECT_PRODUCTION_URL": " B.example"}, "relay_url", "https://b.example"),
+        ({"VERCEL_PROJECT_PRODUCTION_URL": "b.example", "VERCEL_ENV": "preview"}, "relay_url",
+         "https://b.example"),
+        ({"VERCEL_PROJECT_PRODUCTION_URL": "b.example/x"}, "relay_url", None),
+        ({"AUTH_RELAY_HOSTS": "App-*-Team.vercel.app"}, "relay_hosts", ("app-*-team.vercel.app",)),
+        ({"AUTH_RELAY_HOSTS": " a.example ,\n*.b.example:8443 "}, "relay_hosts",
+         ("a.example", "*.b.example:8443")),
+        ({"AUTH_RELAY_HOSTS": "preview.localhost:3001"}, "relay_hosts", ("preview.localhost:3001",)),
+        ({"AUTH_RELAY_HOSTS": "*.vercel.app.example.com"}, "relay_hosts", ("*.vercel.app.example.com",)),
     ],
 )  # fmt: skip
 def test_good_values(env, field, expected):
@@ -216,11 +251,56 @@ BAD = [
     ("ALLOWED_ORIGINS", "https://a.example,"),
     ("ALLOWED_ORIGINS", "https://a.example https://canary.example"),
     *(
+        ("TELEGRAM_API_URL", value)
+        for value in (
+            *("canary", "https://", "//canary.example", "ftp://canary.example", "https://canary.example"),
+            *("http://api.telegram.org", "https://api.telegram.org.canary.example", "https://[canary]"),
+            *("http://localhost@canary.example", "http://localhost/?canary=1", "http://localhost/#canary"),
+            *("http://localhost/canary canary", "http://localhost/canary\ncanary", "http://localhost/канал"),
+        )
+    ),
+    *(
+        ("TELEGRAM_REQUIRE_CHAT", value)
+        for value in (
+            *("canary", "@", "@can", "@1canary", "@canary-chat", "@canary chat", "@@canary", "@" + "a" * 33),
+            *("0", "-0", "-", "--1", "-01", "+1", "1.5", "1e3", "١٢٣", "-100 123", "1" * 21, "-1001,-1002"),
+            *("https://t.me/canary", "t.me/canary", "@canaryканал", "@canary,@other", "@canary\n@other"),
+        )
+    ),
+    *(
+        ("AUTH_RELAY_SECRET", value)
+        for value in ("canary", "c" * 31, "канал" * 10, f"{SECRET}\x00", f"{SECRET}\n{SECRET}")
+    ),
+    *(
+        ("AUTH_RELAY_URL", value)
+        for value in (
+            *("canary", "canary.example", "//canary.example", "http://canary.example", "https://", "null"),
+            *("https://canary.example/path", "https://canary.example?x", "https://user@canary.example"),
+            *("https://*.canary.example", "https://canaryé.example", "https://canary.example:0"),
+            *("https://canary.example, https://other.example", "http://localhost.canary.example"),
+            *("https://canary.example/telegram/relay", "https://[::1]", "javascript:canary"),
+        )
+    ),
+    *(
+        ("AUTH_RELAY_HOSTS", value)
+        for value in (
+            *("*", "*.*", "**", "canary", "*.app", "*.com", ".canary.example", "canary.example.", "*canary"),
+            *("canary..example", "https://canary.example", "canary.example/", "canary.example/x", ","),
+            *("canary@example.com", "canary example.com", "canary.example?", "canary.example#", "a.example,"),
+            *("canary.example:", "canary.example:port", "canary.example:*", "*:443", "[::1]"),
+            *("canary.ex*mple", "canaryé.example", "canary．example", "canary_x.example"),
+            *("canary%2e.example", "a.example,,b.example", "canary.example;b.example"),
+            *("canary.example\nb.example", "(canary|x).example", "canary.[a-z]x.example"),
+            *("*.vercel.app", "*.VERCEL.app", "a.example,*.vercel.app", "*.now.sh"),
+        )
+    ),
+    *(
         (name, value)
-        for name in ("SESSION_TTL", "SESSION_MAX_AGE", "SESSION_LIMIT")
+        for name in ("SESSION_TTL", "SESSION_MAX_AGE", "SESSION_LIMIT", "TELEGRAM_REQUIRE_CHAT_TTL")
         for value in ("0", "-1", "1.5", "1e3", "canary", "30 days", "1_000", "٣٠", "007", "9" * 5000)
     ),
     ("SESSION_TTL", str(365 * DAY + 1)),
+    ("TELEGRAM_REQUIRE_CHAT_TTL", str(365 * DAY + 1)),
     ("SESSION_LIMIT", "1001"),
     *(
         (name, value)
@@ -302,24 +382,136 @@ def test_all_problems_at_once():
         TELEGRAM_DENY="canary",
         TELEGRAM_CLIENT_SECRET="canary",
         TELEGRAM_OAUTH_URL="canary",
+        TELEGRAM_API_URL="canary",
+        TELEGRAM_REQUIRE_CHAT_TTL="canary",
+        AUTH_RELAY_SECRET="canary",
+        AUTH_RELAY_URL="canary",
+        AUTH_RELAY_HOSTS="canary",
         KV_REST_API_URL="canary",
     )
     assert sorted(problem.partition(":")[0] for problem in found) == [
         "ALLOWED_ORIGINS",
         "AUTH_ORIGIN",
+        "AUTH_RELAY_HOSTS",
+        "AUTH_RELAY_SECRET",
+        "AUTH_RELAY_URL",
         "AUTH_SECRET",
         "KV_REST_API_TOKEN",
         "SESSION_LIMIT",
         "SESSION_MAX_AGE",
         "SESSION_TTL",
         "TELEGRAM_ALLOW",
+        "TELEGRAM_API_URL",
         "TELEGRAM_BOT_TOKEN",
         "TELEGRAM_BOT_USERNAME",
         "TELEGRAM_CLIENT_SECRET",
         "TELEGRAM_DENY",
         "TELEGRAM_OAUTH_URL",
+        "TELEGRAM_REQUIRE_CHAT_TTL",
     ]
     assert "canary" not in "".join(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fix"),
+    [
+        (
+            "TELEGRAM_REQUIRE_CHAT",
+            "canary",
+            "is malformed; set the chat's id, such as -1001234567890, or the @name",
+        ),
+        ("TELEGRAM_REQUIRE_CHAT_TTL", "0", "is no whole number from 1 to 31536000; remove it for 3600"),
+        ("TELEGRAM_API_URL", "https://canary.example", "may differ from Telegram's own only in development,"),
+        ("TELEGRAM_API_URL", "https://canary", "may differ from Telegram's own only in development,"),
+        ("AUTH_RELAY_SECRET", "canary", "is malformed; set 32 plain characters or more"),
+        ("AUTH_RELAY_URL", "canary", "is no origin; set https://host in ASCII, without a path"),
+        ("AUTH_RELAY_HOSTS", "canary", "has an entry that is no host; set such as app-*-team.vercel.app"),
+        (
+            "AUTH_RELAY_HOSTS",
+            "*.vercel.app",
+            "lets everybody on Vercel in; set such as app-*-team.vercel.app",
+        ),
+    ],
+)
+def test_the_fix_is_named(name, value, fix):
+    """The message says what is wrong and what to set in its place."""
+    (found,) = problems(**{name: value})
+    assert found.startswith(f"{name}: {fix}")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "*.vercel.app",
+        "**.vercel.app",
+        "***.vercel.app",
+        "*-*.vercel.app",
+        "*--*.vercel.app",
+        "*-team.vercel.app",
+        "-*-team.vercel.app",
+        "my*.vercel.app",
+        "x.app-*-team.vercel.app",
+        "*.app-team.vercel.app",
+        "app.*.vercel.app",
+        "*.vercel.app:443",
+        "**.now.sh",
+        "*.now.sh:443",
+        "app-*-team.vercel.app, *.vercel.app",
+    ],
+)
+def test_not_everybody_on_vercel(value):
+    """However it is spelled: where anybody can have a name, a pattern says how one's own begin."""
+    (found,) = problems(AUTH_RELAY_HOSTS=value)
+    assert found.startswith("AUTH_RELAY_HOSTS: lets everybody on Vercel in; ")
+
+
+def test_a_chat_needs_the_bots_token():
+    """Only the bot can ask who is in a chat, so an id alone, or a token that is none, does not do."""
+    env = {"TELEGRAM_BOT_ID": "123456789", "AUTH_SECRET": SECRET, "TELEGRAM_REQUIRE_CHAT": "@canary_chat"}
+    for token in (..., "canary"):
+        found = problems(TELEGRAM_BOT_TOKEN=token, **env)
+        assert "TELEGRAM_REQUIRE_CHAT: needs TELEGRAM_BOT_TOKEN; set that, of a bot in the chat" in found
+        assert "canary" not in "".join(found)
+
+
+@pytest.mark.parametrize("environment", [None, "production", "staging"])
+@pytest.mark.parametrize(
+    "value", ["https://canary.example", "https://api.telegram.org/canary", "https://127.0.0.2"]
+)
+def test_another_bot_api_in_production(environment, value):
+    """Where real people log in, nobody but Telegram gets the bot's token or says who is a member."""
+    env = {"VERCEL_ENV": environment} if environment else {}
+    (found,) = problems(TELEGRAM_API_URL=value, **env)
+    assert found.startswith("TELEGRAM_API_URL:")
+    assert "canary" not in found
+
+
+@pytest.mark.parametrize("environment", ["production", "preview", "development"])
+@pytest.mark.parametrize("secret", [None, SECRET])
+def test_which_end_of_the_relay(environment, secret):
+    """With the secret a preview sends its logins on, and everything else takes them."""
+    settings = read(VERCEL_ENV=environment, **({"AUTH_RELAY_SECRET": secret} if secret else {}))
+    assert settings.uses_relay is (secret is not None and environment == "preview")
+    if secret is not None and environment != "preview":
+        settings.require_relay()
+    else:
+        with pytest.raises(NotFound, match="AUTH_RELAY_SECRET"):
+            settings.require_relay()
+
+
+def test_where_production_is():
+    """A preview that does not know says which variable is missing, and what it looks like."""
+    env = {"VERCEL_ENV": "preview", "AUTH_RELAY_SECRET": SECRET}
+    assert read(AUTH_RELAY_URL="https://a.example", **env).require_relay_url() == "https://a.example"
+    with pytest.raises(Misconfigured, match=r"^AUTH_RELAY_URL: is not set; set production's origin, such as"):
+        read(**env).require_relay_url()
+
+
+def test_the_relay_secret_signs_no_session():
+    """Previews know it, so nothing of production's own comes from it."""
+    assert read(AUTH_RELAY_SECRET=SECRET).secrets == (TOKEN,)
+    (found,) = problems(TELEGRAM_BOT_TOKEN=..., TELEGRAM_BOT_ID="123456789", AUTH_RELAY_SECRET=SECRET)
+    assert found.startswith("AUTH_SECRET:")
 
 
 def test_bot_id_of_another_bot():
@@ -608,6 +800,7 @@ def test_settings_do_not_show_their_secrets():
             TELEGRAM_BOT_TOKEN="123456789:canary",
             TELEGRAM_CLIENT_SECRET="canary-secret",
             ADMIN_TOKEN="canary" * 6,
+            AUTH_RELAY_SECRET="canary" * 6,
         )
     )
     assert "canary" not in shown

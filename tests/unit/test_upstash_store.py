@@ -132,6 +132,7 @@ OPERATIONS: dict[str, tuple[Callable[[UpstashStore], Any], str, Reply, Any]] = {
     "renew": (lambda s: s.renew("k", "s:a", 900), "/", result(["Жук 🦊"]), "Жук 🦊"),
     "read": (lambda s: s.read("k", "s:a"), "/", result("1"), "1"),
     "replace": (lambda s: s.replace("k", "s:a", "x", 900), "/", result(1), True),
+    "take": (lambda s: s.take("k", "s:a"), "/", result(["Жук 🦊"]), "Жук 🦊"),
     "delete": (lambda s: s.delete("k", "s:a"), "/", result(1), 1),
     "show": (
         lambda s: s.show("k", "s:a", 900),
@@ -284,7 +285,12 @@ UNUSABLE: dict[str, Reply] = {
 def test_unusable_answers(server: Server, store: UpstashStore, reply: Reply) -> None:
     """No answer, or one that is none, is StoreUnavailable in our words, and never a miss."""
     server.reply(reply)
-    for call, most in ((create, 1), (lambda s: s.read("k", "s:a"), 2), (lambda s: s.renew("k", "s", 1), 2)):
+    for call, most in (
+        (create, 1),
+        (lambda s: s.take("k", "s:a"), 1),
+        (lambda s: s.read("k", "s:a"), 2),
+        (lambda s: s.renew("k", "s", 1), 2),
+    ):
         server.seen.clear()
         with pytest.raises(StoreUnavailable) as caught:
             call(store)

@@ -36,6 +36,7 @@ FUNCTIONS = {
     "telegram/verify": "GET",
     "telegram/refresh": "POST",
     "telegram/logout": "POST",
+    "telegram/relay": "POST",
     "telegram/sessions": "GET",
     "stats": "GET",
 }
@@ -278,6 +279,7 @@ def test_options_and_other_methods(deployment: Deployment, name: str) -> None:
         "telegram/sessions": "DELETE, GET, HEAD, OPTIONS",
         "telegram/start": "GET, HEAD, OPTIONS, POST",
         "telegram/login": "GET, HEAD, OPTIONS, POST",
+        "telegram/relay": "GET, HEAD, OPTIONS, POST",
     }.get(name, allow)
     options = deployment.send(name, "OPTIONS")
     check_headers(options)

@@ -19,6 +19,7 @@ from api.telegram.callback import app as callback
 from api.telegram.login import app as login
 from api.telegram.logout import app as logout
 from api.telegram.refresh import app as refresh
+from api.telegram.relay import app as relay
 from api.telegram.sessions import app as sessions
 from api.telegram.start import app as start
 from api.telegram.verify import app as verify
@@ -63,6 +64,7 @@ APPS = {
     "/telegram/verify": verify,
     "/telegram/refresh": refresh,
     "/telegram/logout": logout,
+    "/telegram/relay": relay,
     "/telegram/sessions": sessions,
     "/stats": stats,
 }

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from werkzeug.wrappers import Request, Response
 
+import lib.telegram.http
 import lib.telegram.provider
 from dev.oidc import KEYS_PATH, TOKEN_PATH, Received
 from dev.serving import Serving, serving
@@ -180,10 +181,10 @@ def running() -> Iterator[tuple[Serving, Clock]]:
     served = serving(redirect_origin=ORIGIN, client_id=str(BOT_ID), client_secret=CLIENT_SECRET, clock=clock)
     with served as at:
         yield at, clock
-    for client in (_client(), lib.telegram.provider._client()[0]):
+    for client in (_client(), lib.telegram.http._client()[0]):
         client.close()
     _client.cache_clear()
-    lib.telegram.provider._client.cache_clear()
+    lib.telegram.http._client.cache_clear()
 
 
 @pytest.fixture

@@ -322,11 +322,13 @@ def test_a_preview_is_its_own_host(clock: Clock) -> None:
         "TELEGRAM_CLIENT_SECRET": CLIENT_SECRET,
         "VERCEL_ENV": "preview",
         "VERCEL_URL": "tgauth-abc.vercel.app",
+        "VERCEL_PROJECT_PRODUCTION_URL": "tgauth.example",
+        "AUTH_RELAY_SECRET": "canary-relay-secret-0123456789-01234",
     }
     site = Site(clock, env)
     site.host = "tgauth-abc.vercel.app"
     location = site.go("/telegram/start").header("Location") or ""
-    assert parameter(location, "redirect_uri") == "https://tgauth-abc.vercel.app/telegram/callback"
+    assert location.startswith(f"{ORIGIN}/telegram/relay?ticket=tgauth-abc.vercel.app~")
     site.host = "tgauth-abd.vercel.app"
     assert site.go("/telegram/start").code == "misconfigured"
 

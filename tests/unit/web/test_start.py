@@ -37,6 +37,7 @@ def test_widget_only(clock: Clock) -> None:
         "methods": ["widget"],
         "bot_username": "canary_bot",
         "client_id": str(BOT_ID),
+        "relay_url": None,
         "oidc_url": None,
         "widget_redirect_url": f"{ORIGIN}/telegram/login?state={state}",
     }

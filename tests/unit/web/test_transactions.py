@@ -188,11 +188,14 @@ def test_names_that_we_do_not_make_are_not_set(telegram: Telegram, name: str) ->
 
 @pytest.mark.parametrize("way", ["GET", "POST"])
 def test_fifty_junk_cookies_are_no_error(telegram: Telegram, way: str) -> None:
-    """A browser full of junk logs in as any other, and is rid of it."""
+    """A browser full of junk logs in as any other, and is rid of it, ten cookies at a time."""
     browser = Browser(telegram.site(), {f"{TX}{number:08}": "junk" for number in range(50)})
-    answer = start(browser, way)
-    assert answer.status in (200, 303)
-    assert len(browser.transactions) == 1
+    for _ in range(7):
+        answer = start(browser, way)
+        assert answer.status in (200, 303)
+        assert len(answer.all("Set-Cookie")) <= 11
+    assert len(browser.transactions) == 3
+    assert "junk" not in browser.cookies.values()
     browser.cookies |= {f"{TX}{number:08}": "junk" for number in range(50)}
     location = browser.begin()
     browser.cookies |= {f"{TX}{number:08}": "junk" for number in range(50)}

@@ -1,0 +1,29 @@
+"""A function of your own for people who are logged in: GET and POST /api/hello.
+
+Save it as api/hello.py: each file below api/ is a function. Whoever is not logged in gets 401, a POST whose
+cookie another site sent 403, and everybody 503 while sessions cannot be reached: nobody is logged out then.
+Answers carry Cache-Control: no-store, errors are problem+json, and the log has one line a request.
+"""
+
+from lib.auth import require_session
+from lib.errors import MalformedRequest
+from lib.sessions.base import Session
+from lib.web.endpoint import Response, endpoint
+from lib.web.request import Request
+from lib.web.respond import json_response
+
+
+def hello(_: Request, session: Session) -> Response:
+    """Key your data by `session.user.id`: it is the same however somebody logs in, and never changes."""
+    return json_response({"id": session.user.id, "hello": session.user.first_name})
+
+
+def say(request: Request, session: Session) -> Response:
+    """A body is a JSON object of at most 16 KiB; everything else is refused before this runs."""
+    match request.json():
+        case {"text": str(text)}:
+            return json_response({"id": session.user.id, "said": text}, 201)
+    raise MalformedRequest("text is missing or no string")
+
+
+app = endpoint(GET=require_session(hello), POST=require_session(say))

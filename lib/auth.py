@@ -1,0 +1,54 @@
+"""Who is logged in, for functions of your own: the cookie or bearer token that /telegram/verify takes, too.
+
+In a handler for `lib.web.endpoint.endpoint` use `require_session`, in any other framework `authenticate`.
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+
+from lib import budget
+from lib.errors import CrossSiteBlocked, MalformedRequest, Unauthorized
+from lib.sessions.base import Session
+from lib.web.endpoint import Handler, Response
+from lib.web.request import Request
+
+_NEEDED = ("authorization", "cookie", "host", "origin", "sec-fetch-site")
+
+
+def require_session(handler: Callable[[Request, Session], Response]) -> Handler:
+    """`handler` for those who are logged in; others get 401, cross-site requests that change something 403.
+
+    While sessions cannot be reached the answer is 503, which logs nobody out.
+    """
+
+    @functools.wraps(handler)
+    def guarded(request: Request) -> Response:
+        return handler(request, request.session(renew=request.method != "HEAD"))
+
+    return guarded
+
+
+def authenticate(headers: Mapping[str, str], method: str = "GET") -> Session | None:
+    """The session that a request's headers carry, renewed; None for nobody.
+
+    `headers` is what every framework calls so: names in any case. Give `method` for everything that changes
+    something: a browser sends its cookie also with requests that another site made it send, and those count
+    as nobody's. Raises `StoreUnavailable` or `Misconfigured`, to be answered with 503: nobody is logged out.
+    """
+    found: dict[str, list[str]] = {name: [] for name in _NEEDED}
+    for name, value in headers.items():
+        if name.lower() in found:
+            found[name.lower()].append(value)
+    environ = {
+        f"HTTP_{name.upper().replace('-', '_')}": ("; " if name == "cookie" else ", ").join(values)
+        for name, values in found.items()
+        if values
+    }
+    request = Request({**environ, "REQUEST_METHOD": method.upper()})
+    budget.start()
+    try:
+        return request.session(renew=request.method != "HEAD")
+    except (Unauthorized, CrossSiteBlocked, MalformedRequest):
+        return None
+    finally:
+        budget.stop()

@@ -1,0 +1,81 @@
+// A preview asks for a login: say which one does, and let the user in there, after a click and not before.
+
+import { call, Problem } from "./api.js";
+import { text, translatePage } from "./i18n.js";
+import { askingHost, startLogin } from "./login.js";
+import { hideNotice, report } from "./notice.js";
+import { fullName, isolated } from "./person.js";
+import { ask, busy, fill, refuse } from "./question.js";
+
+const LOGGED_OUT = ["unauthenticated", "invalid_session"];
+// With these the same ticket never opens anything, however often it is tried.
+const FINAL = ["invalid_grant", "malformed_request", "not_found", "shared_store_required"];
+
+const $ = (id) => document.getElementById(id);
+
+const tickets = new URLSearchParams(location.search).getAll("ticket");
+const ticket = tickets.length === 1 ? tickets[0] : "";
+const host = askingHost(ticket);
+
+// Who is logged in here, and would be there.
+let user = null;
+
+translatePage();
+$("continue-button").addEventListener("click", proceed);
+// Back from Telegram's page, or from the preview, may show this one as it was left, waiting.
+addEventListener("pageshow", (event) => event.persisted && location.reload());
+
+if (host) await open();
+else refuse(new Problem("invalid_grant"));
+
+async function open() {
+  try {
+    ({ user } = await call("GET", "/telegram/verify"));
+  } catch (error) {
+    if (!LOGGED_OUT.includes(error.code)) return report(error, { retry: true });
+  }
+  showQuestion();
+}
+
+function showQuestion() {
+  fill($("asked"), "relayAsked", "host", named(host));
+  $("note").textContent = text(user ? "relayNote" : "relayNoteFirst");
+  if (user) fill($("continue-button"), "relayContinue", "who", isolated("", fullName(user), ""));
+  else $("continue-button").textContent = text("login");
+  ask();
+}
+
+/** A host in full: a line may end between its labels. */
+function named(host) {
+  const made = document.createElement("bdi");
+  made.className = "host";
+  for (const part of host.split(/(?=[.:])/)) made.append(part, document.createElement("wbr"));
+  return made;
+}
+
+async function proceed() {
+  hideNotice();
+  const idle = busy($("continue-button"), user ? "loggingIn" : "opening");
+  try {
+    if (user) await agree();
+    else await startLogin(new URL(`${location.pathname}?ticket=${ticket}`, location.origin));
+  } catch (error) {
+    idle();
+    if (FINAL.includes(error.code)) return refuse(error);
+    if (LOGGED_OUT.includes(error.code)) {
+      user = null;
+      showQuestion();
+    }
+    report(error);
+    $("continue-button").focus();
+  }
+}
+
+/** Agree, and take the code to the preview: to the one that was asked about, whatever the API says. */
+async function agree() {
+  const { url } = await call("POST", "/telegram/relay", { body: { ticket } });
+  const there = new URL(url);
+  if (!/^https?:$/.test(there.protocol) || there.host !== host) throw new Problem("unknown");
+  // The code stays out of the history: the preview's answer to it is a redirect.
+  location.replace(there);
+}

@@ -1,0 +1,287 @@
+"""docs/examples/*.ts: checked by the compiler, then run, the proxy in Node and the Mini App in Chromium."""
+
+import functools
+import json
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from dev.process import Server, running
+from dev.typescript.check import HERE, MissingTool, compile_examples, install
+from tests.examples.conftest import EXAMPLES
+
+PAGE = {"sec-fetch-dest": "document", "sec-fetch-mode": "navigate", "accept": "text/html"}
+APP = "https://next.example/app"
+
+# Calls the proxy as Next.js does, once for each line of stdin.
+PROGRAM = """
+const { proxy, config } = require(process.argv[2]);
+const { NextRequest } = require("next/server");
+
+(async () => {
+  const answers = [];
+  for (const { url, method, headers } of JSON.parse(require("fs").readFileSync(0, "utf8"))) {
+    const response = await proxy(new NextRequest(url, { method, headers, nextConfig: { basePath: "/app" } }));
+    const headersSent = Object.fromEntries(response.headers);
+    answers.push({ status: response.status, headers: headersSent, body: await response.text() });
+  }
+  console.log(JSON.stringify({ answers, config }));
+})();
+"""
+
+
+@pytest.fixture(scope="module")
+def compiled() -> Iterator[Path]:
+    """The examples as JavaScript, where Node finds Next.js; or a skip that says what is missing."""
+    try:
+        install()
+    except MissingTool as missing:
+        if os.environ.get("REQUIRE_ALL") == "1":
+            pytest.fail(str(missing))
+        pytest.skip(str(missing))
+    target = HERE / "node_modules/.examples"
+    shutil.rmtree(target, ignore_errors=True)
+    compile_examples("--noEmit", "false", "--outDir", str(target / "node"), "--module", "commonjs")
+    compile_examples("--noEmit", "false", "--outDir", str(target / "browser"), "--module", "es2022")
+    (target / "run.cjs").write_text(PROGRAM)
+    yield target
+    shutil.rmtree(target)
+
+
+@dataclass(frozen=True)
+class Pages:
+    """A web site of the owner's own: the files in `folder`, at `origin`."""
+
+    folder: Path
+    origin: str
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
+    folder = tmp_path_factory.mktemp("pages")
+    site = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder))
+    thread = threading.Thread(target=site.serve_forever, args=[0.02])
+    thread.start()
+    yield Pages(folder, f"http://127.0.0.1:{site.server_port}")
+    site.shutdown()
+    thread.join()
+    site.server_close()
+
+
+@pytest.fixture(scope="module")
+def server(pages: Pages) -> Iterator[Server]:
+    """tgauth, which pages on another origin may use with bearer tokens."""
+    with running(env={"ALLOWED_ORIGINS": pages.origin}) as found:
+        yield found
+
+
+def log_in(server: Server, transport: str, user: int = 100000001) -> str:
+    """A new session's token."""
+    proof = json.loads(server.request("GET", f"/_telegram/init_data?user={user}").body)
+    headers = {"Content-Type": "application/json", "Sec-Fetch-Site": "same-origin"}
+    body = json.dumps({**proof, "transport": transport}).encode()
+    answer = server.request("POST", "/telegram/login", headers, body)
+    assert answer.status == 200, answer.body
+    if transport == "bearer":
+        return str(json.loads(answer.body)["token"])
+    return answer.headers["Set-Cookie"].partition(";")[0].partition("=")[2]
+
+
+def ask(compiled: Path, origin: str, *requests: Any) -> list[Any]:
+    """What the proxy answers to each (path, headers) or (path, headers, method)."""
+    asked = [
+        {"url": f"{APP}{path}", "headers": headers, "method": (*more, "GET")[0]}
+        for path, headers, *more in requests
+    ]
+    result = subprocess.run(
+        ["node", str(compiled / "run.cjs"), str(compiled / "node/next_proxy.js")],
+        input=json.dumps(asked),
+        env={"PATH": os.environ["PATH"], "TGAUTH_ORIGIN": origin},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode == 0, result.stderr
+    answers: list[Any] = json.loads(result.stdout)["answers"]
+    return answers
+
+
+def user_of(answer: Any) -> Any:
+    """The user that the proxy lets pages know; None where the request does not go on to a page."""
+    assert "no-store" in answer["headers"]["cache-control"]
+    if answer["headers"].get("x-middleware-next") != "1":
+        return None
+    return json.loads(unquote(answer["headers"]["x-middleware-request-x-tgauth-user"]))
+
+
+@pytest.mark.slow
+def test_the_proxy_knows_who_it_is(compiled: Path, server: Server) -> None:
+    """A cookie or a bearer token goes on to the page, with the user, whatever the client said it was."""
+    cookie, bearer = log_in(server, "cookie"), log_in(server, "bearer", 100000002)
+    forged = {"x-tgauth-user": quote('{"id":1}')}
+    by_cookie, by_bearer = ask(
+        compiled,
+        server.origin,
+        ("/", {**PAGE, **forged, "cookie": f"theme=dark; tgauth={cookie}"}),
+        ("/api", {**forged, "authorization": f"Bearer {bearer}"}, "POST"),
+    )
+    assert user_of(by_cookie)["id"] == 100000001
+    assert (user_of(by_bearer)["id"], user_of(by_bearer)["first_name"]) == (100000002, "Мария")
+
+
+@pytest.mark.slow
+def test_the_proxy_sends_strangers_to_log_in_and_back(compiled: Path, server: Server) -> None:
+    """A page becomes a login that leads back to it, and tgauth takes the address; other requests get 401."""
+    pages = {
+        "": "/app/",
+        "/a/b?x=1&y=2": "/app/a/b?x=1&y=2",
+        "/%D0%BE": "/app/%D0%BE",
+        "/.env": "/app",
+        "/x?next=//evil.example": "/app",
+        "/" + "a" * 600: "/app",
+    }
+    found = ask(compiled, server.origin, *((path, {**PAGE, "cookie": "tgauth=x"}) for path in pages))
+    for answer, page in zip(found, pages.values(), strict=True):
+        location = answer["headers"]["location"]
+        assert (answer["status"], user_of(answer)) == (303, None)
+        assert location == f"{server.origin}/telegram/start?return_to={quote(page, safe='')}"
+        headers = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+        started = server.request("GET", location.removeprefix(server.origin), headers)
+        assert (started.status, "/auth?" in started.headers["Location"]) == (303, True)
+    for headers, method in (({"sec-fetch-dest": "empty"}, "GET"), (PAGE, "POST")):
+        (answer,) = ask(compiled, server.origin, ("/api", headers, method))
+        assert (answer["status"], json.loads(answer["body"])) == (401, {"error": "unauthenticated"})
+
+
+@pytest.mark.slow
+def test_the_proxy_and_other_sites(compiled: Path, server: Server) -> None:
+    """A cookie counts for changes from our own pages alone."""
+    headers = {"cookie": f"tgauth={log_in(server, 'cookie')}"}
+    for more, good in (
+        ({"sec-fetch-site": "same-origin"}, True),
+        ({"origin": server.origin}, True),
+        ({"sec-fetch-site": "cross-site", "origin": server.origin}, False),
+        ({"sec-fetch-site": "same-site"}, False),
+        ({"origin": "https://evil.example"}, False),
+        ({}, False),
+    ):
+        (answer,) = ask(compiled, server.origin, ("/api", {**headers, **more}, "POST"))
+        assert (user_of(answer) is not None) is good, more
+
+
+@pytest.mark.slow
+def test_the_proxy_logs_nobody_out_while_tgauth_is_away(compiled: Path) -> None:
+    """503 for those who have a cookie or a token, which they keep; strangers may try to log in."""
+    member, stranger = ask(compiled, "http://127.0.0.1:9", ("/", {**PAGE, "cookie": "tgauth=x"}), ("/", PAGE))
+    assert (member["status"], member["headers"]["retry-after"]) == (503, "5")
+    assert "set-cookie" not in member["headers"]
+    assert "location" not in member["headers"]
+    assert stranger["status"] == 303
+
+
+# The Mini App
+
+WEB_APP = "window.Telegram = { WebApp: { initData: %s, ready() {} } };"
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    """A page in Chromium that complains to nobody; or a skip that says what is missing."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        reason = "Chromium is not installed (Debian: apt-get install chromium)"
+        if os.environ.get("REQUIRE_ALL") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--headless", "--no-sandbox"])
+        yield browser.new_page()
+        browser.close()
+
+
+def open_mini_app(page: Page, pages: Pages, compiled: Path, server: Server, init_data: str) -> None:
+    """The Mini App on an origin of its own, opened with this initData."""
+    html = (
+        (EXAMPLES / "mini_app.html").read_text().replace('data-tgauth=""', f'data-tgauth="{server.origin}"')
+    )
+    web_app = WEB_APP % json.dumps(init_data)
+    page.route(
+        "https://telegram.org/**",
+        lambda route: route.fulfill(body=web_app, content_type="text/javascript"),
+    )
+    (pages.folder / "mini_app.html").write_text(html)
+    shutil.copy(compiled / "browser/mini_app.js", pages.folder)
+    page.goto(f"{pages.origin}/mini_app.html")
+
+
+@pytest.mark.browser
+def test_the_mini_app_logs_in_and_again(page: Page, pages: Pages, compiled: Path, server: Server) -> None:
+    """It greets by name; a session that was ended is made anew by the next call, with one login."""
+    logins: list[str] = []
+    tokens: list[str] = []
+
+    def seen(request: Any) -> None:
+        if request.method == "POST" and request.url.endswith("/telegram/login"):
+            logins.append(request.url)
+        if "authorization" in request.headers:
+            tokens.append(request.headers["authorization"])
+
+    page.on("request", seen)
+    init_data = json.loads(server.request("GET", "/_telegram/init_data?user=100000002").body)["init_data"]
+    open_mini_app(page, pages, compiled, server, init_data)
+    status = page.locator("#status")
+    expect(status).to_have_text("Hello, Мария")
+    page.evaluate("document.getElementById('status').textContent = ''")
+    page.click("#again")
+    expect(status).to_have_text("Hello, Мария")
+    assert (len(logins), len(set(tokens))) == (1, 1)
+    assert server.request("POST", "/telegram/logout", {"Authorization": tokens[0]}).status == 204
+    page.evaluate("document.getElementById('status').textContent = ''")
+    page.click("#again")
+    expect(status).to_have_text("Hello, Мария")
+    assert (len(logins), len(set(tokens))) == (2, 2)
+    kept = "JSON.stringify([localStorage.length, sessionStorage.length, document.cookie])"
+    assert page.evaluate(kept) == '[0,0,""]'
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda _: "", "Open this from the bot's chat."),
+        (lambda text: f"{text[:-1]}x", "Open this from the bot's chat."),
+    ],
+    ids=["no initData", "forged"],
+)
+def test_the_mini_app_says_what_to_do(
+    page: Page, pages: Pages, compiled: Path, server: Server, change: Any, text: str
+) -> None:
+    """Outside of Telegram, and with data that is not Telegram's, it says where to open it."""
+    init_data = json.loads(server.request("GET", "/_telegram/init_data?user=100000002").body)["init_data"]
+    open_mini_app(page, pages, compiled, server, change(init_data))
+    expect(page.locator("#status")).to_have_text(text)
+
+
+@pytest.mark.browser
+def test_the_mini_app_with_an_old_launch(page: Page, pages: Pages, compiled: Path, server: Server) -> None:
+    """Launch data of the day before yesterday is too old; opening it anew helps."""
+    old = json.loads(server.request("GET", "/_telegram/init_data?user=100000002&age=180000").body)[
+        "init_data"
+    ]
+    open_mini_app(page, pages, compiled, server, old)
+    expect(page.locator("#status")).to_have_text("This page is too old. Close it and open it again.")

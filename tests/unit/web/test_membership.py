@@ -1,0 +1,694 @@
+"""TELEGRAM_REQUIRE_CHAT through the real functions: members of the chat get in, and stay while they are."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from werkzeug.wrappers import Request, Response
+
+import lib.telegram.http
+from dev.bot_api import CHAT_ID, METHOD_PATH, BotApi, chat_member, refusal, success
+from dev.runtime import Function
+from dev.serving import Serving, serving
+from dev.signing import sign_widget
+from lib import budget
+from lib.errors import StoreUnavailable
+from tests.unit.web.conftest import (
+    BOT_ID,
+    BOT_TOKEN,
+    CLIENT_SECRET,
+    NOW,
+    ORIGIN,
+    OWN_PAGE,
+    USER,
+    Answer,
+    Clock,
+    Site,
+    in_parallel,
+)
+from tests.unit.web.telegram import PAGE, Browser, Telegram, fixtures, session_cookies
+
+_, telegram = fixtures
+
+ROOT = Path(__file__).resolve().parents[3]
+TTL = 600
+GATE = {"TELEGRAM_REQUIRE_CHAT": str(CHAT_ID), "TELEGRAM_REQUIRE_CHAT_TTL": str(TTL)}
+SECRET = BOT_TOKEN.partition(":")[2]
+OUTSIDE = ["left", "kicked", {"status": "restricted", "is_member": False}]
+
+Send = Callable[[], Answer]
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[tuple[Serving, Clock]]:
+    """The simulated Telegram of the other modules, with the Bot API of our bot."""
+    clock = Clock()
+    with serving(
+        redirect_origin=ORIGIN,
+        client_id=str(BOT_ID),
+        client_secret=CLIENT_SECRET,
+        clock=clock,
+        bot_token=BOT_TOKEN,
+    ) as found:
+        yield found, clock
+    made, _ = lib.telegram.http._client()
+    made.close()
+    lib.telegram.http._client.cache_clear()
+
+
+@pytest.fixture
+def chat(running: tuple[Serving, Clock], telegram: Telegram) -> BotApi:
+    """The Bot API as nobody has used it: nobody is in the chat."""
+    running[0].bot_api.reset()
+    return running[0].bot_api
+
+
+def gated(telegram: Telegram, *, shared: bool = True, **env: str) -> Site:
+    """A deployment that lets members of the chat in."""
+    return telegram.site({**GATE, "TELEGRAM_API_URL": telegram.url, **env}, shared=shared)
+
+
+@pytest.fixture(params=["degraded", "shared"])
+def site(request: pytest.FixtureRequest, telegram: Telegram, chat: BotApi) -> Site:
+    """What holds for one kind of token must hold for the other."""
+    return gated(telegram, shared=request.param == "shared")
+
+
+@pytest.fixture
+def another(telegram: Telegram, site: Site) -> Site:
+    """Another instance of the same deployment: its own memory, the same store."""
+    other = gated(telegram, shared=site.shared)
+    other.store = site.store
+    other.service.store = site.store  # type: ignore[assignment]
+    return other
+
+
+PERSON: Any = USER
+
+
+def widget_post(telegram: Telegram, site: Site) -> Send:
+    body = site.widget()
+    return lambda: site.login(body)
+
+
+def widget_get(telegram: Telegram, site: Site) -> Send:
+    browser = Browser(site)
+    query = urlencode({**site.widget(), "state": browser.start()["state"]})
+    cookies = dict(browser.cookies)
+    return lambda: Browser(site, cookies).go("/telegram/login", query)
+
+
+def init_data(telegram: Telegram, site: Site) -> Send:
+    body = {"init_data": site.init_data()}
+    return lambda: site.login(body, headers={})
+
+
+def code(telegram: Telegram, site: Site) -> Send:
+    browser = Browser(site)
+    location = browser.begin()
+    state = dict(part.split("=", 1) for part in location.partition("?")[2].split("&"))["state"]
+    cookies = dict(browser.cookies)
+    return lambda: Browser(site, cookies).back(
+        urlencode({"code": telegram.code(location, PERSON), "state": state})
+    )
+
+
+def id_token_cookie(telegram: Telegram, site: Site) -> Send:
+    browser = Browser(site)
+    token = telegram.token(PERSON, nonce=browser.start()["nonce"])
+    cookies = dict(browser.cookies)
+    return lambda: Browser(site, cookies).login({"id_token": token})
+
+
+def id_token_bearer(telegram: Telegram, site: Site) -> Send:
+    body = {"id_token": telegram.token(PERSON), "transport": "bearer"}
+    return lambda: site.login(body, headers={})
+
+
+WAYS = {
+    way.__name__: way for way in (widget_post, widget_get, init_data, code, id_token_cookie, id_token_bearer)
+}
+EVERY_WAY = pytest.mark.parametrize("way", WAYS)
+# These belong to a transaction of the browser, which is over with the first answer to it, whatever that is.
+BOUND = ("widget_get", "code", "id_token_cookie")
+FREE_WAYS = pytest.mark.parametrize("way", [way for way in WAYS if way not in BOUND])
+
+
+def gate_asked(chat: BotApi) -> int:
+    return len(chat.requests)
+
+
+def refused(answer: Answer, site: Site, status: int, problem: str) -> None:
+    """A problem, without a session in the answer or in the store, and without a command."""
+    assert (answer.status, answer.code) == (status, problem)
+    assert session_cookies(answer) == []
+    assert site.store.calls == []
+    assert site.store.sessions() == {}
+    assert SECRET not in f"{answer.headers}{answer.body.decode()}"
+
+
+# Logging in
+
+
+@EVERY_WAY
+def test_a_member_logs_in(telegram: Telegram, chat: BotApi, site: Site, way: str) -> None:
+    """Whichever way: Telegram is asked once about this very user, and the session is made."""
+    chat.members[USER["id"]] = "member"
+    answer = WAYS[way](telegram, site)()
+    assert answer.status in (200, 303)
+    assert len(site.store.sessions()) == 1
+    (asked,) = chat.requests
+    assert json.loads(asked.body) == {"chat_id": str(CHAT_ID), "user_id": USER["id"]}
+
+
+@EVERY_WAY
+@pytest.mark.parametrize("state", [*OUTSIDE, None], ids=str)
+def test_others_do_not(telegram: Telegram, chat: BotApi, site: Site, way: str, state: Any) -> None:
+    """Who is not in the chat, or never was, is told so, and the store is not asked."""
+    if state is not None:
+        chat.members[USER["id"]] = state
+    refused(WAYS[way](telegram, site)(), site, 403, "membership_required")
+    assert gate_asked(chat) == 1
+
+
+@FREE_WAYS
+def test_join_then_log_in_with_the_same_proof(
+    telegram: Telegram, chat: BotApi, site: Site, clock: Clock, way: str
+) -> None:
+    """A refusal spends nothing: after joining, the same proof logs in, and once where that is its rule."""
+    send = WAYS[way](telegram, site)
+    refused(send(), site, 403, "membership_required")
+    chat.members[USER["id"]] = "member"
+    telegram.clock.time += 10
+    assert send().status == 200
+    again = send()
+    assert (again.status, again.code) == ((200, None) if way == "init_data" else (401, "login_stale"))
+
+
+def test_join_then_log_in_by_the_widgets_redirect(telegram: Telegram, chat: BotApi, site: Site) -> None:
+    """Opened again after joining, the address leads to the page that asks, where the same proof logs in."""
+    browser, widget = Browser(site), site.widget()
+    query = urlencode({**widget, "state": browser.start()["state"]})
+    refused(browser.go("/telegram/login", query), site, 403, "membership_required")
+    chat.members[USER["id"]] = "member"
+    telegram.clock.time += 10
+    again = browser.go("/telegram/login", query)
+    assert (again.status, (again.header("Location") or "").partition("#")[0]) == (303, "/confirm.html")
+    assert browser.login(widget).status == 200
+    assert browser.login(widget).code == "login_stale"
+
+
+@pytest.mark.parametrize("way", BOUND)
+def test_join_then_begin_again(telegram: Telegram, chat: BotApi, site: Site, way: str) -> None:
+    """A login that Telegram has answered is over; the next one works as soon as the no is forgotten."""
+    send = WAYS[way](telegram, site)
+    refused(send(), site, 403, "membership_required")
+    chat.members[USER["id"]] = "member"
+    telegram.clock.time += 10
+    assert send().code == "login_rejected"
+    assert WAYS[way](telegram, site)().status in (200, 303)
+    assert len(site.store.sessions()) == 1
+
+
+def test_a_navigation_shows_a_page(telegram: Telegram, chat: BotApi, site: Site) -> None:
+    """Who comes back from Telegram and looks is sent to the page that explains the code."""
+    browser = Browser(site)
+    browser.navigation = PAGE
+    location = browser.begin()
+    answer = browser.back(telegram.agree(location))
+    assert answer.status == 303
+    assert (answer.header("Location") or "").startswith("/error.html?code=membership_required&reference=")
+    assert session_cookies(answer) == []
+
+
+@EVERY_WAY
+def test_a_bad_proof_asks_nobody(telegram: Telegram, chat: BotApi, site: Site, way: str) -> None:
+    """Telegram is asked about people who proved who they are, so nobody can spend our requests for us."""
+    send = WAYS[way](telegram, site)
+    telegram.clock.time += 86_400 + 3600
+    answer = send()
+    # Without a transaction the widget's redirect is not looked at.
+    assert answer.status == 401 or (answer.header("Location") or "").startswith("/confirm.html")
+    assert gate_asked(chat) == 0
+    assert site.store.calls == []
+
+
+def test_denied_users_are_not_asked_about(telegram: Telegram, chat: BotApi) -> None:
+    """TELEGRAM_DENY holds for members, too."""
+    chat.members[USER["id"]] = "member"
+    site = gated(telegram, TELEGRAM_DENY=str(USER["id"]))
+    assert site.login().status == 401
+    assert site.store.sessions() == {}
+
+
+FAULTS: dict[str, Callable[[Request], Response]] = {
+    "429": lambda _: refusal(429, "Too Many Requests: retry after 5", retry_after=5),
+    "500": lambda _: refusal(500, "Internal Server Error"),
+    "502 HTML": lambda _: Response("<html>", 502, mimetype="text/html"),
+    "cut": lambda _: Response(success(chat_member(USER["id"], "member")).get_data()[:-1]),
+    "about somebody else": lambda _: success(chat_member(USER["id"] + 1, "member")),
+    "a status nobody knows": lambda _: success(chat_member(USER["id"], {"status": "friend"})),
+    "dropped": lambda _: dropped(),
+}
+
+
+def dropped() -> Response:
+    raise ConnectionError
+
+
+@EVERY_WAY
+@pytest.mark.parametrize("fault", ["502 HTML", "dropped"])
+def test_nobody_gets_in_while_telegram_is_away(
+    telegram: Telegram, chat: BotApi, site: Site, way: str, fault: str
+) -> None:
+    """Not even members: 503, nothing spent, and what failed is not remembered."""
+    chat.members[USER["id"]] = "member"
+    chat.faults[METHOD_PATH] = FAULTS[fault]
+    send = WAYS[way](telegram, site)
+    refused(send(), site, 503, "identity_provider_unavailable")
+    chat.faults.clear()
+    again = WAYS[way](telegram, site) if way in BOUND else send
+    assert again().status in (200, 303)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_fault_is_503(telegram: Telegram, chat: BotApi, site: Site, fault: str, lines: Any) -> None:
+    """Each of Telegram's failures, with Retry-After, and in the log in our own words."""
+    chat.faults[METHOD_PATH] = FAULTS[fault]
+    answer = site.login()
+    refused(answer, site, 503, "identity_provider_unavailable")
+    assert answer.header("Retry-After") == "5"
+    (line,) = lines()
+    assert (line["level"], line["event"]) == ("error", "identity_provider_unavailable")
+
+
+def test_nothing_listens(telegram: Telegram, chat: BotApi) -> None:
+    """A Bot API that cannot be reached is 503, too."""
+    site = gated(telegram, TELEGRAM_API_URL="http://127.0.0.1:9")
+    refused(site.login(), site, 503, "identity_provider_unavailable")
+
+
+@pytest.mark.parametrize(
+    ("bot_status", "env", "variable"),
+    [
+        ("kicked", {}, "TELEGRAM_REQUIRE_CHAT"),
+        ("administrator", {"TELEGRAM_REQUIRE_CHAT": "@elsewhere"}, "TELEGRAM_REQUIRE_CHAT"),
+        ("administrator", {"TELEGRAM_BOT_TOKEN": f"{BOT_ID}:AAcanaryRevoked"}, "TELEGRAM_BOT_TOKEN"),
+    ],
+)
+def test_what_the_owner_must_mend(
+    telegram: Telegram, chat: BotApi, lines: Any, bot_status: str, env: dict[str, str], variable: str
+) -> None:
+    """A bot without a view of the chat lets nobody in, and the log names the variable."""
+    chat.bot_status = bot_status
+    site = gated(telegram, **env)
+    body = site.widget(site.settings.require_bot_token())
+    refused(site.login(body), site, 503, "misconfigured")
+    (line,) = lines()
+    assert line["reason"].startswith(f"{variable}: ")
+
+
+# What is remembered, and for how long
+
+
+def test_a_yes_is_remembered_until_the_ttl(telegram: Telegram, chat: BotApi, site: Site) -> None:
+    """For so long the next login of this user asks nobody; then it does."""
+    chat.members[USER["id"]] = "member"
+    for seconds, asked in ((0, 1), (1, 1), (TTL - 1, 1), (TTL, 2), (2 * TTL - 1, 2), (2 * TTL, 3)):
+        telegram.clock.time = NOW + seconds
+        assert site.login().status == 200
+        assert gate_asked(chat) == asked, seconds
+
+
+def test_a_no_is_remembered_for_ten_seconds(telegram: Telegram, chat: BotApi, site: Site) -> None:
+    """So that trying again and again costs nothing, and joining helps soon."""
+    for seconds, asked in ((0, 1), (9, 1), (10, 2)):
+        telegram.clock.time = NOW + seconds
+        assert site.login().code == "membership_required"
+        assert gate_asked(chat) == asked
+    chat.members[USER["id"]] = "member"
+    telegram.clock.time = NOW + 19
+    assert site.login().code == "membership_required"
+    telegram.clock.time = NOW + 20
+    assert site.login().status == 200
+
+
+def test_a_short_ttl_is_no_longer_than_it_says(telegram: Telegram, chat: BotApi) -> None:
+    """With a TTL of a second a yes is remembered for a second."""
+    chat.members[USER["id"]] = "member"
+    site = gated(telegram, TELEGRAM_REQUIRE_CHAT_TTL="1")
+    site.login()
+    telegram.clock.time += 1
+    chat.members[USER["id"]] = "left"
+    assert site.login().code == "membership_required"
+
+
+def test_what_is_known_of_one_is_not_of_another(telegram: Telegram, chat: BotApi, site: Site) -> None:
+    """Everybody is asked about."""
+    chat.members[USER["id"]] = "member"
+    assert site.login().status == 200
+    assert site.login(site.widget(id=USER["id"] + 1)).code == "membership_required"
+    assert site.login().status == 200
+    assert gate_asked(chat) == 2
+
+
+def test_instances_ask_for_themselves(telegram: Telegram, chat: BotApi, site: Site, another: Site) -> None:
+    """What one remembers the other does not know."""
+    chat.members[USER["id"]] = "member"
+    assert (site.login().status, another.login().status) == (200, 200)
+    assert gate_asked(chat) == 2
+
+
+# Staying
+
+
+def logged_in(site: Site, chat: BotApi) -> str:
+    chat.members[USER["id"]] = "member"
+    token = site.login().token
+    chat.requests.clear()
+    site.store.calls.clear()
+    return token
+
+
+def test_a_member_stays(telegram: Telegram, chat: BotApi, site: Site) -> None:
+    """Until the TTL a refresh asks nobody; after it once, and the session goes on."""
+    token = logged_in(site, chat)
+    for seconds, asked in ((TTL - 1, 0), (TTL, 1), (TTL + 1, 1), (2 * TTL - 1, 1), (2 * TTL, 2)):
+        telegram.clock.time = NOW + seconds
+        assert site.refresh(cookie=token).status == 200
+        assert gate_asked(chat) == asked, seconds
+    assert site.verify(cookie=token).status == 200
+    assert gate_asked(chat) == 2
+
+
+@pytest.mark.parametrize("state", OUTSIDE, ids=str)
+@pytest.mark.parametrize("transport", ["cookie", "bearer"])
+def test_who_left_is_logged_out(
+    telegram: Telegram, chat: BotApi, site: Site, state: Any, transport: str
+) -> None:
+    """The next refresh after the TTL ends the session: 401 as for any session that is none."""
+    logged_in(site, chat)
+    token = site.login({**site.widget(), "transport": transport}).token
+    carried: dict[str, Any] = {transport: token}
+    chat.members[USER["id"]] = state
+    telegram.clock.time = NOW + TTL - 1
+    assert site.refresh(**carried).status == 200
+    telegram.clock.time = NOW + TTL
+    answer = site.refresh(**carried)
+    assert (answer.status, answer.code) == (401, "invalid_session")
+    assert session_cookies(answer) == []
+    assert site.verify(**carried).code == "invalid_session"
+    assert len(site.store.sessions()) == 1
+    chat.members[USER["id"]] = "member"
+    telegram.clock.time += 10
+    assert site.refresh(**carried).code == "invalid_session"
+
+
+def test_who_left_is_logged_out_on_every_instance(telegram: Telegram, chat: BotApi) -> None:
+    """With a store the session has ended everywhere, also where the user is remembered as a member."""
+    site, other = gated(telegram), gated(telegram)
+    other.store = site.store
+    other.service.store = site.store  # type: ignore[assignment]
+    token = logged_in(site, chat)
+    telegram.clock.time = NOW + TTL - 1
+    assert other.login().status == 200
+    chat.members[USER["id"]] = "left"
+    telegram.clock.time = NOW + TTL
+    assert other.refresh(cookie=token).status == 200
+    assert site.refresh(cookie=token).code == "invalid_session"
+    for instance in (site, other):
+        assert instance.verify(cookie=token).code == "invalid_session"
+        assert instance.refresh(cookie=token).code == "invalid_session"
+
+
+def test_without_a_store_every_instance_asks(
+    telegram: Telegram, chat: BotApi, site: Site, another: Site
+) -> None:
+    """A session that another instance made is checked by the time in its token."""
+    token = logged_in(site, chat)
+    chat.members[USER["id"]] = "left"
+    telegram.clock.time = NOW + TTL - 1
+    assert another.refresh(cookie=token).status == 200
+    telegram.clock.time = NOW + TTL
+    assert another.refresh(cookie=token).code == "invalid_session"
+    assert another.verify(cookie=token).code == "invalid_session"
+    assert gate_asked(chat) == 1
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_nobody_is_logged_out_while_telegram_is_away(
+    telegram: Telegram, chat: BotApi, site: Site, another: Site, fault: str
+) -> None:
+    """A refresh that cannot ask is 503: session and cookie are kept, and work now and afterwards."""
+    token = logged_in(site, chat)
+    telegram.clock.time = NOW + TTL
+    chat.faults[METHOD_PATH] = FAULTS[fault]
+    answer = site.refresh(cookie=token)
+    assert (answer.status, answer.code) == (503, "identity_provider_unavailable")
+    assert answer.header("Set-Cookie") is None
+    for instance in (site, another):
+        assert instance.verify(cookie=token).status == 200
+    chat.faults.clear()
+    assert site.refresh(cookie=token).token == token
+    assert another.refresh(cookie=token).token == token
+
+
+@pytest.mark.parametrize("bot_status", ["left", "kicked"])
+def test_nobody_is_logged_out_by_the_owners_mistake(
+    telegram: Telegram, chat: BotApi, site: Site, bot_status: str
+) -> None:
+    """A bot that was removed from the chat is 503, and no member's fault."""
+    token = logged_in(site, chat)
+    telegram.clock.time = NOW + TTL
+    chat.bot_status = bot_status
+    assert site.refresh(cookie=token).code == "misconfigured"
+    chat.bot_status = "administrator"
+    assert site.refresh(cookie=token).status == 200
+
+
+def test_a_dead_token_asks_nobody(telegram: Telegram, chat: BotApi, site: Site) -> None:
+    """Junk, and sessions that have ended, cost no request."""
+    token = logged_in(site, chat)
+    site.logout(cookie=token)
+    telegram.clock.time = NOW + TTL
+    for text in (token, token[:-1], "x"):
+        assert site.refresh(cookie=text).status == 401
+    assert site.refresh().status == 401
+    assert gate_asked(chat) == 0
+
+
+def test_a_store_that_is_down_asks_nobody(telegram: Telegram, chat: BotApi) -> None:
+    """Then there is no session to check."""
+    site = gated(telegram)
+    token = logged_in(site, chat)
+    telegram.clock.time = NOW + TTL
+    site.store.error = StoreUnavailable("down")
+    assert site.refresh(cookie=token).code == "store_unavailable"
+    assert gate_asked(chat) == 0
+
+
+def test_a_store_that_fails_after_the_check(telegram: Telegram, chat: BotApi) -> None:
+    """A session that could not be ended is 503, and is ended by the next refresh."""
+    site = gated(telegram)
+    token = logged_in(site, chat)
+    telegram.clock.time = NOW + TTL
+    chat.members[USER["id"]] = "left"
+
+    def down(_: Request) -> Response:
+        site.store.error = StoreUnavailable("down")
+        return success(chat_member(USER["id"], "left"))
+
+    chat.faults[METHOD_PATH] = down
+    assert site.refresh(cookie=token).code == "store_unavailable"
+    site.store.error = None
+    assert site.refresh(cookie=token).code == "invalid_session"
+    assert site.verify(cookie=token).code == "invalid_session"
+
+
+def test_init_data_does_not_bring_back_who_left(telegram: Telegram, chat: BotApi, site: Site) -> None:
+    """A Mini App's launch data is good for a day; presented again, the chat is asked again."""
+    chat.members[USER["id"]] = "member"
+    send = init_data(telegram, site)
+    token = send().token
+    chat.members[USER["id"]] = "left"
+    telegram.clock.time = NOW + TTL
+    assert site.refresh(bearer=token, headers={}).code == "invalid_session"
+    telegram.clock.time += 10
+    assert send().code == "membership_required"
+    assert site.verify(bearer=token).status == 401
+
+
+def test_a_slow_telegram_leaves_the_store_its_time(
+    telegram: Telegram, chat: BotApi, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the chat's answer took is neither taken from what the store gets nor added to it."""
+    chat.members[USER["id"]] = "member"
+
+    def late(_: Request) -> Response:
+        time.sleep(0.5)
+        return success(chat_member(USER["id"], "member"))
+
+    chat.faults[METHOD_PATH] = late
+    left = []
+    create = site.service.create_session
+
+    def measured(*args: Any, **kwargs: Any) -> Any:
+        left.append(budget.remaining())
+        return create(*args, **kwargs)
+
+    monkeypatch.setattr(site.service, "create_session", measured)
+    assert site.login().status == 200
+    assert budget.SECONDS - 0.3 < left[0] <= budget.SECONDS
+
+
+def test_twenty_at_once(telegram: Telegram, chat: BotApi, site: Site) -> None:
+    """Logins and refreshes in parallel, of members and others: each gets its own answer."""
+    chat.members[USER["id"]] = "member"
+    outsider = USER["id"] + 1
+    bodies = [site.widget(**({"id": outsider} if number % 2 else {})) for number in range(20)]
+    found = in_parallel(20, lambda number: site.login(bodies[number]))
+    assert [answer.status for answer in found] == [200, 403] * 10
+    assert len(site.store.sessions()) == 10
+    tokens = [answer.token for answer in found if answer.status == 200]
+    telegram.clock.time = NOW + TTL
+    chat.members[USER["id"]] = "left"
+    refreshed = in_parallel(20, lambda number: site.refresh(cookie=tokens[number % 10]))
+    assert {(answer.status, answer.code) for answer in refreshed} == {(401, "invalid_session")}
+    assert site.store.sessions() == {}
+
+
+def test_off_it_asks_nobody(telegram: Telegram, chat: BotApi) -> None:
+    """Without TELEGRAM_REQUIRE_CHAT everybody logs in, and no request goes to the Bot API."""
+    site = telegram.site({"TELEGRAM_API_URL": telegram.url})
+    for way in WAYS.values():
+        assert way(telegram, site)().status in (200, 303)
+    token = site.login().token
+    telegram.clock.time += 86_400
+    assert site.refresh(cookie=token).status == 200
+    assert gate_asked(chat) == 0
+
+
+# The cost, and the secret
+
+
+PROGRAM = """
+import io, json, sys
+
+module, bearer = json.loads(sys.stdin.read())
+app = __import__(module, fromlist=["app"]).app
+answer = []
+environ = {
+    "REQUEST_METHOD": "POST", "PATH_INFO": "/", "QUERY_STRING": "", "SERVER_NAME": "x", "SERVER_PORT": "443",
+    "HTTP_HOST": "tgauth.example", "HTTP_AUTHORIZATION": f"Bearer {bearer}", "wsgi.url_scheme": "https",
+    "wsgi.input": io.BytesIO(b""), "wsgi.errors": sys.stderr, "CONTENT_LENGTH": "0",
+}
+body = b"".join(app(environ, lambda status, headers, exc_info=None: answer.append(int(status[:3]))))
+print(json.dumps([answer[0], sorted({name.partition(".")[0] for name in sys.modules}), body.decode()]))
+"""
+
+
+def in_a_process(env: dict[str, str], bearer: str) -> tuple[int, set[str], str]:
+    """Serve one refresh in a fresh process: its status, the packages it has loaded, and its answer."""
+    process = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        input=json.dumps(["api.telegram.refresh", bearer]),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={"PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1", **env},
+        timeout=60,
+        check=True,
+    )
+    status, modules, body = json.loads(process.stdout.splitlines()[-1])
+    return status, set(modules), body
+
+
+HTTP_CLIENTS = {"httpx", "httpcore", "pydantic", "jwt", "cryptography", "redis", "upstash_redis"}
+
+
+def real_time(telegram: Telegram, **env: str) -> tuple[dict[str, str], str]:
+    """The variables of a deployment without a store, and a token that it made two TTLs ago."""
+    telegram.clock.time = time.time() - 2 * TTL
+    site = telegram.site({"TELEGRAM_API_URL": telegram.url, **env}, shared=False)
+    token = site.login({**site.widget(), "transport": "bearer"}).token
+    return {**telegram.env, "TELEGRAM_API_URL": telegram.url, **env}, token
+
+
+def test_off_it_costs_no_import(telegram: Telegram, chat: BotApi) -> None:
+    """A refresh without the gate loads no HTTP client."""
+    env, token = real_time(telegram)
+    status, modules, body = in_a_process(env, token)
+    assert (status, modules & HTTP_CLIENTS) == (200, set()), body
+
+
+def test_on_it_is_imported_when_it_is_asked(telegram: Telegram, chat: BotApi) -> None:
+    """With the gate, a refresh that is due loads httpx, and one that is not due does not."""
+    chat.members[USER["id"]] = "member"
+    env, token = real_time(telegram, **GATE)
+    status, modules, body = in_a_process(env, token)
+    assert (status, modules & HTTP_CLIENTS) == (200, {"httpx", "httpcore"}), body
+    status, modules, body = in_a_process({**env, "TELEGRAM_REQUIRE_CHAT_TTL": str(3 * TTL)}, token)
+    assert (status, modules & HTTP_CLIENTS) == (200, set()), body
+
+
+def told(request: Request) -> Response:
+    """Everything that came, the address with the token included, as a careless server tells it."""
+    return Response(f"canary-answer {request.url} {request.get_data(as_text=True)}", 500)
+
+
+ECHOES: dict[str, Callable[[Request], Response]] = {
+    "500": told,
+    "400": lambda r: refusal(400, f"canary-answer {r.url}"),
+    "401": lambda r: refusal(401, f"canary-answer {r.url}"),
+    "403": lambda r: refusal(403, f"canary-answer {r.url}"),
+    "a status of that": lambda r: success(chat_member(USER["id"], {"status": f"canary-answer {r.url}"})),
+    "a redirect there": lambda r: Response(status=302, headers={"Location": f"{r.url}?canary-answer"}),
+    "a header of that": lambda _: Response("{}", headers={"Content-Encoding": "canary-answer"}),
+    "not HTTP": lambda _: Response("{}", headers={"Content-Length": "canary-answer"}),
+    "dropped": lambda _: dropped(),
+    "left": lambda _: success(chat_member(USER["id"], "left")),
+}
+
+
+@pytest.mark.parametrize("echo", ECHOES)
+def test_nothing_shows_the_address(
+    telegram: Telegram,
+    chat: BotApi,
+    site: Site,
+    echo: str,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The token is in no answer and no line, at login and at refresh, whatever the Bot API answers."""
+    token = logged_in(site, chat)
+    telegram.clock.time = NOW + TTL
+    chat.faults[METHOD_PATH] = ECHOES[echo]
+    answers = [site.refresh(cookie=token), *(way(telegram, site)() for way in WAYS.values())]
+    assert {answer.status for answer in answers} <= {401, 403, 503}
+    captured = capsys.readouterr()
+    shown = captured.out + captured.err + caplog.text
+    shown += "".join(f"{answer.headers}{answer.body.decode()}" for answer in answers)
+    for secret in (SECRET, "canary-answer", str(CHAT_ID), telegram.url):
+        assert secret not in shown
+
+
+def test_vercels_log_does_not_show_the_address(telegram: Telegram, chat: BotApi) -> None:
+    """In Vercel's own runtime, which logs whatever a library says at INFO, the token is in no line either."""
+    chat.members[USER["id"]] = "member"
+    env = {**telegram.env, **GATE, "TELEGRAM_API_URL": telegram.url, "VERCEL_ENV": "production"}
+    fields = {**USER, "auth_date": int(time.time())}
+    body = json.dumps(dict(sign_widget(fields, BOT_TOKEN))).encode()
+    with Function.from_source("api/telegram/login.py", env) as function:
+        headers = {"content-type": "application/json", **{k.lower(): v for k, v in OWN_PAGE.items()}}
+        answer = function.request("POST", "/telegram/login", headers=headers, body=body)
+        assert answer.status == 200, answer.body
+        assert gate_asked(chat) == 1
+        assert "authn_login_success" in function.log_text
+        assert SECRET not in function.log_text
