@@ -573,3 +573,27 @@ def test_nobody_waits_for_keys_longer_than_the_request_may(source):
         go_on.set()
         first.join()
     assert keys.find("oidc-1", now=NOW)
+
+
+def test_a_known_key_waits_for_nobody(source):
+    """While a token that names an unknown key makes us fetch, a login with a fresh key goes on at once."""
+    fetching, go_on = threading.Event(), threading.Event()
+    keys = Keys(source)
+    known = keys.find("oidc-1", now=NOW)
+
+    def slow():
+        fetching.set()
+        assert go_on.wait(10)
+        return source()
+
+    keys._fetch = slow
+    stranger = threading.Thread(target=lambda: unknown(keys, NOW + COOL_DOWN))
+    stranger.start()
+    try:
+        assert fetching.wait(10)
+        budget.start(0.05)
+        assert keys.find("oidc-1", now=NOW + COOL_DOWN) is known
+    finally:
+        budget.stop()
+        go_on.set()
+        stranger.join()
