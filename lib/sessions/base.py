@@ -14,7 +14,7 @@ from lib.sessions.record import Record, Transport, load
 from lib.sessions.token import Claims
 from lib.settings import Settings
 from lib.store.base import Store
-from lib.telegram.user import Method, TelegramUser
+from lib.telegram.user import Membership, Method, TelegramUser
 
 SESSION = "s:"
 """Field of a session record, by slot."""
@@ -64,6 +64,12 @@ class Sessions:
         self._gone = Memo(clock)
         self._spent = Memo(clock)
         self._members = Memo(clock)
+        # So that somebody who joins need not wait, and who tries again and again costs nothing.
+        self._members_for: dict[Membership, int] = {
+            "member": settings.require_chat_ttl,
+            "outsider": _OUTSIDER_SECONDS,
+            "unseen": _OUTSIDER_SECONDS,
+        }
 
     def _open(self, token: str, transport: Transport | None) -> tuple[Claims, Record | None]:
         """What the token says, and the record it carries, as far as no command is needed to know.
@@ -160,15 +166,14 @@ class Sessions:
         if self._issuer.degraded:
             raise SharedStoreRequired("without Redis other instances cannot be reached")
 
-    def remember_membership(self, user_id: int, *, member: bool) -> None:
-        """Note what Telegram said; until TELEGRAM_REQUIRE_CHAT_TTL is over it is not asked again."""
-        seconds = self.settings.require_chat_ttl if member else _OUTSIDER_SECONDS
-        self._members.remember(f"{user_id}|{member}", seconds)
+    def remember_membership(self, user_id: int, membership: Membership) -> None:
+        """Note what Telegram said of the user and the chat, and no longer what it said before."""
+        for kind, seconds in self._members_for.items():
+            self._members.remember(f"{user_id}|{kind}", seconds if kind == membership else 0)
 
-    def known_membership(self, user_id: int) -> bool | None:
-        """Whether the user was in the chat when this process asked last; None when that is too long ago."""
-        known = (member for member in (True, False) if self._members.knows(f"{user_id}|{member}"))
-        return next(known, None)
+    def known_membership(self, user_id: int) -> Membership | None:
+        """What Telegram said to this process last; None when it was not asked, or too long ago."""
+        return next((kind for kind in self._members_for if self._members.knows(f"{user_id}|{kind}")), None)
 
     def first_use(self, name: str, seconds: float) -> bool:
         """Whether this process sees `name` for the first time in so many seconds, at no command."""

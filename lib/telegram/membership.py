@@ -11,12 +11,13 @@ from lib import budget
 from lib.errors import IdentityProviderUnavailable, Misconfigured
 from lib.settings import Settings
 from lib.telegram.http import SECONDS, ask
+from lib.telegram.user import Membership
 
 _NO_SUCH_USER = ("user not found", "participant_id_invalid", "member not found", "user_id_invalid")
 
 
-def check_member(user_id: int, *, settings: Settings) -> bool:
-    """Whether the user is a member, an administrator or the creator.
+def check_member(user_id: int, *, settings: Settings) -> Membership:
+    """What the user is in TELEGRAM_REQUIRE_CHAT; administrators and the creator are members, too.
 
     Raises `Misconfigured` when the bot may not ask, `IdentityProviderUnavailable` when Telegram does not say.
     """
@@ -38,25 +39,25 @@ def check_member(user_id: int, *, settings: Settings) -> bool:
     raise IdentityProviderUnavailable(f"the Bot API answered {response.status_code}")
 
 
-def _belongs(member: dict[str, Any], user_id: int) -> bool:
+def _belongs(member: dict[str, Any], user_id: int) -> Membership:
     match member:
         case {"user": {"id": int(found)}, "status": "creator" | "administrator" | "member"} if (
             found == user_id
         ):
-            return True
+            return "member"
         case {"user": {"id": int(found)}, "status": "restricted", "is_member": bool(inside)} if (
             found == user_id
         ):
-            return inside
+            return "member" if inside else "outsider"
         case {"user": {"id": int(found)}, "status": "left" | "kicked"} if found == user_id:
-            return False
+            return "outsider"
     raise IdentityProviderUnavailable("the Bot API answered about somebody else, or with an unknown status")
 
 
-def _refused(text: str) -> bool:
-    """False where there is no such member; raises `Misconfigured` for what the owner must mend."""
+def _refused(text: str) -> Membership:
+    """Raises `Misconfigured` for what the owner must mend."""
     if any(sign in text for sign in _NO_SUCH_USER):
-        return False
+        return "unseen"
     if text in ("unauthorized", "not found"):
         raise Misconfigured("TELEGRAM_BOT_TOKEN: Telegram refused it; copy it again from @BotFather")
     raise Misconfigured(

@@ -5,6 +5,9 @@ from typing import Any, Literal
 
 Method = Literal["widget", "webapp", "oidc", "relay"]
 
+Membership = Literal["member", "outsider", "unseen"]
+"""What somebody is to the chat of TELEGRAM_REQUIRE_CHAT; `unseen` is whom Telegram shows no bot like ours."""
+
 
 @dataclass(frozen=True, slots=True)
 class TelegramUser:

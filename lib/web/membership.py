@@ -1,27 +1,51 @@
 """TELEGRAM_REQUIRE_CHAT: only members of a chat may log in, and stay logged in."""
 
 from lib import budget
-from lib.errors import MembershipRequired
+from lib.errors import IdentityProviderUnavailable, InvalidSession, MembershipRequired
+from lib.sessions.base import Session
+from lib.telegram.user import Membership
 from lib.web.request import Request
 
 
-def require_member(request: Request, user_id: int, *, known_at: float = float("-inf")) -> None:
-    """Ask Telegram, unless the user was found in the chat within TELEGRAM_REQUIRE_CHAT_TTL.
+def require_member(request: Request, user_id: int) -> None:
+    """Ask Telegram whether the user, who is about to log in, is in the chat.
 
-    `known_at` is when that is known to have been (Unix seconds). Raises `MembershipRequired`, and what
-    `check_member` raises: where Telegram does not answer, nobody gets in, and nobody is logged out.
+    Raises `MembershipRequired`, and what `check_member` raises: without Telegram's answer nobody gets in.
     """
-    settings, service = request.settings, request.service
-    if settings.require_chat is None or service.now() - known_at < settings.require_chat_ttl:
-        return
-    known = service.known_membership(user_id)
-    if known is None:
-        # What asks over HTTP is imported where there is such a chat, and nowhere else.
-        from lib.telegram.membership import check_member
-
-        known = check_member(user_id, settings=settings)
-        service.remember_membership(user_id, member=known)
-        # What Telegram took is no reason to give the store less time.
-        budget.start()
-    if not known:
+    if request.settings.require_chat is not None and _membership(request, user_id) != "member":
         raise MembershipRequired("not in TELEGRAM_REQUIRE_CHAT")
+
+
+def recheck_member(request: Request, session: Session) -> None:
+    """Ask again, once TELEGRAM_REQUIRE_CHAT_TTL has passed since the login or the last answer here.
+
+    Who has left is logged out: raises `InvalidSession`. Without Telegram's answer nobody is: raises what
+    `check_member` raises, and `IdentityProviderUnavailable` where it knows nothing of the user.
+    """
+    settings, service, user_id = request.settings, request.service, session.user.id
+    if settings.require_chat is None or service.now() - session.created_at < settings.require_chat_ttl:
+        return
+    membership = service.known_membership(user_id) or _membership(request, user_id)
+    if membership == "outsider":
+        service.delete_session(session.token)
+        raise InvalidSession("not in TELEGRAM_REQUIRE_CHAT")
+    if membership == "unseen":
+        raise IdentityProviderUnavailable(
+            "the bot does not see this user in TELEGRAM_REQUIRE_CHAT; make it an administrator there"
+        )
+
+
+def _membership(request: Request, user_id: int) -> Membership:
+    """What Telegram says, unless it was no a moment ago: who tries again and again costs nothing."""
+    service = request.service
+    known = service.known_membership(user_id)
+    if known in ("outsider", "unseen"):
+        return known
+    # What asks over HTTP is imported where there is such a chat, and nowhere else.
+    from lib.telegram.membership import check_member
+
+    found = check_member(user_id, settings=request.settings)
+    service.remember_membership(user_id, found)
+    # What Telegram took is no reason to give the store less time.
+    budget.start()
+    return found

@@ -318,13 +318,27 @@ def test_what_the_owner_must_mend(
 # What is remembered, and for how long
 
 
-def test_a_yes_is_remembered_until_the_ttl(telegram: Telegram, chat: BotApi, site: Site) -> None:
-    """For so long the next login of this user asks nobody; then it does."""
+def test_every_login_asks(telegram: Telegram, chat: BotApi, site: Site) -> None:
+    """A yes that is remembered lets nobody in: the new session would begin another TTL with an old answer."""
     chat.members[USER["id"]] = "member"
-    for seconds, asked in ((0, 1), (1, 1), (TTL - 1, 1), (TTL, 2), (2 * TTL - 1, 2), (2 * TTL, 3)):
+    for asked, seconds in enumerate((0, 1, TTL - 1, TTL), 1):
         telegram.clock.time = NOW + seconds
         assert site.login().status == 200
-        assert gate_asked(chat) == asked, seconds
+        assert gate_asked(chat) == asked
+    chat.members[USER["id"]] = "left"
+    refused_now = site.login()
+    assert (refused_now.status, refused_now.code) == (403, "membership_required")
+
+
+def test_a_no_ends_an_older_yes(telegram: Telegram, chat: BotApi, site: Site) -> None:
+    """What an instance heard last counts, also when that is forgotten before what it heard first."""
+    token = logged_in(site, chat)
+    telegram.clock.time = NOW + TTL
+    assert site.refresh(cookie=token).status == 200
+    chat.members[USER["id"]] = "left"
+    assert site.login().code == "membership_required"
+    telegram.clock.time += 11
+    assert site.refresh(cookie=token).code == "invalid_session"
 
 
 def test_a_no_is_remembered_for_ten_seconds(telegram: Telegram, chat: BotApi, site: Site) -> None:
@@ -356,7 +370,7 @@ def test_what_is_known_of_one_is_not_of_another(telegram: Telegram, chat: BotApi
     assert site.login().status == 200
     assert site.login(site.widget(id=USER["id"] + 1)).code == "membership_required"
     assert site.login().status == 200
-    assert gate_asked(chat) == 2
+    assert gate_asked(chat) == 3
 
 
 def test_instances_ask_for_themselves(telegram: Telegram, chat: BotApi, site: Site, another: Site) -> None:
@@ -458,6 +472,28 @@ def test_nobody_is_logged_out_while_telegram_is_away(
     chat.faults.clear()
     assert site.refresh(cookie=token).token == token
     assert another.refresh(cookie=token).token == token
+
+
+@pytest.mark.parametrize("answer", ["user not found", "PARTICIPANT_ID_INVALID", "member not found"])
+def test_nobody_is_logged_out_whom_the_bot_does_not_see(
+    telegram: Telegram, chat: BotApi, site: Site, lines: Any, answer: str
+) -> None:
+    """Telegram may say so of members who are hidden from the bot: that is no reason to end a session."""
+    token = logged_in(site, chat)
+    telegram.clock.time = NOW + TTL
+    chat.members.clear()
+    chat.unknown_user = f"Bad Request: {answer}"
+    lines()
+    for _ in range(2):
+        found = site.refresh(cookie=token)
+        assert (found.status, found.code) == (503, "identity_provider_unavailable")
+        assert found.header("Set-Cookie") is None
+    assert gate_asked(chat) == 1
+    assert "make it an administrator there" in lines()[-1]["reason"]
+    assert site.login().code == "membership_required"
+    chat.members[USER["id"]] = "administrator"
+    telegram.clock.time += 10
+    assert site.refresh(cookie=token).token == token
 
 
 @pytest.mark.parametrize("bot_status", ["left", "kicked"])
