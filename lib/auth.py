@@ -45,10 +45,8 @@ def authenticate(headers: Mapping[str, str], method: str = "GET") -> Session | N
         if values
     }
     request = Request({**environ, "REQUEST_METHOD": method.upper()})
-    budget.start()
-    try:
-        return request.session(renew=request.method != "HEAD")
-    except (Unauthorized, CrossSiteBlocked, MalformedRequest):
-        return None
-    finally:
-        budget.stop()
+    with budget.request():
+        try:
+            return request.session(renew=request.method != "HEAD")
+        except (Unauthorized, CrossSiteBlocked, MalformedRequest):
+            return None

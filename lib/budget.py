@@ -6,9 +6,13 @@ starts the clock, the stores look at it. A thread that no request runs in has no
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 SECONDS = 2.8
 """So that the answer is out within three seconds."""
+
+_NEVER = float("inf")
 
 _request = threading.local()
 
@@ -20,10 +24,23 @@ def start(seconds: float = SECONDS) -> None:
 
 def remaining() -> float:
     """Seconds that are left, not below 0."""
-    ends_at: float = getattr(_request, "ends_at", float("inf"))
+    ends_at: float = getattr(_request, "ends_at", _NEVER)
     return max(0.0, ends_at - time.monotonic())
 
 
 def stop() -> None:
     """The request is over; what its thread does next is not part of it."""
-    _request.ends_at = float("inf")
+    _request.ends_at = _NEVER
+
+
+@contextmanager
+def request() -> Iterator[None]:
+    """What a request does by itself; inside of another it is part of that one, and has that one's time."""
+    if remaining() != _NEVER:
+        yield
+        return
+    start()
+    try:
+        yield
+    finally:
+        stop()

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lib import budget
+from lib.errors import StoreUnavailable
 
 
 @pytest.fixture
@@ -58,4 +59,27 @@ def test_outside_a_request_there_is_no_limit() -> None:
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(budget.remaining).result() == float("inf")
     budget.stop()
+    assert budget.remaining() == float("inf")
+
+
+def test_a_request_has_its_time_and_no_longer(clock: list[float]) -> None:
+    """It begins with it, and after it, or an error, there is no limit again."""
+
+    def fails() -> None:
+        with budget.request():
+            assert budget.remaining() == pytest.approx(budget.SECONDS)
+            raise StoreUnavailable("down")
+
+    with pytest.raises(StoreUnavailable):
+        fails()
+    assert budget.remaining() == float("inf")
+
+
+def test_a_request_inside_of_another_has_what_is_left_of_that(clock: list[float]) -> None:
+    """It neither gets more time, nor ends the other's."""
+    with budget.request():
+        clock[0] += 2
+        with budget.request():
+            assert budget.remaining() == pytest.approx(budget.SECONDS - 2)
+        assert budget.remaining() == pytest.approx(budget.SECONDS - 2)
     assert budget.remaining() == float("inf")
