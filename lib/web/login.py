@@ -13,7 +13,7 @@ from lib.telegram.user import Proof, TelegramUser
 from lib.web.endpoint import Response
 from lib.web.membership import require_member
 from lib.web.navigation import query_fields
-from lib.web.request import Request
+from lib.web.request import REDIRECTED, Request
 from lib.web.respond import see_other
 from lib.web.return_to import require_return_to
 from lib.web.transactions import begin_transaction, pending_transactions, take_transaction
@@ -27,7 +27,7 @@ def send_to_telegram(request: Request) -> Response:
     origin, settings = request.require_own_origin(), request.settings
     return_to = requested_return_to(request)
     if not request.on_own_origin:
-        return see_other(f"{origin}/telegram/start{return_query(return_to)}")
+        return see_other(f"{origin}/telegram/start?{REDIRECTED}=1{return_query(return_to, '&')}")
     require_login_method(request)
     if not settings.uses_relay and settings.client_secret is None:
         return see_other(f"/{return_query(return_to)}")
@@ -72,9 +72,9 @@ def requested_return_to(request: Request) -> str:
     return require_return_to(query_fields(request).get("return_to", "/"))
 
 
-def return_query(return_to: str) -> str:
+def return_query(return_to: str, separator: str = "?") -> str:
     """The query that lets another of our addresses go on to `return_to`."""
-    return "" if return_to == "/" else f"?{urlencode({'return_to': return_to})}"
+    return "" if return_to == "/" else f"{separator}{urlencode({'return_to': return_to})}"
 
 
 def identify(request: Request, login: Login) -> tuple[TelegramUser, Proof]:

@@ -30,6 +30,9 @@ MAX_BODY = 16 * 1024
 MAX_URI = 8 * 1024
 MAX_QUERY_FIELDS = 64
 
+REDIRECTED = "redirected"
+"""The query field of a browser that was sent to `Request.own_origin`: nobody is sent there twice."""
+
 _BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]+=*)")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9:._-]{1,128}")
 
@@ -79,9 +82,17 @@ class Request(WSGIRequest):
 
     @property
     def on_own_origin(self) -> bool:
-        """Whether the request was sent to the host of `own_origin`, and not to another name of this site."""
-        host = self.environ.get("HTTP_HOST", "").lower()
-        return self.own_origin is not None and self.own_origin.partition("://")[2] == host
+        """Whether the browser is at `own_origin`, and not at another name of this site.
+
+        Behind a rewrite of another server, Host is not what the browser sees. Then `Origin` says it, or
+        that it comes from where it was sent to before.
+        """
+        origin, host = self.environ.get("HTTP_ORIGIN"), self.environ.get("HTTP_HOST", "").lower()
+        return self.own_origin is not None and (
+            self.own_origin == origin
+            or self.own_origin.partition("://")[2] == host
+            or REDIRECTED in self.args
+        )
 
     @cached_property
     def body(self) -> bytes:

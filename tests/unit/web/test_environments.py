@@ -26,7 +26,7 @@ from tests.unit.web.conftest import (
     Clock,
     Site,
 )
-from tests.unit.web.telegram import PAGE, Browser, parameter
+from tests.unit.web.telegram import NAVIGATION, PAGE, Browser, parameter
 from tests.unit.web.test_relay import (
     BRANCH,
     HOST,
@@ -292,8 +292,8 @@ def test_an_alias_of_production(clock: Clock, alias: str, origin: str) -> None:
     site = Site(clock, {**env, "VERCEL_ENV": "production", "TELEGRAM_CLIENT_SECRET": "canary-client-secret"})
     site.host = alias
     for query, expected in (
-        ("", f"{ORIGIN}/telegram/start"),
-        ("return_to=%2Fx%3Fa%3Db", f"{ORIGIN}/telegram/start?return_to=%2Fx%3Fa%3Db"),
+        ("", f"{ORIGIN}/telegram/start?redirected=1"),
+        ("return_to=%2Fx%3Fa%3Db", f"{ORIGIN}/telegram/start?redirected=1&return_to=%2Fx%3Fa%3Db"),
     ):
         answer = site.go("/telegram/start", query)
         assert (answer.status, answer.header("Location"), answer.cookies) == (303, expected, {})
@@ -301,6 +301,34 @@ def test_an_alias_of_production(clock: Clock, alias: str, origin: str) -> None:
     answer = site.go("/telegram/start")
     assert (answer.header("Location") or "").startswith("https://oauth.telegram.org/auth?")
     assert len(answer.cookies) == 1
+
+
+@pytest.mark.parametrize("forwarded", [{}, {"X-Forwarded-Host": "front.example"}])
+def test_behind_another_servers_rewrite(clock: Clock, forwarded: dict[str, str]) -> None:
+    """AUTH_ORIGIN is that server's and Host never is: a login begins there all the same, and comes back."""
+    site = Site(
+        clock,
+        {
+            **ENV,
+            "AUTH_ORIGIN": "https://front.example",
+            "VERCEL_ENV": "production",
+            "TELEGRAM_CLIENT_SECRET": "canary-client-secret",
+        },
+    )
+    site.host = "myapp.vercel.app"
+    browser = Browser(site)
+    first = browser.go("/telegram/start", "return_to=%2Fx", headers={**NAVIGATION, **forwarded})
+    location = first.header("Location") or ""
+    assert location == "https://front.example/telegram/start?redirected=1&return_to=%2Fx"
+    assert browser.cookies == {}
+    second = browser.go("/telegram/start", location.partition("?")[2], headers={**NAVIGATION, **forwarded})
+    asked = second.header("Location") or ""
+    assert asked.startswith("https://oauth.telegram.org/auth?")
+    assert "redirect_uri=https%3A%2F%2Ffront.example%2Ftelegram%2Fcallback" in asked
+    assert len(browser.cookies) == 1
+    page = {"Sec-Fetch-Site": "same-origin", "Origin": "https://front.example", **forwarded}
+    assert browser.send("POST", "/telegram/start", json={}, headers=page).status == 200
+    assert len(browser.cookies) == 2
 
 
 def test_the_relay_on_an_alias_of_production(pair: Pair) -> None:

@@ -116,7 +116,10 @@ def check(app: str, environ: Request) -> int:
     if status == 303:
         # Sent on, logged in by nothing: to Telegram, to the login page, or to the page that asks.
         assert app in ("/telegram/start", "/telegram/login"), environ
-        ours = rf"({ORIGIN}/telegram/start|/)(\?return_to=[\w%.-]+)?$|/confirm\.html[?#]"
+        ours = (
+            rf"({ORIGIN}/telegram/start\?redirected=1(&return_to=[\w%.-]+)?|/(\?return_to=[\w%.-]+)?)$"
+            r"|/confirm\.html[?#]"
+        )
         assert re.match(ours, named["location"]), named["location"]
     if status in (204, 303) or method == "HEAD":
         assert body == b""

@@ -215,9 +215,10 @@ def test_a_start_on_another_host_goes_to_ours_first(telegram: Telegram, path: st
     """Cookies are set where Telegram sends the browser back to, and nowhere else."""
     browser = Browser(telegram.site())
     browser.site.host = host
-    for query, expected in (("", ""), ("return_to=/a?b=c", "?return_to=%2Fa%3Fb%3Dc"), ("x=1&state=y", "")):
+    for query, expected in (("", ""), ("return_to=/a?b=c", "&return_to=%2Fa%3Fb%3Dc"), ("x=1&state=y", "")):
         answer = browser.go(path, query)
-        assert (answer.status, answer.header("Location")) == (303, f"{ORIGIN}/telegram/start{expected}")
+        address = f"{ORIGIN}/telegram/start?redirected=1{expected}"
+        assert (answer.status, answer.header("Location")) == (303, address)
         assert answer.all("Set-Cookie") == []
     assert browser.go(path, "return_to=//evil.example").code == "malformed_request"
     assert browser.site.store.calls == []

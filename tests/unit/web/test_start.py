@@ -145,7 +145,7 @@ def test_the_host_header_leads_nowhere(clock: Clock, host: str) -> None:
     assert answer.cookies == {}
     sent_on = site.go("/telegram/start", "return_to=/x%3Fy=1")
     assert (sent_on.status, sent_on.cookies) == (303, {})
-    assert sent_on.header("Location") == f"{ORIGIN}/telegram/start?return_to=%2Fx%3Fy%3D1"
+    assert sent_on.header("Location") == f"{ORIGIN}/telegram/start?redirected=1&return_to=%2Fx%3Fy%3D1"
 
 
 def test_in_development_the_way_back_is_the_host_asked_for(clock: Clock) -> None:
