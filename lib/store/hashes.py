@@ -25,7 +25,7 @@ class StoreFull(StoreUnavailable):
 
 
 class HashStore(ABC):
-    """See `Store`: hashes whose fields have times to live of their own (Upstash, Redis 8, Valkey 9)."""
+    """See `Store`: hashes whose fields have times to live of their own (Upstash, Redis 8, Valkey 9.1)."""
 
     kind: StoreKind
     _longest_wait = 0.0

@@ -61,7 +61,7 @@ class RedisStore(HashStore):
             case ReadOnlyError():
                 return StoreFull("REDIS_URL: is a replica's, which only reads; set the primary's")
             case ResponseError() if "unknown command" in str(error).lower():
-                return StoreUnavailable("REDIS_URL: the server is too old; use Redis 8 or Valkey 9")
+                return StoreUnavailable("REDIS_URL: the server is too old; use Redis 8 or Valkey 9.1")
             case ResponseError():
                 return StoreUnavailable("the server answered with an error")
         return Unanswered(f"no usable answer from Redis ({type(error).__name__})")

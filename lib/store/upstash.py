@@ -23,7 +23,7 @@ MAX_ANSWER = 1 << 20
 """Bytes of one answer; SESSION_LIMIT of the largest records stay far below."""
 
 _TOKEN_REFUSED = "the token was refused; copy UPSTASH_REDIS_REST_URL and _TOKEN from one database again"  # noqa: S105
-_TOO_OLD = "the server lacks a command; tgauth needs Upstash, Redis 8 or Valkey 9 behind the URL"
+_TOO_OLD = "the server lacks a command; tgauth needs Upstash, Redis 8 or Valkey 9.1 behind the URL"
 # What Upstash answers, and what its owner does about it (https://upstash.com/docs/redis/troubleshooting).
 _KNOWN = {
     "WRONGPASS": _TOKEN_REFUSED,

@@ -39,7 +39,7 @@ RELAY_REASONS = (
     ("lib/sessions/create.py", "kept out by TELEGRAM_ALLOW or TELEGRAM_DENY"),
     ("lib/settings.py", "AUTH_RELAY_URL: is not set; set production's origin, such as https://example.com"),
     ("lib/settings.py", "no relay: AUTH_RELAY_SECRET is not set, or this is a preview itself"),
-    ("lib/store/redis.py", "REDIS_URL: the server is too old; use Redis 8 or Valkey 9"),
+    ("lib/store/redis.py", "REDIS_URL: the server is too old; use Redis 8 or Valkey 9.1"),
     ("lib/telegram/http.py", "no usable answer ("),
     (
         "lib/web/login.py",

@@ -69,7 +69,7 @@ def create(store: RedisStore) -> Any:
 REFUSED = "REDIS_URL: its user or password was refused; copy it again"
 FULL = "the server is full; give it more memory or delete keys"
 REPLICA = "REDIS_URL: is a replica's, which only reads; set the primary's"
-TOO_OLD = "REDIS_URL: the server is too old; use Redis 8 or Valkey 9"
+TOO_OLD = "REDIS_URL: the server is too old; use Redis 8 or Valkey 9.1"
 OTHER = "the server answered with an error"
 ERRORS: list[tuple[Exception, type[StoreUnavailable], str]] = [
     (exceptions.AuthenticationError("canary"), StoreUnavailable, REFUSED),

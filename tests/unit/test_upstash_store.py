@@ -182,7 +182,7 @@ def test_counting_uses_the_same_addresses(server: Server, store: UpstashStore) -
 
 
 TOKEN_REFUSED = "the token was refused; copy UPSTASH_REDIS_REST_URL and _TOKEN from one database again"
-TOO_OLD = "the server lacks a command; tgauth needs Upstash, Redis 8 or Valkey 9 behind the URL"
+TOO_OLD = "the server lacks a command; tgauth needs Upstash, Redis 8 or Valkey 9.1 behind the URL"
 ERRORS = [
     (401, "WRONGPASS invalid or missing auth token", TOKEN_REFUSED),
     (401, "WRONGPASS invalid username-password pair or user is disabled", TOKEN_REFUSED),
