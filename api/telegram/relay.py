@@ -22,7 +22,8 @@ def ask(request: Request) -> Response:
     read_ticket(text, request.settings, now=request.service.now())
     request.service.require_shared_store()
     request.notes["event"] = "relay_asked"
-    return see_other(f"/relay.html?{urlencode({'ticket': text})}")
+    # Sessions are on this one of our names.
+    return see_other(f"{request.require_own_origin()}/relay.html?{urlencode({'ticket': text})}")
 
 
 def relay(request: Request) -> Response:

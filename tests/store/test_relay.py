@@ -26,6 +26,7 @@ from tests.store.deployment import (
     BOT_TOKEN,
     COOKIE,
     ENV,
+    ORIGIN,
     Answer,
     Crowd,
     Held,
@@ -121,7 +122,7 @@ def test_the_whole_way(project: Project, person: Person, valkey: Valkey) -> None
     location = started.header("Location") or ""
     assert location.startswith(f"http://127.0.0.1:{project.a.port}/telegram/relay?ticket={HOST}~")
     asked = project.a.send("GET", location.partition(str(project.a.port))[2], DOCUMENT)
-    assert (asked.header("Location") or "").startswith("/relay.html?ticket=")
+    assert (asked.header("Location") or "").startswith(f"{ORIGIN}/relay.html?ticket=")
     agreed = project.b.post("/telegram/relay", {"ticket": parameter(location, "ticket")}, mine.headers)
     url = agreed.json()["url"]
     cookie = {"Cookie": (started.header("Set-Cookie") or "").partition(";")[0]}
