@@ -1,10 +1,12 @@
 """Who is logged in, for functions of your own: the cookie or bearer token that /telegram/verify takes, too.
 
 In a handler for `lib.web.endpoint.endpoint` use `require_session`, in any other framework `authenticate`.
+Both give the session without its token: what is not there gets into no answer and no log.
 """
 
 import functools
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from lib import budget
 from lib.errors import CrossSiteBlocked, MalformedRequest, Unauthorized
@@ -23,7 +25,7 @@ def require_session(handler: Callable[[Request, Session], Response]) -> Handler:
 
     @functools.wraps(handler)
     def guarded(request: Request) -> Response:
-        return handler(request, request.session(renew=request.method != "HEAD"))
+        return handler(request, _session(request))
 
     return guarded
 
@@ -33,7 +35,8 @@ def authenticate(headers: Mapping[str, str], method: str = "GET") -> Session | N
 
     `headers` is what every framework calls so: names in any case. Give `method` for everything that changes
     something: a browser sends its cookie also with requests that another site made it send, and those count
-    as nobody's. Raises `StoreUnavailable` or `Misconfigured`, to be answered with 503: nobody is logged out.
+    as nobody's. It waits for the store, 3 seconds at most: in asynchronous code call it in a thread. Raises
+    `StoreUnavailable` or `Misconfigured`, to be answered with 503: nobody is logged out.
     """
     found: dict[str, list[str]] = {name: [] for name in _NEEDED}
     for name, value in headers.items():
@@ -47,6 +50,10 @@ def authenticate(headers: Mapping[str, str], method: str = "GET") -> Session | N
     request = Request({**environ, "REQUEST_METHOD": method.upper()})
     with budget.request():
         try:
-            return request.session(renew=request.method != "HEAD")
+            return _session(request)
         except (Unauthorized, CrossSiteBlocked, MalformedRequest):
             return None
+
+
+def _session(request: Request) -> Session:
+    return replace(request.session(renew=request.method != "HEAD"), token="")

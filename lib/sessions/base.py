@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lib.environment import DAY
 from lib.errors import InvalidSession, SharedStoreRequired, StoreUnavailable
@@ -37,13 +37,13 @@ _OUTSIDER_SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A live session. `id` is public and names it among the user's; times are Unix seconds.
+    """A live session. `id` is public, `token` is secret; times are Unix seconds.
 
     `expires_at` is when it ends if it is not used again, `ends_at` when it ends whatever happens.
     """
 
     id: str
-    token: str
+    token: str = field(repr=False)
     user: TelegramUser
     method: Method
     transport: Transport

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from email.message import Message
 from http.client import HTTPMessage
 from pathlib import Path
@@ -149,7 +150,7 @@ def test_a_cookie_session(site: Site, cookie: str, kind: str) -> None:
     """The session of the cookie, whatever a framework calls its headers, and as /telegram/verify has it."""
     session = authenticate(KINDS[kind](list(carried(cookie).items())))
     assert isinstance(session, Session)
-    assert (session.user.id, session.transport, session.token) == (USER["id"], "cookie", cookie)
+    assert (session.user.id, session.transport, session.token) == (USER["id"], "cookie", "")
     shown = site.verify(cookie=cookie).json()["session"]
     assert (session.id, session.created_at, session.expires_at, session.method) == tuple(
         shown[name] for name in ("id", "created_at", "expires_at", "method")
@@ -327,8 +328,20 @@ def test_it_renews(clock: Clock) -> None:
     found = authenticate(carried(token))
     assert found is not None
     assert found.expires_at == NOW + 2 * DAY - 1
+    assert list(site.store.sessions().values()) == [NOW + 2 * DAY - 1]
     clock.time = NOW + 2 * DAY - 1
     assert authenticate(carried(token), "HEAD") is None
+
+
+def test_the_token_goes_nowhere(site: Site, cookie: str, bearer: str) -> None:
+    """Neither what a function gets holds it, nor does a session show it that is printed by mistake."""
+    for headers in (carried(cookie), {"Authorization": f"Bearer {bearer}"}):
+        session = authenticate(headers)
+        assert session is not None
+        assert json.dumps(asdict(session)).find("tg1_") == -1
+    whole = site.service.get_session(cookie)
+    assert whole.token == cookie
+    assert cookie not in f"{whole!r}{whole}"
 
 
 def test_it_costs_one_command(clock: Clock) -> None:
