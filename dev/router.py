@@ -54,6 +54,8 @@ class Router:
         self._rewrites = [
             (compile_source(rule["source"]), _destination(rule["destination"]))
             for rule in _rules(config, "rewrites", {"source", "destination"})
+            # Another site is not here: such an address is nothing.
+            if not rule["destination"].startswith("https://")
         ]
         self._functions = {path: Function(file, module) for path, file, module in _functions(root)}
 
@@ -86,9 +88,9 @@ class Router:
 
 
 def compile_source(source: str) -> re.Pattern[str]:
-    """Translate the `source` of a rule: text, `:name`, `:name(regex)` and `(regex)`.
+    """Translate the `source` of a rule: text, `:name`, `/:name*`, `/:name+`, `:name(regex)` and `(regex)`.
 
-    Vercel reads it with path-to-regexp, strict and case-sensitive. Its modifiers and braces are refused.
+    Vercel reads it with path-to-regexp, strict and case-sensitive. Other modifiers, and braces, are refused.
     """
     out, at = [], 0
     while at < len(source):
@@ -106,7 +108,13 @@ def compile_source(source: str) -> re.Pattern[str]:
             pattern = "[^/]+?"
             if source[at : at + 1] == "(":
                 pattern, at = _group(source, at)
-            out.append(f"(?P<{name.group()}>{pattern})")
+            modifier = source[at : at + 1]
+            if modifier in ("*", "+") and out and out[-1] == "/":
+                # Any number of segments; the slash in front of them goes with them.
+                out[-1] = f"(?:/(?P<{name.group()}>{pattern}(?:/{pattern})*))" + "?" * (modifier == "*")
+                at += 1
+            else:
+                out.append(f"(?P<{name.group()}>{pattern})")
         elif char == "(":
             pattern, at = _group(source, at)
             out.append(f"({pattern})")

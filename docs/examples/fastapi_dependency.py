@@ -1,8 +1,8 @@
 """FastAPI: a dependency that knows who is logged in.
 
 Save it as api/notes.py in the project that tgauth is in, add fastapi to requirements.txt, and send its paths
-to it in vercel.json: {"source": "/notes/:path*", "destination": "/api/notes"}. Elsewhere, run it with lib/
-beside it.
+to it in vercel.json: {"source": "/notes", "destination": "/api/notes"}. Elsewhere, run it with lib/
+beside it. (`make dev` and `lib.web.app` run WSGI alone, which this is not.)
 """
 
 from typing import Annotated

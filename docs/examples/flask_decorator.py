@@ -1,7 +1,7 @@
 """Flask: a decorator for views that only people who are logged in may see.
 
 Save it as api/notes.py in the project that tgauth is in, add flask to requirements.txt, and send its paths
-to it in vercel.json: {"source": "/notes/:path*", "destination": "/api/notes"}. Elsewhere, run it with lib/
+to it in vercel.json: {"source": "/notes", "destination": "/api/notes"}. Elsewhere, run it with lib/
 beside it.
 """
 

@@ -2,9 +2,11 @@
 // is called `middleware`.) Pages get to know who is logged in; whoever is not is sent to log in, and comes back.
 //
 // The session's cookie belongs to one host, so the site needs one: give tgauth's project the domain, and let its
-// vercel.json pass a path on to the Next.js project, which has `basePath: "/app"` in its next.config:
+// vercel.json pass a path on to the Next.js project, which has `basePath: "/app"` in its next.config. There are two
+// rules, since the first page has no slash at its end:
 //
-//   { "source": "/app/:path*", "destination": "https://<the Next.js project>.vercel.app/app/:path*" }
+//   { "source": "/app", "destination": "https://<the Next.js project>.vercel.app/app" },
+//   { "source": "/app/:path+", "destination": "https://<the Next.js project>.vercel.app/app/:path+" }
 //
 // TGAUTH_ORIGIN is that domain, such as https://example.com. An app on any other origin has no cookie and sends
 // `Authorization: Bearer …`, which is passed on as well.
@@ -15,7 +17,10 @@ const ORIGIN = process.env.TGAUTH_ORIGIN ?? "";
 const COOKIE = ORIGIN.startsWith("https:") ? "__Host-tgauth" : "tgauth";
 const USER = "x-tgauth-user";
 
-/** What pages find in the request's header `x-tgauth-user`: JSON, percent-encoded, since headers are ASCII. */
+/**
+ * What pages find in the request's header `x-tgauth-user`: JSON, percent-encoded, since headers are ASCII. They may
+ * believe it because the proxy runs for every path: where it does not, the header is whatever the client sent.
+ */
 export interface User {
   id: number;
   first_name: string;
@@ -24,16 +29,21 @@ export interface User {
   photo_url?: string;
 }
 
-// "/" apart, since it is no path below it. Files of the build are everybody's.
-export const config = { matcher: ["/", "/((?!_next/static|_next/image|favicon.ico).*)"] };
+// Every path; "/" apart, since it is no path below it.
+export const config = { matcher: ["/", "/(.*)"] };
+
+// What the build made is everybody's.
+const PUBLIC = /^\/(_next\/static\/|_next\/image$|favicon\.ico$)/;
 
 export async function proxy(request: NextRequest): Promise<NextResponse> {
+  const headers = new Headers(request.headers);
+  // Whatever the client sent under this name goes.
+  headers.delete(USER);
+  if (PUBLIC.test(request.nextUrl.pathname)) return NextResponse.next({ request: { headers } });
   const found = await whoIs(request);
   // Nobody is logged out because a server is away: the cookie stays, and the same page works again later.
   if (found === "unknown") return answer(503, "unavailable", { "Retry-After": "5" });
   if (found === null) return showsPage(request) ? toLogin(request) : answer(401, "unauthenticated");
-  const headers = new Headers(request.headers);
-  // Whatever the client sent under this name is replaced.
   headers.set(USER, encodeURIComponent(JSON.stringify(found)));
   const response = NextResponse.next({ request: { headers } });
   response.headers.set("Cache-Control", "private, no-store");
@@ -52,10 +62,11 @@ async function whoIs(request: NextRequest): Promise<User | null | "unknown"> {
       redirect: "manual",
       signal: AbortSignal.timeout(5000),
     });
-    if (response.status === 401) return null;
+    // 400: an Authorization that is no bearer token.
+    if (response.status === 401 || response.status === 400) return null;
     if (response.status !== 200) return "unknown";
-    const { user } = (await response.json()) as { user: User };
-    return user;
+    const { user } = (await response.json()) as { user?: User };
+    return Number.isSafeInteger(user?.id) ? user! : "unknown";
   } catch {
     return "unknown";
   }
@@ -66,7 +77,8 @@ function credentials(request: NextRequest): Record<string, string> | null {
   const authorization = request.headers.get("authorization");
   if (authorization !== null) return { Authorization: authorization };
   const cookie = request.cookies.get(COOKIE);
-  if (cookie === undefined || !mayUseCookie(request)) return null;
+  // Next.js decodes cookies; a token has no characters that need it.
+  if (cookie === undefined || !/^[\w.-]+$/.test(cookie.value) || !mayUseCookie(request)) return null;
   return { Cookie: `${COOKIE}=${cookie.value}` };
 }
 
@@ -85,7 +97,7 @@ function showsPage(request: NextRequest): boolean {
 /** 303 to Telegram, by way of tgauth, which sends the browser back to the page. */
 function toLogin(request: NextRequest): NextResponse {
   const { basePath, pathname, search } = request.nextUrl;
-  const page = basePath + pathname + search;
+  const page = (pathname === "/" ? basePath || "/" : basePath + pathname) + search;
   // Other characters, and segments that begin with a dot, are refused there (docs/API.md#where-a-login-leads).
   const accepted = /^\/[\w.~/?=&+:,%-]{0,511}$/.test(page) && !/\/[./]/.test(page);
   const query = new URLSearchParams({ return_to: accepted ? page : basePath || "/" });

@@ -21,14 +21,23 @@ _CONFIG = Path(__file__).resolve().parents[2] / "vercel.json"
 
 
 def routes() -> list[tuple[re.Pattern[str], "WSGIApplication"]]:
-    """What answers which path, in the order of vercel.json."""
+    """What answers which path, in the order of vercel.json; rewrites to other sites are no functions."""
     rewrites: list[dict[str, str]] = json.loads(_CONFIG.read_bytes())["rewrites"]
     found = []
     for rewrite in rewrites:
-        path = "[^/]+".join(map(re.escape, re.split(r":\w+", rewrite["source"])))
-        module = importlib.import_module(rewrite["destination"].strip("/").replace("/", "."))
-        found.append((re.compile(path), cast("WSGIApplication", module.app)))
+        if rewrite["destination"].startswith("/api/"):
+            module = importlib.import_module(rewrite["destination"].strip("/").replace("/", "."))
+            found.append((_pattern(rewrite["source"]), cast("WSGIApplication", module.app)))
     return found
+
+
+def _pattern(source: str) -> re.Pattern[str]:
+    """`/:name` is a segment, `/:name*` any number of them, `/:name+` one or more."""
+    parts = re.split(r"(/):\w+([*+]?)", source)
+    out = [re.escape(parts[0])]
+    for slash, modifier, text in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
+        out += [f"(?:{slash}[^/]+){modifier}", re.escape(text)]
+    return re.compile("".join(out))
 
 
 def _missing(_: Request) -> Response:

@@ -8,7 +8,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -24,6 +24,16 @@ PAGE = {"sec-fetch-dest": "document", "sec-fetch-mode": "navigate", "accept": "t
 APP = "https://next.example/app"
 
 # Calls the proxy as Next.js does, once for each line of stdin.
+MATCHER = """
+globalThis.AsyncLocalStorage = require("async_hooks").AsyncLocalStorage;
+const { unstable_doesMiddlewareMatch: matches } = require("next/experimental/testing/server");
+const { config } = require(process.argv[2]);
+const nextConfig = { basePath: "/app" };
+const urls = process.argv.slice(3).map((path) => `https://next.example/app${path}`);
+const found = urls.map((url) => matches({ config, nextConfig, url }));
+console.log(JSON.stringify(found));
+"""
+
 PROGRAM = """
 const { proxy, config } = require(process.argv[2]);
 const { NextRequest } = require("next/server");
@@ -54,6 +64,7 @@ def compiled() -> Iterator[Path]:
     compile_examples("--noEmit", "false", "--outDir", str(target / "node"), "--module", "commonjs")
     compile_examples("--noEmit", "false", "--outDir", str(target / "browser"), "--module", "es2022")
     (target / "run.cjs").write_text(PROGRAM)
+    (target / "matches.cjs").write_text(MATCHER)
     yield target
     shutil.rmtree(target)
 
@@ -148,7 +159,8 @@ def test_the_proxy_knows_who_it_is(compiled: Path, server: Server) -> None:
 def test_the_proxy_sends_strangers_to_log_in_and_back(compiled: Path, server: Server) -> None:
     """A page becomes a login that leads back to it, and tgauth takes the address; other requests get 401."""
     pages = {
-        "": "/app/",
+        "": "/app",
+        "?x=1": "/app?x=1",
         "/a/b?x=1&y=2": "/app/a/b?x=1&y=2",
         "/%D0%BE": "/app/%D0%BE",
         "/.env": "/app",
@@ -192,6 +204,80 @@ def test_the_proxy_logs_nobody_out_while_tgauth_is_away(compiled: Path) -> None:
     assert "set-cookie" not in member["headers"]
     assert "location" not in member["headers"]
     assert stranger["status"] == 303
+
+
+ASIDE = ["/secret", "/favicon.icox", "/faviconXico", "/favicon.ico/secret", "/_next/staticx", "/_next/imagex"]
+BUILT = ["/_next/static/x.js", "/_next/image", "/favicon.ico"]
+
+
+@pytest.mark.slow
+def test_no_path_goes_without_the_proxy(compiled: Path) -> None:
+    """Next.js runs it for every path, also for those that only look like the build's."""
+    command = [
+        "node",
+        str(compiled / "matches.cjs"),
+        str(compiled / "node/next_proxy.js"),
+        "",
+        *ASIDE,
+        *BUILT,
+    ]
+    result = subprocess.run(command, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout.splitlines()[-1]) == [True] * (1 + len(ASIDE + BUILT))
+
+
+@pytest.mark.slow
+def test_what_the_client_says_of_itself_reaches_no_page(compiled: Path) -> None:
+    """A forged user is taken away where nobody has to be logged in, and elsewhere nobody gets in with it."""
+    forged = {**PAGE, "x-tgauth-user": quote('{"id":1}')}
+    found = ask(compiled, "http://127.0.0.1:9", *((path, forged) for path in BUILT + ASIDE))
+    for answer in found[: len(BUILT)]:
+        assert answer["headers"]["x-middleware-next"] == "1"
+        assert "x-middleware-request-x-tgauth-user" not in answer["headers"]
+        assert "x-tgauth-user" not in answer["headers"]["x-middleware-override-headers"].split(",")
+    assert [answer["status"] for answer in found[len(BUILT) :]] == [303] * len(ASIDE)
+
+
+class Fixed(BaseHTTPRequestHandler):
+    """A server that answers each request alike."""
+
+    status, body = 200, b""
+
+    def do_GET(self) -> None:
+        self.send_response(self.status)
+        self.send_header("Content-Length", str(len(self.body)))
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "expected"),
+    [
+        *(
+            (200, body, {"cookie": "tgauth=x"}, 503)
+            for body in ("{}", "[]", '{"user":{}}', '{"user":1}', "x")
+        ),
+        (200, '{"user":{"id":"1"}}', {"cookie": "tgauth=x"}, 503),
+        (500, '{"user":{"id":1}}', {"cookie": "tgauth=x"}, 503),
+        (400, "{}", {"authorization": "Basic eDp5", "sec-fetch-dest": "empty"}, 401),
+        (200, '{"user":{"id":1}}', {"cookie": "tgauth=%D0%BE"}, 303),
+    ],
+)
+def test_the_proxy_believes_a_user_and_nothing_else(
+    compiled: Path, status: int, body: str, headers: dict[str, str], expected: int
+) -> None:
+    """An answer that is none lets nobody in; what cannot be a token is nobody's, not to be tried again."""
+    kind = type("Answering", (Fixed,), {"status": status, "body": body.encode()})
+    with ThreadingHTTPServer(("127.0.0.1", 0), kind) as site:
+        threading.Thread(target=site.serve_forever, args=[0.02], daemon=True).start()
+        (answer,) = ask(compiled, f"http://127.0.0.1:{site.server_port}", ("/", {**PAGE, **headers}))
+        site.shutdown()
+    assert answer["status"] == expected
+    assert "x-middleware-next" not in answer["headers"]
 
 
 # The Mini App

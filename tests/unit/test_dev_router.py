@@ -30,13 +30,17 @@ def make_tree(root: Path, config: dict[str, Any], *files: str) -> Router:
         ("/s/:id", "/s/42", {"id": "42"}),
         ("/s/:id/end", "/s/a%2Fb/end", {"id": "a%2Fb"}),
         (r"/s/:id(\d+)", "/s/42", {"id": "42"}),
+        ("/s/:rest*", "/s", {"rest": None}),
+        ("/s/:rest*", "/s/1/2", {"rest": "1/2"}),
+        ("/s/:rest+", "/s/1", {"rest": "1"}),
+        (r"/s/:rest(\d+)+/end", "/s/1/23/end", {"rest": "1/23"}),
         ("/x-(a|b)", "/x-b", {}),
         (r"/\(x\)", "/(x)", {}),
         ("/((?!api/|health$).*)", "/healthy", {}),
         ("/((?!api/|health$).*)", "/api", {}),
     ],
 )
-def test_source_matches(source: str, path: str, params: dict[str, str]) -> None:
+def test_source_matches(source: str, path: str, params: dict[str, str | None]) -> None:
     """A source of vercel.json matches the whole path and names its parameters."""
     match = compile_source(source).fullmatch(path)
     assert match is not None
@@ -51,6 +55,10 @@ def test_source_matches(source: str, path: str, params: dict[str, str]) -> None:
         ("/a.b", "/aXb"),
         ("/s/:id", "/s/1/2"),
         ("/s/:id", "/s/"),
+        ("/s/:rest*", "/s/"),
+        ("/s/:rest*", "/s/1/"),
+        ("/s/:rest*", "/s//1"),
+        ("/s/:rest+", "/s"),
         (r"/s/:id(\d+)", "/s/4x"),
         ("/((?!api/|health$).*)", "/api/x"),
         ("/((?!api/|health$).*)", "/health"),
@@ -65,8 +73,9 @@ def test_source_does_not_match(source: str, path: str) -> None:
     "source",
     [
         "/a*",
-        "/:id*",
-        "/:id+",
+        "/:id?",
+        "/a:id*",
+        "/(a)*",
         "/(a)?",
         "/{x}",
         "/(a",
@@ -92,7 +101,7 @@ def test_unknown_syntax_is_refused(source: str) -> None:
         {"cleanUrls": True},
         {"rewrites": [{"source": "/a", "destination": "/b", "has": []}]},
         {"rewrites": [{"source": "/a/:id", "destination": "/b/:id"}]},
-        {"rewrites": [{"source": "/a", "destination": "https://example.com"}]},
+        {"rewrites": [{"source": "/a", "destination": "http://example.com"}]},
         {"headers": [{"source": "/a", "headers": [], "missing": []}]},
     ],
 )
@@ -100,6 +109,17 @@ def test_unknown_config_is_refused(config: dict[str, Any], tmp_path: Path) -> No
     """Routing features of vercel.json that are not implemented raise at load."""
     with pytest.raises(UnsupportedConfig):
         make_tree(tmp_path, config)
+
+
+def test_rewrites_to_other_sites_lead_nowhere_here(tmp_path: Path) -> None:
+    """They are Vercel's to follow; the other addresses work."""
+    there = {"source": "/app/:path+", "destination": "https://example.com/app/:path+"}
+    here = {"source": "/notes/:rest*", "destination": "/api/notes"}
+    router = make_tree(tmp_path, {"rewrites": [there, here]}, "api/notes.py")
+    assert router.route("/app/x") is None
+    found = router.route("/notes/a/b")
+    assert isinstance(found, Function)
+    assert found.params == {"rest": "a/b"}
 
 
 def test_order_of_routes(tmp_path: Path) -> None:
@@ -158,10 +178,16 @@ def test_names_with_underscore_are_no_functions(tmp_path: Path) -> None:
 def test_headers_are_for_pages_alone() -> None:
     """The project's vercel.json gives its pages a CSP, and leaves the API's own headers alone."""
     router = Router(ROOT)
-    for page in ("/", "/error.html", "/healthy"):
+    for page in ("/", "/error.html", "/healthy", "/apps", "/%61pp/x", "/App/x"):
         assert "Content-Security-Policy" in dict(router.headers(page))
     for api in ("/health", "/telegram/login", "/api/telegram/login", "/api/health.py"):
         assert router.headers(api) == []
+
+
+@pytest.mark.parametrize("path", ["/app", "/app/", "/app/mini_app.html", "/app/a/b"])
+def test_what_is_below_app_is_the_owners(path: str) -> None:
+    """Pages of the owner's own, which our policy would break, have a place of their own."""
+    assert Router(ROOT).headers(path) == []
 
 
 PAGES = sorted(

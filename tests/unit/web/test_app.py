@@ -10,6 +10,7 @@ from werkzeug.test import Client, EnvironBuilder
 
 import lib.sessions.service
 import lib.settings
+import lib.web.app
 from lib.web.app import app, routes
 from tests.unit.web.conftest import APPS, HOST, METHODS, ORIGIN, OWN_PAGE, Answer, Site
 
@@ -31,6 +32,27 @@ def ask(site: Site, method: str, path: str, **request: Any) -> Answer:
         **request,
     )
     return Answer(answer.status_code, list(answer.headers), answer.get_data())
+
+
+@pytest.mark.parametrize(
+    ("source", "matching", "others"),
+    [
+        ("/notes/:id", ["/notes/1"], ["/notes", "/notes/", "/notes/1/2"]),
+        ("/notes/:rest*", ["/notes", "/notes/1", "/notes/1/2"], ["/notes/", "/notesx", "/notes//1"]),
+        ("/notes/:rest+/x.y", ["/notes/1/x.y", "/notes/1/2/x.y"], ["/notes/x.y", "/notes/1/xzy"]),
+    ],
+)
+def test_addresses_of_the_owners_functions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, matching: list[str], others: list[str]
+) -> None:
+    """Segments by name, one or many; a rewrite to another site is no function."""
+    config = tmp_path / "vercel.json"
+    there = {"source": "/app/:path*", "destination": "https://example.com/app/:path*"}
+    config.write_text(json.dumps({"rewrites": [there, {"source": source, "destination": "/api/health"}]}))
+    monkeypatch.setattr(lib.web.app, "_CONFIG", config)
+    ((pattern, _),) = routes()
+    assert [path for path in matching if not pattern.fullmatch(path)] == []
+    assert [path for path in others if pattern.fullmatch(path)] == []
 
 
 def test_every_function_has_an_address() -> None:
