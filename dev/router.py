@@ -78,8 +78,10 @@ class Router:
         return self._functions.get(path.removesuffix(".py")) if path.endswith(".py") else None
 
     def _filesystem(self, path: str) -> Page | Function | None:
-        inside = safe_join(str(self._public), unquote(path).lstrip("/"))
-        if inside is not None:
+        found = unquote(path)
+        inside = safe_join(str(self._public), found.lstrip("/"))
+        # Files go by one name: another one would come without the headers of that name.
+        if inside is not None and ".." not in found.split("/"):
             file = Path(inside)
             for candidate in (file, file / "index.html"):
                 if candidate.is_file() and not candidate.name.startswith("."):

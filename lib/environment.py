@@ -28,6 +28,10 @@ _CLIENT_SECRET = re.compile(r"[\x21-\x7e]{8,256}")
 _SECRET = re.compile(r"[\x20-\x7e]{32,}")
 
 
+def _is_port(digits: str) -> bool:
+    return not digits or 0 < int(digits) < 65536
+
+
 class Reader:
     """Reads variables and collects what is wrong, so that the owner sees all of it at once."""
 
@@ -78,7 +82,12 @@ class Reader:
         return chat or None
 
     def relay_secret(self) -> str | None:
-        return self.matching("AUTH_RELAY_SECRET", _SECRET, "32 plain characters or more") or None
+        secret = self.matching("AUTH_RELAY_SECRET", _SECRET, "32 plain characters or more")
+        for name in ("AUTH_SECRET", "TELEGRAM_BOT_TOKEN", "TELEGRAM_CLIENT_SECRET", "ADMIN_TOKEN"):
+            # All previews hold it.
+            if _SECRET.fullmatch(secret) and secret in (self.text(name), *self.entries(name)):
+                self.problem("AUTH_RELAY_SECRET", f"is {name} too; set another (openssl rand -base64 32)")
+        return secret or None
 
     def relay_url(self) -> str | None:
         if text := self.text("AUTH_RELAY_URL"):
@@ -88,8 +97,9 @@ class Reader:
 
     def relay_hosts(self) -> tuple[str, ...]:
         """Hosts of previews; a star stands for a part of one label."""
-        hosts = [entry.lower() for entry in self.entries("AUTH_RELAY_HOSTS")]
-        if not all(_RELAY_HOST.fullmatch(host) for host in hosts):
+        # Browsers leave https' own port out.
+        hosts = [entry.lower().removesuffix(":443") for entry in self.entries("AUTH_RELAY_HOSTS")]
+        if not all(_RELAY_HOST.fullmatch(host) and _is_port(host.partition(":")[2]) for host in hosts):
             self.problem(
                 "AUTH_RELAY_HOSTS", "has an entry that is no host; set such as app-*-team.vercel.app"
             )
@@ -144,8 +154,9 @@ class Reader:
         scheme, _, host = text.lower().rstrip("/").partition("://")
         domain, _, digits = host.partition(":")
         default = {"https": 443, "http": 80}.get(scheme, 0)
-        port = int(digits or default) if text.isascii() and HOST.fullmatch(host) else 0
-        if default and 0 < port < 65536 and (scheme == "https" or LOOPBACK.fullmatch(host)):
+        known = default and text.isascii() and HOST.fullmatch(host) and _is_port(digits)
+        if known and (scheme == "https" or LOOPBACK.fullmatch(host)):
+            port = int(digits or default)
             # Browsers leave a scheme's own port out of Origin.
             return f"{scheme}://{domain}" + (f":{port}" if port != default else "")
         self.problem(name, "is no origin; set https://host in ASCII, without a path (http for localhost)")

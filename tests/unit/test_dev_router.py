@@ -178,9 +178,15 @@ def test_names_with_underscore_are_no_functions(tmp_path: Path) -> None:
 def test_headers_are_for_pages_alone() -> None:
     """The project's vercel.json gives its pages a CSP, and leaves the API's own headers alone."""
     router = Router(ROOT)
-    for page in ("/", "/error.html", "/healthy", "/apps", "/%61pp/x", "/App/x"):
+    for page in ("/", "/error.html", "/healthy", "/apps", "/%61pp/x", "/App/x", "/telegram/", "/api/x/y/z"):
         assert "Content-Security-Policy" in dict(router.headers(page))
-    for api in ("/health", "/telegram/login", "/api/telegram/login", "/api/health.py"):
+    for api in (
+        "/health",
+        "/telegram/login",
+        "/telegram/sessions/x_1",
+        "/api/telegram/login",
+        "/api/health.py",
+    ):
         assert router.headers(api) == []
 
 
@@ -215,6 +221,19 @@ def test_telegram_web_may_frame_the_login_page_alone(path: str) -> None:
     assert framers == "https://web.telegram.org"
     assert other.pop("Content-Security-Policy") == f"{policy}; frame-ancestors 'none'"
     assert other == login
+
+
+@pytest.mark.parametrize("name", ["relay.html", "confirm.html"])
+@pytest.mark.parametrize(
+    "way",
+    ["telegram/..%2f", "api/..%2F", "telegram/%2e%2e/", "app/..%2f", "telegram/x/..%2f..%2f", "health%2f../"],
+)
+def test_no_page_comes_without_its_headers(way: str, name: str) -> None:
+    """However its address is written, a page is there with its policy, or not at all."""
+    router = Router(ROOT)
+    assert router.route(f"/{way}{name}") is None or "Content-Security-Policy" in dict(
+        router.headers(f"/{way}{name}")
+    )
 
 
 def test_every_function_has_its_public_path() -> None:

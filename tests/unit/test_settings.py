@@ -153,6 +153,8 @@ def test_empty_means_unset():
         ({"AUTH_RELAY_HOSTS": "App-*-Team.vercel.app"}, "relay_hosts", ("app-*-team.vercel.app",)),
         ({"AUTH_RELAY_HOSTS": " a.example ,\n*.b.example:8443 "}, "relay_hosts",
          ("a.example", "*.b.example:8443")),
+        ({"AUTH_RELAY_HOSTS": "a.example:443"}, "relay_hosts", ("a.example",)),
+        ({"AUTH_RELAY_HOSTS": "a.example:65535"}, "relay_hosts", ("a.example:65535",)),
         ({"AUTH_RELAY_HOSTS": "preview.localhost:3001"}, "relay_hosts", ("preview.localhost:3001",)),
         ({"AUTH_RELAY_HOSTS": "*.vercel.app.example.com"}, "relay_hosts", ("*.vercel.app.example.com",)),
     ],
@@ -292,6 +294,7 @@ BAD = [
             *("canary%2e.example", "a.example,,b.example", "canary.example;b.example"),
             *("canary.example\nb.example", "(canary|x).example", "canary.[a-z]x.example"),
             *("*.vercel.app", "*.VERCEL.app", "a.example,*.vercel.app", "*.now.sh"),
+            *("canary.example:0", "canary.example:65536", "canary.example:99999"),
         )
     ),
     *(
@@ -800,7 +803,7 @@ def test_settings_do_not_show_their_secrets():
             TELEGRAM_BOT_TOKEN="123456789:canary",
             TELEGRAM_CLIENT_SECRET="canary-secret",
             ADMIN_TOKEN="canary" * 6,
-            AUTH_RELAY_SECRET="canary" * 6,
+            AUTH_RELAY_SECRET="canary" * 7,
         )
     )
     assert "canary" not in shown
@@ -822,3 +825,22 @@ def test_wrong_settings_stay_wrong(monkeypatch):
     for _ in range(2):
         with pytest.raises(Misconfigured, match="SESSION_TTL"):
             get_settings()
+
+
+@pytest.mark.parametrize("environment", ["production", "preview"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AUTH_SECRET", "canary-0123456789-0123456789-0123456789"),
+        ("AUTH_SECRET", "another-0123456789-0123456789-0123456,canary-0123456789-0123456789-0123456789"),
+        ("ADMIN_TOKEN", "canary-0123456789-0123456789-0123456789"),
+        ("ADMIN_TOKEN", "canary,0123456789-0123456789-0123456789"),
+        ("TELEGRAM_CLIENT_SECRET", "canary-0123456789-0123456789-0123456789"),
+        ("TELEGRAM_BOT_TOKEN", TOKEN),
+    ],
+)
+def test_the_relays_secret_is_its_own(environment, name, value):
+    """Every preview has it, so it must open nothing else."""
+    secret = value if name == "ADMIN_TOKEN" else value.split(",")[-1]
+    (found,) = problems(**{name: value}, AUTH_RELAY_SECRET=secret, VERCEL_ENV=environment)
+    assert found == f"AUTH_RELAY_SECRET: is {name} too; set another (openssl rand -base64 32)"

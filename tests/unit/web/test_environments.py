@@ -332,7 +332,7 @@ def test_behind_another_servers_rewrite(clock: Clock, forwarded: dict[str, str])
 
 
 def test_the_relay_on_an_alias_of_production(pair: Pair) -> None:
-    """The page is on production's own name, where people are logged in; the code goes to the ticket's host."""
+    """The page is on production's own name, where people are logged in; the code goes to the ticket's."""
     pair.production.host = "myapp.vercel.app"
     made = pair.ticket()
     answer = pair.production.go("/telegram/relay", urlencode({"ticket": made.text}), headers=PAGE)

@@ -241,6 +241,28 @@ def refused(answer: Answer) -> Answer:
 
 
 @pytest.mark.parametrize("way", ["GET", "POST"])
+def test_no_login_begins_where_production_is_not_known(pair: Pair, way: str) -> None:
+    """503 without a cookie: there is nothing to come back from."""
+    browser = Browser(pair.branch(AUTH_RELAY_URL="", VERCEL_PROJECT_PRODUCTION_URL=""))
+    if way == "GET":
+        answer = browser.go("/telegram/start")
+    else:
+        answer = browser.send("POST", "/telegram/start", json={}, headers=OWN_PAGE)
+    assert (answer.status, answer.code, answer.cookies) == (503, "misconfigured", {})
+
+
+def test_a_record_of_another_code_that_has_our_state_in_a_name(pair: Pair) -> None:
+    """What somebody moved within the store is nobody's: the state is what it begins with."""
+    made, other = pair.ticket(), pair.ticket()
+    state = made.text.split("~")[1]
+    pair.code(other, pair.member(id=13, first_name=state))
+    code = pair.code(made)
+    held = held_code(pair, made)
+    held["code"] = (held_code(pair, other)["code"][0], held["code"][1])
+    refused(pair.redeem(code, made))
+
+
+@pytest.mark.parametrize("way", ["GET", "POST"])
 def test_the_whole_way(pair: Pair, way: str) -> None:
     """From a preview to production, which asks, and back to where the login began, with a session there."""
     browser = Browser(pair.preview)
