@@ -3,7 +3,7 @@ PORT ?= 3000
 STORE ?= memory
 python = .venv/bin/python
 
-.PHONY: dev test check lint typescript slow vercel-check bench clean
+.PHONY: dev test check lint typescript slow vercel-check doctor bench openapi clean screenshots
 
 dev: .venv/$(if $(filter memory,$(STORE)),run,dev)
 	@$(python) -m dev.server --port $(PORT) --store $(STORE)
@@ -27,8 +27,18 @@ slow: .venv/dev
 vercel-check: .venv/dev
 	@$(python) -m dev.vercel_check
 
+# The shell expands URL, so that nothing in it is run.
+doctor: .venv/dev
+	@$(python) -m dev.doctor $(if $(JSON),--json) $(if $(URL),"$$URL")
+
 bench: .venv/dev
 	@$(python) -m dev.bench.growth
+
+openapi: .venv/dev
+	@$(python) -m dev.openapi
+
+screenshots: .venv/dev
+	@$(python) -m dev.screenshots
 
 clean:
 	rm -rf .venv dev/vercel/node_modules dev/typescript/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

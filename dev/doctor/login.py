@@ -1,0 +1,152 @@
+"""The ways for browsers to log in: what @BotFather must know, and whether Telegram takes the client secret.
+
+Sources: https://core.telegram.org/bots/telegram-login and https://core.telegram.org/widgets/login, RFC 6749
+§5.2. No method of the Bot API tells the domain of /setdomain or the Allowed URLs.
+"""
+
+from collections.abc import Iterator
+
+from dev.doctor.client import Client, NoAnswer
+from dev.doctor.report import Check, ok, problem, warning
+from dev.doctor.telegram import strange, unreachable
+from lib.environment import DEVELOPMENT_BOT_TOKEN
+from lib.errors import IdentityProviderUnavailable
+from lib.settings import Settings
+from lib.telegram.jwks import parse
+from lib.telegram.oidc import redirect_uri
+from lib.telegram.widget import authorization_url
+
+_WHERE = "in @BotFather's mini app (https://t.me/botfather?startapp), Bot Settings > Web Login"
+_STEPS = "README.md#deploy"
+_SECRET_FIX = f"copy the Client Secret of this bot {_WHERE}; it is not the bot token: {_STEPS}"
+_REFUSED_DOMAIN = "domain invalid"
+_NO_CODE = "tgauth-doctor-has-no-code"
+
+
+def check_login(settings: Settings, client: Client) -> Iterator[Check]:
+    """What the settings turn on, and what has to be entered at @BotFather for it."""
+    if settings.uses_relay or (settings.client_secret is None and settings.bot_token is None):
+        return
+    origin = settings.canonical_origin
+    if settings.client_secret is None:
+        yield widget_hint(origin)
+        if origin and settings.bot_token != DEVELOPMENT_BOT_TOKEN:
+            address = authorization_url(settings, origin=origin, return_to=f"{origin}/")
+            yield from check_domain(address, origin, client)
+        return
+    yield oidc_hint(origin)
+    if wrong := _shape(settings, settings.client_secret):
+        yield problem("client-secret", f"TELEGRAM_CLIENT_SECRET {wrong}", _SECRET_FIX)
+    else:
+        yield from _client_secret(settings, settings.client_secret, origin, client)
+    yield from _keys(settings, client)
+
+
+def widget_hint(origin: str | None) -> Check:
+    """What /setdomain must be; Telegram lets nobody read it."""
+    domain = (origin or "https://your-domain").partition("://")[2].partition(":")[0]
+    return ok(
+        "login",
+        "the Login Widget (TELEGRAM_CLIENT_SECRET is not set). @BotFather must know the domain: /setdomain,"
+        f" choose the bot, send {domain}",
+    )
+
+
+def oidc_hint(origin: str | None) -> Check:
+    """The Allowed URLs; Telegram lets nobody read them."""
+    site = origin or "https://your-domain"
+    return ok(
+        "login",
+        f"OpenID Connect. Look whether the Allowed URLs {_WHERE}, have exactly these two:"
+        f" {redirect_uri(site)} and {site}",
+    )
+
+
+def check_domain(address: str, origin: str, client: Client) -> Iterator[Check]:
+    """Open the page at Telegram to which a widget's login goes; it says when the domain is not the bot's."""
+    domain = origin.partition("://")[2].partition(":")[0]
+    url = address.partition("/auth?")[0]
+    try:
+        answer = client.ask("GET", address)
+    except NoAnswer as reason:
+        yield unreachable("widget-domain", "Telegram's login page", url, str(reason))
+        return
+    # An observed text of a page that nobody has documented: its absence is no proof.
+    if _REFUSED_DOMAIN in answer.text.lower():
+        yield problem(
+            "widget-domain",
+            f"Telegram says that {domain} is not this bot's domain, so its logins fail there",
+            f"send @BotFather /setdomain, choose the bot, send {domain}: {_STEPS}",
+        )
+    elif answer.status == 200:
+        yield ok("widget-domain", f"Telegram's login page has nothing against {domain}")
+    else:
+        yield strange("widget-domain", "Telegram's login page", url, answer.status)
+
+
+def _shape(settings: Settings, secret: str) -> str:
+    """What a client secret looks like that is something else; lib.settings has refused bot tokens."""
+    token = settings.bot_token or ""
+    own = [other for other in settings.secrets if other != token]
+    if secret.strip("\"'") != secret:
+        return "is in quotation marks, which become part of it"
+    if secret == str(settings.bot_id):
+        return "is the bot's id, which is the client id and no secret"
+    if secret.isdigit():
+        return "is a number, such as an id; the Client Secret is letters and digits"
+    if token and secret == token.partition(":")[2]:
+        return "is the second half of the bot token"
+    if secret in (*own, settings.relay_secret, settings.admin_token):
+        return "is another one of tgauth's secrets"
+    if secret.startswith(("http://", "https://", "@")):
+        return "is an address or a name"
+    return ""
+
+
+def _client_secret(settings: Settings, secret: str, origin: str | None, client: Client) -> Iterator[Check]:
+    """Ask for an id_token with a code that is none: what is then refused is either the client or the code."""
+    form = {
+        "grant_type": "authorization_code",
+        "code": _NO_CODE,
+        "redirect_uri": redirect_uri(origin or "https://localhost"),
+        "client_id": str(settings.bot_id),
+        "code_verifier": "0" * 43,
+    }
+    what = "Telegram's token endpoint"
+    try:
+        answer = client.ask(
+            "POST", f"{settings.oauth_url}/token", form=form, login=(str(settings.bot_id), secret)
+        )
+    except NoAnswer as reason:
+        yield unreachable("client-secret", what, settings.oauth_url, str(reason))
+        return
+    match answer.status, answer.fields.get("error"):
+        case 400 | 401, "invalid_client":
+            yield problem("client-secret", "Telegram refuses TELEGRAM_CLIENT_SECRET", _SECRET_FIX)
+        case 400 | 401, "invalid_grant":
+            yield ok("client-secret", "Telegram has nothing against it")
+        case 400 | 401, "invalid_request" | "unauthorized_client" as error:
+            yield warning(
+                "client-secret",
+                f"Telegram does not say whether it is right: it answers {error}",
+                f"look whether OpenID Connect is on for the bot, and its Allowed URLs, {_WHERE}: {_STEPS}",
+            )
+        case status, _:
+            yield strange("client-secret", what, settings.oauth_url, status)
+
+
+def _keys(settings: Settings, client: Client) -> Iterator[Check]:
+    what = "the address of Telegram's keys"
+    try:
+        answer = client.ask("GET", f"{settings.oauth_url}/.well-known/jwks.json")
+    except NoAnswer as reason:
+        yield unreachable("oidc-keys", what, settings.oauth_url, str(reason))
+        return
+    try:
+        found = parse(answer.body) if answer.status == 200 else {}
+    except IdentityProviderUnavailable:
+        found = {}
+    if not found:
+        yield strange("oidc-keys", what, settings.oauth_url, answer.status)
+        return
+    yield ok("oidc-keys", f"Telegram publishes {len(found)} that tgauth can use")

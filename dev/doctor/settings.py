@@ -1,0 +1,193 @@
+"""What the variables mean: what lib.settings says of them, and which of several counts."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from dev.doctor.report import Check, ok, problem, warning
+from dev.doctor.site import split
+from dev.doctor.variables import STORE
+from lib.credentials import read_credentials
+from lib.errors import Misconfigured
+from lib.settings import Settings, read_settings
+
+NO_BOT = "docs/API.md#ways-to-log-in"
+_EXPLAINED = {
+    "AUTH_RELAY_": "docs/PREVIEWS.md#setting-it-up",
+    "TELEGRAM_CLIENT_SECRET": "README.md#deploy",
+    "TELEGRAM_REQUIRE_CHAT": "docs/API.md#members-only",
+    "SESSION_": "docs/REDIS_SETUP.md#how-long-sessions-live",
+    **dict.fromkeys(STORE, "docs/REDIS_SETUP.md#settings"),
+}
+_SEVERAL = re.compile(r"; (?=[A-Z][A-Z0-9_]+: )")
+
+
+def read(values: Mapping[str, str]) -> tuple[Settings | None, list[str]]:
+    """The settings, and everything that lib.settings finds wrong with them.
+
+    What is wrong is taken out, so that the rest can still be checked; None where nothing can be made of that.
+    """
+    try:
+        return read_settings(values), []
+    except Misconfigured as error:
+        wrong = _SEVERAL.split(error.reason)
+    named = {text.partition(":")[0] for text in wrong}
+    # Another database than the one that is meant says nothing.
+    dropped = {*named, *STORE} if named & {*STORE} else named
+    try:
+        return read_settings({name: text for name, text in values.items() if name not in dropped}), wrong
+    except Misconfigured:
+        return None, wrong
+
+
+def store_is_wrong(wrong: list[str]) -> bool:
+    """Whether a variable of the store is among what is wrong."""
+    return any(text.partition(":")[0] in STORE for text in wrong)
+
+
+def check_settings(values: Mapping[str, str], settings: Settings | None, wrong: list[str]) -> Iterator[Check]:
+    """Every problem of the settings, and what they decide."""
+    for text in wrong:
+        what, _, todo = text.partition("; ")
+        name = text.partition(":")[0]
+        where = next(
+            (doc for start, doc in _EXPLAINED.items() if name.startswith(start)), "README.md#settings"
+        )
+        yield problem("settings", what, f"{todo or 'correct it'}: {where}")
+    if settings is None:
+        return
+    if not wrong:
+        yield ok("settings", "every value is of the form that tgauth takes")
+    named = "VERCEL_ENV" if values.get("VERCEL_ENV") else "VERCEL_ENV is not set, so this counts as it"
+    yield ok("environment", f"{settings.environment} ({named})")
+    yield from _bot(settings)
+    yield from _secret(values, settings, {text.partition(":")[0] for text in wrong})
+    yield from _origin(values, settings)
+    if not store_is_wrong(wrong):
+        yield from _store(values)
+    yield from _relay(settings)
+
+
+def _bot(settings: Settings) -> Iterator[Check]:
+    if settings.bot_token is not None:
+        return
+    if settings.bot_id_only and settings.client_secret is None and not settings.uses_relay:
+        yield warning(
+            "bot",
+            "there is a bot's id, but neither its token nor TELEGRAM_CLIENT_SECRET: only Mini Apps log in",
+            f"for logins on web pages set one of the two: {NO_BOT}",
+        )
+    elif settings.bot_id_only:
+        yield ok("bot", "only its id is known, by your choice: the Login Widget is off")
+    else:
+        what, _, todo = settings.bot_token_problem.partition("; ")
+        yield problem("bot", what, f"{todo}, or remove the variable: README.md#settings")
+
+
+def _secret(values: Mapping[str, str], settings: Settings, wrong: set[str]) -> Iterator[Check]:
+    if "AUTH_SECRET" not in wrong and values.get("AUTH_SECRET"):
+        number = len(settings.secrets)
+        several = f"; it has {number} entries, of which the first signs and all verify" if number > 1 else ""
+        yield ok("secret", f"sessions are signed with AUTH_SECRET{several}")
+    elif "AUTH_SECRET" not in wrong:
+        yield ok(
+            "secret",
+            "AUTH_SECRET is not set, so sessions are signed with a key made from TELEGRAM_BOT_TOKEN: a new"
+            " bot token logs everybody out (docs/REDIS_SETUP.md#changing-secrets says how to change to one)",
+        )
+    held: dict[str, list[str]] = {}
+    own = [("AUTH_SECRET", secret) for secret in settings.secrets if secret != settings.bot_token]
+    for name, secret in [
+        *own,
+        ("AUTH_RELAY_SECRET", settings.relay_secret),
+        ("ADMIN_TOKEN", settings.admin_token),
+        ("TELEGRAM_CLIENT_SECRET", settings.client_secret),
+    ]:
+        if secret:
+            held.setdefault(secret, []).append(name)
+    for names in held.values():
+        if len(names) > 1:
+            yield warning(
+                "secret",
+                f"{' and '.join(names)} have the same value, so who gets one has the other",
+                "make each of its own, with: openssl rand -base64 32",
+            )
+
+
+def _origin(values: Mapping[str, str], settings: Settings) -> Iterator[Check]:
+    origin = settings.canonical_origin
+    vercels = values.get("VERCEL_PROJECT_PRODUCTION_URL", "").strip().lower()
+    if origin and values.get("AUTH_ORIGIN"):
+        other = vercels and settings.environment == "production" and f"https://{vercels}" != origin
+        beside = f"; Vercel's production domain, {vercels}, is sent there" if other else ""
+        yield ok("origin", f"{origin}, from AUTH_ORIGIN{beside}")
+    elif origin:
+        yield ok("origin", f"{origin}, from VERCEL_PROJECT_PRODUCTION_URL (AUTH_ORIGIN is not set)")
+    elif settings.environment == "production":
+        yield warning(
+            "origin",
+            "not known here: neither AUTH_ORIGIN nor VERCEL_PROJECT_PRODUCTION_URL is set",
+            "on Vercel, switch on “Enable access to System Environment Variables” under Settings >"
+            " Environment Variables; anywhere else set AUTH_ORIGIN=https://your-domain: README.md#settings",
+        )
+    else:
+        yield ok("origin", f"the address at which this {settings.environment} is opened")
+
+
+def _store(values: Mapping[str, str]) -> Iterator[Check]:
+    """Which of the sources counts. The last name that is asked for is where the search ended."""
+    asked: list[str] = []
+
+    def text(name: str) -> str:
+        asked.append(name)
+        return values.get(name, "").strip()
+
+    if read_credentials(text, lambda _name, _fix: None).kind == "memory":
+        return
+    used = asked[-2:] if asked[-1].endswith("_TOKEN") else asked[-1:]
+    others = [name for name in STORE if values.get(name) and name not in used]
+    hosts = {
+        split(values[name].strip()).hostname for name in STORE if name.endswith("_URL") and values.get(name)
+    }
+    beside = f". Set too, and not looked at: {', '.join(others)}" if others else ""
+    message = f"the database is the one in {' and '.join(used)}{beside}"
+    if len(hosts) > 1:
+        yield warning(
+            "store",
+            f"{message}. They name different servers",
+            "if that is not meant, remove the one that you do not use: docs/REDIS_SETUP.md#which-variables",
+        )
+    else:
+        yield ok("store", message)
+
+
+def _relay(settings: Settings) -> Iterator[Check]:
+    steps = "docs/PREVIEWS.md#setting-it-up"
+    if settings.environment == "preview":
+        if settings.relay_secret is None and settings.canonical_origin is None:
+            yield warning(
+                "relay",
+                "AUTH_RELAY_SECRET is not set, so nobody can log in on this preview's pages",
+                f"set it here and in production: {steps}",
+            )
+        elif settings.uses_relay and settings.relay_url is None:
+            yield problem("relay", "where production is is not known", f"set AUTH_RELAY_URL: {steps}")
+        elif settings.uses_relay:
+            yield ok("relay", f"people log in through {settings.relay_url}")
+    elif settings.relay_secret is not None and not settings.relay_hosts:
+        yield warning(
+            "relay",
+            "AUTH_RELAY_SECRET is set and AUTH_RELAY_HOSTS is not, so no preview is let in",
+            f"set AUTH_RELAY_HOSTS, such as app-*-team.vercel.app: {steps}",
+        )
+    elif settings.relay_hosts and settings.relay_secret is None:
+        yield warning(
+            "relay", "AUTH_RELAY_HOSTS does nothing without AUTH_RELAY_SECRET", f"set that too: {steps}"
+        )
+    elif settings.relay_secret is not None and settings.store.kind == "memory":
+        yield problem(
+            "relay",
+            "previews are let in through production only when it has Redis, and none is set",
+            "set up Redis: docs/REDIS_QUICK_START.md",
+        )
+    elif settings.relay_secret is not None:
+        yield ok("relay", f"previews are let in at {', '.join(settings.relay_hosts)}")

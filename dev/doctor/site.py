@@ -1,0 +1,120 @@
+"""One deployment, how it is asked, and what answers in its place when tgauth does not."""
+
+from urllib.parse import SplitResult, urlsplit
+
+from dev.doctor.client import Answer, Client
+from dev.doctor.report import Check, problem
+
+READ_THE_LOG = (
+    "open the function's log (Vercel: Logs, or `vercel logs`), look for the event {event}: its reason names"
+    " the variable and the fix; then deploy again: {where}"
+)
+_HINTS = {
+    "misconfigured": ("the deployment is not configured", "misconfigured", "README.md#settings"),
+    "relay_required": (
+        "nobody can log in on this preview: AUTH_RELAY_SECRET is not set",
+        "misconfigured",
+        "docs/PREVIEWS.md#setting-it-up",
+    ),
+    "store_unavailable": (
+        "Redis does not answer",
+        "store_unavailable",
+        "docs/REDIS_SETUP.md#troubleshooting",
+    ),
+    "internal": ("a function broke", "sys_crash", "docs/API.md#errors"),
+}
+
+
+class Site:
+    """One deployment, and the way to ask it."""
+
+    def __init__(self, origin: str, client: Client, headers: dict[str, str]) -> None:
+        self.origin = origin
+        self.https = origin.startswith("https:")
+        self.client = client
+        self._headers = headers
+
+    def ask(self, method: str, path: str, json: object = None, **headers: str) -> Answer:
+        """One request; the headers' names are written with underscores."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        sent = {"Accept": "application/json", **self._headers, **named}
+        return self.client.ask(method, f"{self.origin}{path}", headers=sent, json=json)
+
+
+def barrier(origin: str, answer: Answer) -> Check | None:
+    """What stands before tgauth and answers in its place."""
+    location = answer.headers.get("Location", "")
+    target = origin_of(location)
+    # Vercel's login is seen as a redirect, or as a page with a cookie of that name.
+    sso = target == "https://vercel.com" or any(c.startswith("_vercel_sso_nonce=") for c in answer.cookies)
+    if sso or answer.status == 401:
+        return problem(
+            "protection",
+            "Vercel's Deployment Protection, or a password, answers before tgauth does",
+            "check the production domain, which is open by default; or set VERCEL_AUTOMATION_BYPASS_SECRET in"
+            " your shell (Settings > Deployment Protection > Protection Bypass for Automation) and run this"
+            " again: docs/PREVIEWS.md#deployment-protection",
+        )
+    if 300 <= answer.status < 400:
+        return problem(
+            "redirect",
+            f"{origin} redirects to {target or 'another address of its own'}",
+            f"check {target} instead. If AUTH_ORIGIN, or a preview's AUTH_RELAY_URL, names {origin}, set"
+            f" {target} there: requests from server to server follow no redirect: README.md#settings"
+            if target
+            else "let /health answer by itself: README.md#endpoints",
+        )
+    if answer.headers.get("X-Vercel-Error"):
+        return problem(
+            "reachable",
+            f"Vercel answers with an error of its own: {answer.headers['X-Vercel-Error']}",
+            "look at the deployment's page at Vercel, and at its log",
+        )
+    if answer.status == 403 or answer.headers.get("X-Vercel-Mitigated"):
+        return problem(
+            "protection",
+            "a firewall answers before tgauth does",
+            "let requests to /health and /telegram/ pass: docs/PREVIEWS.md#deployment-protection",
+        )
+    if "status" not in answer.fields:
+        return problem(
+            "reachable",
+            f"{origin}/health answers {answer.status}, and not as tgauth does",
+            "look whether this address is tgauth's, and whether vercel.json has its rewrites:"
+            " README.md#endpoints",
+        )
+    return None
+
+
+def unexpected(name: str, what: str, answer: Answer) -> Check:
+    """An answer that is not the one which this request must get."""
+    code = str(answer.fields.get("code", ""))
+    if code in _HINTS:
+        message, event, where = _HINTS[code]
+        return problem(
+            name, f"{message} ({answer.status} {code})", READ_THE_LOG.format(event=event, where=where)
+        )
+    said = f" {code}" if code else ", which is no answer of tgauth's"
+    return problem(
+        name,
+        f"{what} is answered {answer.status}{said}",
+        "look into the function's log, and whether vercel.json has its rewrites: docs/API.md#errors",
+    )
+
+
+def origin_of(url: str) -> str:
+    """The origin of an address, without a user and password that it may have; empty for what is none."""
+    parts = split(url)
+    # Not netloc: what is before an @ in it may be a secret.
+    port = parts.netloc.rpartition(":")[2]
+    return (
+        f"{parts.scheme}://{parts.hostname}{f':{port}' if port.isdigit() else ''}" if parts.hostname else ""
+    )
+
+
+def split(url: str) -> SplitResult:
+    """The parts of an address that somebody else wrote; empty ones for what is none."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")

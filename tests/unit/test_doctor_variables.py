@@ -1,0 +1,308 @@
+"""Which variables the doctor sees, where they come from, and what looks like another one (dev/doctor)."""
+
+import re
+
+import pytest
+
+from dev.doctor.report import Report, line, ok, problem, secrets_in, warning
+from dev.doctor.settings import check_settings, read
+from dev.doctor.tree import check_tree
+from dev.doctor.variables import check_variables, names_read, read_variables
+from dev.process import ROOT
+from lib.environment import DEVELOPMENT_BOT_TOKEN
+from tests.unit.test_docs import anchors, strings, variables
+
+TOKEN = "123456789:AAE-test_token-of-no-bot"
+SECRET = "0123456789abcdef0123456789abcdef"
+UPSTASH = {"UPSTASH_REDIS_REST_URL": "https://a.upstash.io", "UPSTASH_REDIS_REST_TOKEN": "tokentoken"}
+KV = {"KV_REST_API_URL": "https://a.upstash.io", "KV_REST_API_TOKEN": "tokentoken"}
+RELAY = {"AUTH_RELAY_SECRET": SECRET, "AUTH_RELAY_HOSTS": "app-*-team.vercel.app"}
+
+
+def looked_at(tmp_path, **env):
+    return list(check_variables(read_variables(env, tmp_path)))
+
+
+def settled(**env):
+    """What is said of these settings, by name of the check."""
+    env = {"TELEGRAM_BOT_TOKEN": TOKEN, "AUTH_ORIGIN": "https://example.com", **env}
+    values = {name: value for name, value in env.items() if value is not ...}
+    found = {}
+    for check in check_settings(values, *read(values)):
+        found.setdefault(check.name, []).append(check)
+    return found
+
+
+def test_the_names_are_those_that_lib_reads():
+    """No list of variables is kept: whatever lib asks the environment for is known."""
+    assert set(variables()) <= set(names_read())
+    assert {name for name in names_read() if not name.startswith("VERCEL")} == set(variables())
+
+
+def test_the_shell_counts_before_the_files(tmp_path):
+    """The shell, then .env.local, then .env; what is empty is not set."""
+    (tmp_path / ".env").write_text("SESSION_TTL=1\nSESSION_LIMIT=1\nADMIN_TOKEN=a\nAUTH_ORIGIN=\n")
+    (tmp_path / ".env.local").write_text('SESSION_TTL="2"\nSESSION_LIMIT="2${SESSION_TTL}"\n')
+    found = read_variables({"SESSION_TTL": "3", "ADMIN_TOKEN": " "}, tmp_path)
+    assert found.values == {"SESSION_TTL": "3", "SESSION_LIMIT": "2${SESSION_TTL}", "ADMIN_TOKEN": "a"}
+    assert found.sources == {"SESSION_TTL": "the shell", "SESSION_LIMIT": ".env.local", "ADMIN_TOKEN": ".env"}
+    (check,) = check_variables(found)
+    assert check.status == "ok"
+    assert "from .env.local: SESSION_LIMIT" in check.message
+
+
+def test_sensitive_values_that_vercel_keeps_back(tmp_path):
+    """An empty value in a file of Vercel's CLI means that it is kept back; in a copied example, nothing."""
+    text = '# Created by Vercel CLI\nTELEGRAM_BOT_TOKEN=""\nAUTH_SECRET=""\nSOMETHING=""\nVERCEL_URL=""\n'
+    (tmp_path / ".env.local").write_text(text)
+    _, check = looked_at(tmp_path, AUTH_SECRET=SECRET)
+    assert (check.status, check.name) == ("warning", "variables")
+    assert check.message == "Vercel's CLI wrote no value for TELEGRAM_BOT_TOKEN"
+    (tmp_path / ".env.local").write_text(text.replace("# Created by", "# Like"))
+    assert len(looked_at(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("TELEGRAM_TOKEN", "TELEGRAM_BOT_TOKEN"),
+        ("BOT_TOKEN", "TELEGRAM_BOT_TOKEN"),
+        ("telegram_bot_token", "TELEGRAM_BOT_TOKEN"),
+        ("TELEGRAM_BOT_TOKE", "TELEGRAM_BOT_TOKEN"),
+        ("TELEGRAM_CLIENT_SECRETS", "TELEGRAM_CLIENT_SECRET"),
+        ("UPSTASH_REDIS_URL", "UPSTASH_REDIS_REST_URL"),
+        ("KV_URL", "KV_REST_API_URL"),
+        ("cache_KV_REST_API_URL", "KV_REST_API_URL"),
+        ("AUTH_SECRETS", "AUTH_SECRET"),
+        ("SESION_TTL", "SESSION_TTL"),
+        ("AUTH_ORIGINS", "AUTH_ORIGIN"),
+        ("NEXT_PUBLIC_TELEGRAM_BOT_USERNAME", "TELEGRAM_BOT_USERNAME"),
+    ],
+)
+def test_look_alikes(tmp_path, name, meant):
+    """A name that nothing reads is a warning with the one that it is like; not where that is set, too."""
+    _, check = looked_at(tmp_path, **{name: "value-of-it"})
+    assert check.status == "warning"
+    assert check.message == f"{name} is set, which tgauth does not read"
+    assert f"set {meant} instead" in check.fix
+    assert "value-of-it" not in line(check)
+    assert [found.status for found in looked_at(tmp_path, **{name: "v", meant: "v"})] == ["ok"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["PATH", "SESSION_MANAGER", "SSH_AUTH_SOCK", "GITHUB_TOKEN", "XDG_SESSION_ID", "VERCEL_OIDC_TOKEN", "A"],
+)
+def test_what_is_no_look_alike(tmp_path, name):
+    """Variables of other programs are left alone."""
+    assert [check.status for check in looked_at(tmp_path, **{name: "v"})] == ["ok"]
+
+
+def test_the_marketplaces_other_variables(tmp_path):
+    """Beside a pair that is used they are as they should be; alone, the read-only token is a warning."""
+    beside = {"KV_URL": "rediss://x", "KV_REST_API_READ_ONLY_TOKEN": "t"}
+    assert [check.status for check in looked_at(tmp_path, **KV, **beside)] == ["ok"]
+    _, check = looked_at(tmp_path, KV_REST_API_READ_ONLY_TOKEN="t")
+    assert (check.status, "read-only" in check.message) == ("warning", True)
+
+
+def test_everything_that_lib_finds_wrong_is_a_problem():
+    """Each of several is one line with its fix, and the rest is still looked at."""
+    found = settled(AUTH_ORIGIN="example.com", SESSION_TTL="30d", KV_REST_API_URL="https://a.upstash.io")
+    assert {check.status for check in found["settings"]} == {"problem"}
+    assert [check.message for check in found["settings"]] == [
+        "AUTH_ORIGIN: is no origin",
+        "SESSION_TTL: is no whole number from 1 to 31536000",
+        "KV_REST_API_TOKEN: is missing from the pair",
+    ]
+    assert all(re.search(r"(README|docs/\w+)\.md#", check.fix) for check in found["settings"])
+    assert "secret" in found
+    assert "store" not in found
+    nothing = settled(TELEGRAM_BOT_TOKEN=...)
+    assert [check.message for check in nothing["settings"]] == ["TELEGRAM_BOT_TOKEN: is not set"]
+
+
+@pytest.mark.parametrize(
+    ("env", "name", "status", "says"),
+    [
+        ({}, "settings", "ok", "every value"),
+        ({}, "environment", "ok", "production (VERCEL_ENV is not set"),
+        ({"VERCEL_ENV": "preview"}, "environment", "ok", "preview (VERCEL_ENV)"),
+        ({"TELEGRAM_BOT_TOKEN": DEVELOPMENT_BOT_TOKEN}, "settings", "problem", "public development token"),
+        (
+            {"TELEGRAM_BOT_TOKEN": DEVELOPMENT_BOT_TOKEN, "TELEGRAM_BOT_ID": "1", "AUTH_SECRET": SECRET},
+            "bot",
+            "problem",
+            "public development token",
+        ),
+        (
+            {"TELEGRAM_BOT_TOKEN": ..., "TELEGRAM_BOT_ID": "1", "AUTH_SECRET": SECRET},
+            "bot",
+            "warning",
+            "Mini",
+        ),
+        (
+            {
+                "TELEGRAM_BOT_TOKEN": ...,
+                "TELEGRAM_BOT_ID": "1",
+                "AUTH_SECRET": SECRET,
+                "TELEGRAM_CLIENT_SECRET": "client-secret",
+            },
+            "bot",
+            "ok",
+            "by your choice",
+        ),
+        ({}, "secret", "ok", "made from TELEGRAM_BOT_TOKEN"),
+        ({"AUTH_SECRET": SECRET}, "secret", "ok", "signed with AUTH_SECRET"),
+        ({"AUTH_SECRET": f"{SECRET},{SECRET}2"}, "secret", "ok", "2 entries"),
+        ({"AUTH_SECRET": SECRET, "ADMIN_TOKEN": SECRET}, "secret", "warning", "AUTH_SECRET and ADMIN_TOKEN"),
+        ({}, "origin", "ok", "https://example.com, from AUTH_ORIGIN"),
+        ({"AUTH_ORIGIN": ...}, "origin", "warning", "not known here"),
+        (
+            {"AUTH_ORIGIN": ..., "VERCEL_PROJECT_PRODUCTION_URL": "www.example.com"},
+            "origin",
+            "ok",
+            "from VERCEL_PROJECT_PRODUCTION_URL",
+        ),
+        ({"VERCEL_PROJECT_PRODUCTION_URL": "x.vercel.app"}, "origin", "ok", "x.vercel.app, is sent there"),
+        ({"AUTH_ORIGIN": ..., "VERCEL_ENV": "development"}, "origin", "ok", "the address at which"),
+        (UPSTASH, "store", "ok", "UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN"),
+        (KV, "store", "ok", "KV_REST_API_URL and KV_REST_API_TOKEN"),
+        ({"REDIS_URL": "redis://localhost:1"}, "store", "ok", "one in REDIS_URL"),
+        ({**UPSTASH, **KV}, "store", "ok", "not looked at: KV_REST_API_URL, KV_REST_API_TOKEN"),
+        (
+            {**KV, "REDIS_URL": "rediss://default:p@a.upstash.io:6379"},
+            "store",
+            "ok",
+            "not looked at: REDIS_URL",
+        ),
+        ({**KV, "REDIS_URL": "redis://b.example:1"}, "store", "warning", "different servers"),
+        (RELAY, "relay", "problem", "Redis"),
+        ({**RELAY, **KV}, "relay", "ok", "app-*-team.vercel.app"),
+        ({"AUTH_RELAY_SECRET": SECRET}, "relay", "warning", "AUTH_RELAY_HOSTS is not"),
+        ({"AUTH_RELAY_HOSTS": "a.example.com"}, "relay", "warning", "does nothing"),
+        ({"VERCEL_ENV": "preview", "AUTH_ORIGIN": ...}, "relay", "warning", "nobody can log in"),
+        ({"VERCEL_ENV": "preview", "AUTH_RELAY_SECRET": SECRET}, "relay", "problem", "is not known"),
+        (
+            {"VERCEL_ENV": "preview", "AUTH_RELAY_SECRET": SECRET, "AUTH_RELAY_URL": "https://example.com"},
+            "relay",
+            "ok",
+            "through https://example.com",
+        ),
+    ],
+)
+def test_what_the_settings_decide(env, name, status, says):
+    """Of several variables the doctor says which counts, and what does not fit together."""
+    check = settled(**env)[name][-1]
+    assert (check.status, says in check.message) == (status, True), check
+    assert bool(check.fix) == (status != "ok")
+
+
+def test_a_report_shows_no_secret_and_no_control_character():
+    """Whatever a check says: secrets and their parts become ***, and nothing moves a terminal's cursor."""
+    report = Report()
+    report.hide(
+        secrets_in(
+            {
+                "TELEGRAM_BOT_TOKEN": TOKEN,
+                "AUTH_SECRET": f"{SECRET}, second-secret-second-secret-1234",
+                "REDIS_URL": "rediss://default:pass%2Fword@h:1",
+                "OTHER": "https://user:hunter22@h/",
+                "BROKEN": "redis://default:pa/ss@word@[h",
+                "SHORT_SECRET": "a",
+            }
+        )
+    )
+    said = f"{TOKEN} {SECRET} second-secret-second-secret-1234 pass%2Fword hunter22 AAE-test_token-of-no-bot"
+    check = report.add(problem("x", f"{said} default:pa/ss@word\x1b[2J\u202e\n{'y' * 2000}", said))
+    assert not any(part in check.message + check.fix for part in said.split())
+    assert "pa/ss" not in check.message
+    assert not re.search(r"[\x00-\x1f\u202e]", check.message)
+    assert len(check.message) < 800
+    assert "123456789" in report.add(ok("x", "bot 123456789")).message
+
+
+def test_a_report_counts():
+    """Lines for people, and the end of them."""
+    report = Report()
+    assert report.summary() == "All 0 checks are ok."
+    report.add(warning("a", "message", "what to do"))
+    report.add(problem("b", "message", "what to do"))
+    report.add(problem("b", "message", "what to do"))
+    assert report.summary() == "2 problems, 1 warning."
+    assert line(report.checks[0]) == "warning  a: message\n         fix: what to do"
+    assert line(ok("a", "message")) == "ok       a: message"
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A small tree as Vercel needs it."""
+    for name in ("api/telegram/verify.py", "api/mine.py", "api/_part.py", "public/index.html"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "requirements.txt").touch()
+    rewrite = '{"source": "/telegram/verify", "destination": "/api/telegram/verify"}'
+    (tmp_path / "vercel.json").write_text(f'{{"framework": null, "rewrites": [{rewrite}]}}')
+    return tmp_path
+
+
+def test_the_repository_is_as_vercel_needs_it(tree):
+    """So is a small tree; a function of the owner's needs no rewrite."""
+    assert {check.status for check in check_tree(ROOT)} == {"ok"}
+    checks = {check.name: check for check in check_tree(tree)}
+    assert {check.status for check in checks.values()} == {"ok"}
+    assert "has 2" in checks["functions"].message
+
+
+def break_tree(tree, what):
+    match what:
+        case "count":
+            for number in range(12):
+                (tree / f"api/more{number}.py").touch()
+        case "no rewrite":
+            (tree / "vercel.json").write_text('{"framework": null}')
+        case "no function":
+            (tree / "api/telegram/verify.py").unlink()
+        case "no framework":
+            text = (tree / "vercel.json").read_text().replace("null", '"python"')
+            (tree / "vercel.json").write_text(text)
+        case "no public":
+            (tree / "public/index.html").unlink()
+        case "no requirements":
+            (tree / "requirements.txt").unlink()
+        case "no config":
+            (tree / "vercel.json").write_text("[")
+        case "another config":
+            (tree / "vercel.json").write_text("[]")
+        case "pyproject":
+            (tree / "pyproject.toml").touch()
+
+
+@pytest.mark.parametrize(
+    ("what", "name", "status"),
+    [
+        ("count", "functions", "warning"),
+        ("no rewrite", "rewrites", "problem"),
+        ("no function", "rewrites", "problem"),
+        ("no framework", "layout", "problem"),
+        ("no public", "layout", "problem"),
+        ("no requirements", "layout", "problem"),
+        ("no config", "vercel.json", "problem"),
+        ("another config", "vercel.json", "problem"),
+        ("pyproject", "layout", "warning"),
+    ],
+)
+def test_what_breaks_a_deployment_without_a_word(tree, what, name, status):
+    """Each of the rules of Vercel's builder that a tree can break shows."""
+    break_tree(tree, what)
+    assert [(c.name, c.status) for c in check_tree(tree) if c.status != "ok"] == [(name, status)]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "dev/doctor").glob("*.py")), ids=lambda path: path.name)
+def test_every_document_that_is_named_has_that_section(path):
+    """A fix that names a document and a heading names ones that are there."""
+    for text in strings(path.relative_to(ROOT)):
+        for document, anchor in re.findall(r"((?:docs/)?\w+\.md)(#[\w-]+)?", text):
+            assert (ROOT / document).is_file(), text
+            assert not anchor or anchor[1:] in anchors(ROOT / document), text
+    assert len(path.read_text().splitlines()) <= 260
