@@ -1,5 +1,6 @@
 """The local deployment as one WSGI application: simulated Telegram, public/ and the functions of api/."""
 
+import gzip
 import mimetypes
 import sys
 import time
@@ -25,6 +26,9 @@ TELEGRAM = "/_telegram"
 _MAX_BODY = 4_500_000  # Vercel's limit, for requests and responses
 # Python knows the types by the machine's mime.types, which need not have them.
 _TYPES = {".js": "text/javascript", ".svg": "image/svg+xml", ".ico": "image/x-icon", ".woff2": "font/woff2"}
+# Of what public/ has. Vercel compresses more types, and with brotli
+# (https://vercel.com/docs/how-vercel-cdn-works/compression).
+_COMPRESSED = {"text/html", "text/css", "text/javascript", "image/svg+xml"}
 
 
 class Site:
@@ -76,6 +80,10 @@ class Site:
         response = _page(environ, target) if target else _not_found(router, path)
         for name, value in router.headers(path):
             response.headers[name] = value
+        if "gzip" in environ.get("HTTP_ACCEPT_ENCODING", "") and response.mimetype in _COMPRESSED:
+            response.set_data(gzip.compress(response.get_data(), mtime=0))
+            response.headers["Content-Encoding"] = "gzip"
+            response.headers["Vary"] = "Accept-Encoding"
         return response(environ, start_response)
 
 

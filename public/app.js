@@ -1,20 +1,15 @@
 // The login page: come back from Telegram or start as a Mini App, show who is logged in, log in, log out.
 
-import { call, Problem } from "./api.js";
 import { destination } from "./destination.js";
 import { translatePage } from "./i18n.js";
-import * as launch from "./launch.js";
-import { startLogin } from "./login.js";
 import { report } from "./notice.js";
+import { insideTelegram, login, logout, Problem, request, session } from "./tgauth.js";
 import * as view from "./view.js";
 
 // Before anything else: a login's proof must not stay in the address bar or the history. A Mini App's launch
 // data stays, since Telegram gives it once and reloading the app needs it again.
 const arrival = takeArrival();
 const target = destination();
-
-// A Mini App's session. Held here and nowhere else, so it ends with the page.
-let token;
 
 translatePage(arrival.initData ? location.hash : "");
 view.onLogin(logIn);
@@ -23,17 +18,21 @@ view.onLogout(logOut);
 addEventListener("pageshow", (event) => event.persisted && location.reload());
 // A link that differs in the fragment only does not load the page.
 addEventListener("hashchange", () => /[#&](tgAuthResult|tgWebAppData)=/.test(location.hash) && location.reload());
+// Most people come without a launch.
+const launch = arrival.initData && (await import("./launch.js"));
+const noted = noteSimulation();
 await open();
-await noteSimulation();
+await noted;
 
-/** What Telegram put into the fragment, if anything. */
+/** What Telegram put into the fragment, if anything. Of two launches, one was there before, so somebody planted it. */
 function takeArrival() {
   const fragment = new URLSearchParams(location.hash.slice(1));
+  const launches = fragment.getAll("tgWebAppData");
   const url = new URL(location.href);
   const found = {
     result: fragment.get("tgAuthResult"),
     state: url.searchParams.get("state"),
-    initData: launch.launchData(fragment),
+    initData: launches.length === 1 ? launches[0] : null,
   };
   url.searchParams.delete("state");
   if (found.result !== null) url.hash = "";
@@ -46,24 +45,25 @@ async function open() {
   try {
     const answer = arrival.initData ? await openMiniApp() : await finishLogin();
     // A Mini App's session would end with the page.
-    if (answer && target && !token) return location.replace(target);
+    if (answer && target && !arrival.initData) return location.replace(target);
     if (answer) return view.showAccount(answer, { announce: true });
   } catch (error) {
-    report(error);
+    await report(error);
     dropSpentLaunch(error);
   }
   try {
+    const found = await session();
     // A link and no redirect: a target that does not know this session and sends back here would be a circle.
-    view.showAccount(await call("GET", "/telegram/verify"), { target });
+    if (found) view.showAccount(found, { target });
+    else showEntrance();
   } catch (error) {
-    if (!["unauthenticated", "invalid_session"].includes(error.code)) return report(error, { retry: true });
-    showEntrance();
+    await report(error, { retry: true });
   }
 }
 
 /** Offer the way to log in: the button, or a question where the launch may be somebody else's. */
 function showEntrance(options) {
-  if (arrival.initData && !launch.insideTelegram()) view.showQuestion(options);
+  if (arrival.initData && !insideTelegram()) view.showQuestion(options);
   else view.showLogin(options);
 }
 
@@ -73,12 +73,11 @@ async function finishLogin() {
   if (!arrival.state) throw new Problem("foreign_login");
   const widget = decodeResult(arrival.result);
   if (widget === false) throw new Problem("login_cancelled");
-  return call("POST", "/telegram/login", { body: { widget, state: arrival.state } });
+  return request("POST", "/telegram/login", { body: { widget, state: arrival.state } });
 }
 
 async function openMiniApp() {
-  const answer = await call("POST", "/telegram/login", { body: { init_data: arrival.initData } });
-  token = answer.token;
+  const answer = await login({ initData: arrival.initData });
   launch.forgetLogout();
   return answer;
 }
@@ -91,33 +90,42 @@ function dropSpentLaunch(error) {
 async function logIn() {
   view.busy(arrival.initData ? "loggingIn" : "opening");
   try {
-    if (!arrival.initData) return await startLogin(target);
+    if (!arrival.initData) return await leaveForTelegram();
     view.showAccount(await openMiniApp(), { announce: true });
   } catch (error) {
     dropSpentLaunch(error);
     showEntrance();
     view.idle();
-    report(error);
+    await report(error);
   }
+}
+
+/** The API takes less for a target than a browser does: where it refuses one, there is none. */
+async function leaveForTelegram() {
+  try {
+    return await login({ returnTo: target ? target.pathname + target.search : "/" });
+  } catch (error) {
+    if (error.code !== "malformed_request" || !target) throw error;
+  }
+  return login({ returnTo: "/" });
 }
 
 async function logOut() {
   view.busy("loggingOut");
   try {
-    await call("POST", "/telegram/logout", { body: {}, token });
-    token = undefined;
+    await logout();
     if (arrival.initData) launch.noteLogout(arrival.initData);
     showEntrance({ announce: true });
   } catch (error) {
     view.idle();
-    report(error);
+    await report(error);
   }
 }
 
 /** On a developer's machine, say so when Telegram is a simulated one. */
 async function noteSimulation() {
   if (!/^(127\.0\.0\.1|(.+\.)?localhost)$/.test(location.hostname)) return;
-  const answer = await call("GET", "/_telegram/simulated.json").catch(() => null);
+  const answer = await request("GET", "/_telegram/simulated.json").catch(() => null);
   if (answer?.simulated === true) view.showSimulation();
 }
 

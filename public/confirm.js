@@ -1,11 +1,11 @@
 // A login that a link brought, from a button in a Telegram chat or from anybody: it is asked about first.
 
-import { call, Problem } from "./api.js";
 import { destination } from "./destination.js";
 import { translatePage } from "./i18n.js";
 import { hideNotice, report } from "./notice.js";
 import { fullName, isolated } from "./person.js";
 import { ask, busy, fill, refuse } from "./question.js";
+import { Problem, request, session } from "./tgauth.js";
 
 // What Telegram's fields can be; a link's author could write anything else here for all to see.
 const NAME = /^[^]{1,64}$/u;
@@ -54,25 +54,25 @@ function readFields(hash) {
 /** Say who would be logged in, and who is now, if that is somebody else. */
 async function open() {
   // Who is logged in is worth knowing here, and no more: where it cannot be known, the question stands.
-  const now = await call("GET", "/telegram/verify").catch(() => null);
+  const now = await session().catch(() => null);
   fill($("asked"), "confirm", "who", ...person(widget));
   if (now && String(now.user.id) !== widget.id) {
     fill($("replaces"), "confirmReplaces", "who", ...person(now.user));
     $("replaces").hidden = false;
   }
-  ask();
+  ask($("confirm-button"));
 }
 
 async function logIn() {
   hideNotice();
   const idle = busy($("confirm-button"), "loggingIn");
   try {
-    await call("POST", "/telegram/login", { body: { widget } });
+    await request("POST", "/telegram/login", { body: { widget } });
     location.replace(target ?? "/");
   } catch (error) {
     idle();
     if (FINAL.includes(error.code)) return refuse(error);
-    report(error);
+    await report(error);
     $("confirm-button").focus();
   }
 }

@@ -1,7 +1,7 @@
 // What went wrong and what to do about it: beside what the page shows, or in its place.
 
-import { Problem } from "./api.js";
-import { problem, text } from "./i18n.js";
+import { loadProblems, problem, text } from "./i18n.js";
+import { Problem } from "./tgauth.js";
 
 // Who cancelled did no wrong, and nothing did go wrong.
 const CALM = "login_cancelled";
@@ -9,7 +9,8 @@ const CALM = "login_cancelled";
 const $ = (id) => document.getElementById(id);
 
 /** Show an error in the notice. One that is not a Problem is a defect of the page and goes to the console. */
-export function report(error, options = {}) {
+export async function report(error, options = {}) {
+  await loadProblems();
   if (error instanceof Problem) {
     return showProblem(error.code, { reference: error.requestId, address: error.address, ...options });
   }
@@ -37,7 +38,7 @@ export function explain(code, reference) {
 function showProblem(code, { reference, address, retry = false }) {
   const { title, advice } = problem(code);
   const notice = $("notice");
-  notice.replaceChildren(element("h2", title), element("p", advice));
+  notice.replaceChildren(element(retry ? "h1" : "h2", title), element("p", advice));
   notice.classList.toggle("calm", code === CALM);
   if (address) notice.append(link(address, text("continueAt", { host: address.host })));
   if (retry) notice.append(retryButton());

@@ -1,12 +1,13 @@
 // A preview asks for a login: say which one does, and let the user in there, after a click and not before.
 
-import { call, Problem } from "./api.js";
 import { text, translatePage } from "./i18n.js";
-import { askingHost, startLogin } from "./login.js";
 import { hideNotice, report } from "./notice.js";
 import { fullName, isolated } from "./person.js";
 import { ask, busy, fill, refuse } from "./question.js";
+import { login, Problem, request, session } from "./tgauth.js";
 
+// Who asks, when, and a signature, which the API checks. Nothing in it needs encoding.
+const TICKET = /^(?=[^~]{1,259}~)((?:[a-z0-9-]+\.)+[a-z0-9-]+(?::\d{1,5})?)~[A-Za-z0-9_~.-]{1,200}$/;
 const LOGGED_OUT = ["unauthenticated", "invalid_session"];
 // With these the same ticket never opens anything, however often it is tried.
 const FINAL = ["invalid_grant", "malformed_request", "not_found", "shared_store_required"];
@@ -15,10 +16,11 @@ const $ = (id) => document.getElementById(id);
 
 const tickets = new URLSearchParams(location.search).getAll("ticket");
 const ticket = tickets.length === 1 ? tickets[0] : "";
-const host = askingHost(ticket);
+// The host that it is for, or null where it says none.
+const host = TICKET.exec(ticket)?.[1] ?? null;
 
 // Who is logged in here, and would be there.
-let user = null;
+let user;
 
 translatePage();
 $("continue-button").addEventListener("click", proceed);
@@ -30,9 +32,9 @@ else refuse(new Problem("invalid_grant"));
 
 async function open() {
   try {
-    ({ user } = await call("GET", "/telegram/verify"));
+    user = (await session())?.user;
   } catch (error) {
-    if (!LOGGED_OUT.includes(error.code)) return report(error, { retry: true });
+    return report(error, { retry: true });
   }
   showQuestion();
 }
@@ -42,7 +44,7 @@ function showQuestion() {
   $("note").textContent = text(user ? "relayNote" : "relayNoteFirst");
   if (user) fill($("continue-button"), "relayContinue", "who", isolated("", fullName(user), ""));
   else $("continue-button").textContent = text("login");
-  ask();
+  ask($("continue-button"));
 }
 
 /** A host in full: a line may end between its labels. */
@@ -58,22 +60,20 @@ async function proceed() {
   const idle = busy($("continue-button"), user ? "loggingIn" : "opening");
   try {
     if (user) await agree();
-    else await startLogin(new URL(`${location.pathname}?ticket=${ticket}`, location.origin));
+    else await login({ returnTo: `${location.pathname}?ticket=${ticket}` });
   } catch (error) {
     idle();
     if (FINAL.includes(error.code)) return refuse(error);
-    if (LOGGED_OUT.includes(error.code)) {
-      user = null;
-      showQuestion();
-    }
-    report(error);
+    // Logged out meanwhile, or somebody else is here now: ask whoever it is.
+    if (LOGGED_OUT.includes(error.code)) await open();
+    await report(error);
     $("continue-button").focus();
   }
 }
 
 /** Agree, and take the code to the preview: to the one that was asked about, whatever the API says. */
 async function agree() {
-  const { url } = await call("POST", "/telegram/relay", { body: { ticket } });
+  const { url } = await request("POST", "/telegram/relay", { body: { ticket, user: user.id } });
   const there = new URL(url);
   if (!/^https?:$/.test(there.protocol) || there.host !== host) throw new Problem("unknown");
   // The code stays out of the history: the preview's answer to it is a redirect.

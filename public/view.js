@@ -55,6 +55,8 @@ export function showAccount({ user, session }, { announce = false, target = null
   showAvatar(user);
   $("return-link").hidden = !target;
   if (target) $("return-link").href = target;
+  // A Mini App's session ends with the page.
+  $("devices-link").hidden = session.transport !== "cookie";
   show("account");
   if (announce) settle("loggedIn", { name }, $("name"));
 }

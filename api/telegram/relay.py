@@ -6,7 +6,7 @@ code comes from the preview itself, which has no cookie.
 
 from urllib.parse import urlencode
 
-from lib.errors import MalformedRequest
+from lib.errors import InvalidSession, MalformedRequest
 from lib.telegram.checks import CLOCK_SKEW
 from lib.telegram.relay import CODE_SECONDS, TICKET_SECONDS, code_for, read_code, read_ticket
 from lib.web.endpoint import Response, endpoint
@@ -30,18 +30,23 @@ def relay(request: Request) -> Response:
     """200 with the address to go to, for a ticket; 200 with the user, for a code."""
     request.settings.require_relay()
     match request.json():
-        case {"ticket": str(text), **others} if not others:
-            return _agree(request, text)
+        case {"ticket": str(text), "user": int(user_id), **others} if not others:
+            return _agree(request, text, user_id)
         case {"code": str(code), "verifier": str(verifier), "host": str(host), **others} if not others:
             return _redeem(request, code, verifier, host)
-    raise MalformedRequest("the body holds neither a ticket nor a code with its verifier and host")
+    raise MalformedRequest(
+        "the body holds neither a ticket and a user nor a code, verifier and host"
+    )
 
 
-def _agree(request: Request, text: str) -> Response:
+def _agree(request: Request, text: str, user_id: int) -> Response:
     request.require_own_page()
     service, settings = request.service, request.settings
     ticket = read_ticket(text, settings, now=service.now())
     user = request.session().user
+    if user.id != user_id:
+        # Somebody else logged in here meanwhile, and has agreed to nothing.
+        raise InvalidSession("another user than the one who was asked")
     seconds = TICKET_SECONDS + 2 * CLOCK_SKEW
     service.keep_code(ticket.state, user, seconds=CODE_SECONDS + CLOCK_SKEW, ticket_seconds=seconds)
     answer = {"code": code_for(ticket, settings, now=service.now()), "state": ticket.state}

@@ -1,4 +1,4 @@
-"""Check the TypeScript of docs/examples with the compiler, against the real Next.js.
+"""Check with the TypeScript compiler: docs/examples, against the real Next.js, and public/tgauth.d.ts.
 
 python -m dev.typescript.check
 """
@@ -42,11 +42,12 @@ def install() -> None:
 
 def compile_examples(*options: str) -> None:
     """Run the compiler, which writes nothing unless `options` say where to. Raises CheckFailed."""
-    compiler = HERE / "node_modules/typescript/bin/tsc"
-    command = ["node", str(compiler), "-p", str(HERE), "--pretty", "false", *options]
-    result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    if result.returncode:
-        raise CheckFailed(result.stdout + result.stderr)
+    _compile("tsconfig.json", *options)
+
+
+def check_client() -> None:
+    """Check that public/tgauth.d.ts takes what client.ts does right, and nothing else. Raises CheckFailed."""
+    _compile("client.json")
 
 
 def main() -> int:
@@ -54,6 +55,7 @@ def main() -> int:
     try:
         install()
         compile_examples()
+        check_client()
     except MissingTool as missing:
         required = os.environ.get("REQUIRE_ALL") == "1"
         print(f"{'Failed' if required else 'Skipped'}, for want of: {missing}")
@@ -63,6 +65,14 @@ def main() -> int:
         return 1
     print("TypeScript: no complaints")
     return 0
+
+
+def _compile(project: str, *options: str) -> None:
+    compiler = HERE / "node_modules/typescript/bin/tsc"
+    command = ["node", str(compiler), "-p", str(HERE / project), "--pretty", "false", *options]
+    result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if result.returncode:
+        raise CheckFailed(result.stdout + result.stderr)
 
 
 def _node_major() -> int:

@@ -27,6 +27,7 @@ def named_session(request: Request) -> str | None:
         body = request.json()
         if slot is not None or body.keys() != {"id"}:
             raise MalformedRequest("the body may name one id, where the path does not")
+        keeps_current(request)
         slot = body["id"] if body["id"] is not None else ""
     if slot is not None and not (isinstance(slot, str) and _SLOT.fullmatch(slot)):
         raise NotFound("no session has such an id")

@@ -131,6 +131,7 @@ def test_keyboard_alone(page: Page) -> None:
     page.keyboard.press("Tab")
     expect(way_out).to_be_focused()
     page.keyboard.press("Shift+Tab")
+    expect(button).to_be_enabled()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Alice Johnson", exact=True)).to_be_visible()
 

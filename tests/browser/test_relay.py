@@ -499,6 +499,7 @@ def test_keyboard_alone(tab: Page, relay: Relay) -> None:
     tab.keyboard.press("Tab")
     expect(way_out).to_be_focused()
     tab.keyboard.press("Shift+Tab")
+    expect(button).to_be_enabled()
     tab.keyboard.press("Enter")
     tab.wait_for_url(f"{relay.preview.origin}{TARGET}")
 
@@ -596,3 +597,37 @@ def test_page_is_not_framed(relay: Relay) -> None:
     """No other site may show the question in a frame and have its button pressed."""
     policy = relay.production.request("GET", "/relay.html").headers["Content-Security-Policy"]
     assert "frame-ancestors 'none'" in policy
+
+
+# A yes is a click on what was read
+
+
+CLICK = """(event) => {
+  (event === "focus" ? window : document).dispatchEvent(new Event(event));
+  const button = document.getElementById("continue-button");
+  button.click();
+  return [button.ariaDisabled, button.disabled];
+}"""
+
+
+@pytest.mark.parametrize("event", ["focus", "visibilitychange"])
+def test_half_a_double_click_is_no_yes(tab: Page, relay: Relay, event: str) -> None:
+    """A window in front that closes at the first click leaves the second to this page, in vain."""
+    log_in(tab)
+    sent = requests(tab)
+    tab.goto(f"/relay.html?{urlencode({'ticket': made_ticket(relay.preview.origin)})}")
+    button = tab.get_by_role("button", name="Continue as")
+    expect(button).to_be_enabled()
+    assert tab.evaluate(CLICK, event) == ["true", False]
+    expect(button).to_be_enabled()
+    assert sent == []
+    button.click()
+    tab.wait_for_url(f"{relay.preview.origin}/**")
+
+
+def test_back_from_telegram(tab: Page, relay: Relay) -> None:
+    """Who comes back from Telegram's page without having logged in can press the button again."""
+    come(tab, relay)
+    start(tab)
+    tab.go_back(wait_until="commit")
+    expect(tab.get_by_role("button", name="Log in with Telegram")).to_be_enabled()

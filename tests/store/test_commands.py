@@ -290,7 +290,10 @@ def junk(person: Person, genuine: Held) -> dict[str, tuple[str, str, dict[str, s
     requests["login page's start"] = ("POST", "/telegram/start", {}, {})
     requests["sessions with an odd query"] = ("DELETE", "/telegram/sessions?keep=all", genuine.headers, None)
     made = Made()
-    ticket, code = {"ticket": made.text}, {"code": made.text, "verifier": made.verifier, "host": HOST}
+    ticket, code = (
+        {"ticket": made.text, "user": 1},
+        {"code": made.text, "verifier": made.verifier, "host": HOST},
+    )
     requests["relay that is off, asked"] = ("GET", f"/telegram/relay?ticket={made.text}", {}, None)
     requests["relay that is off, a ticket"] = ("POST", "/telegram/relay", genuine.headers, ticket)
     requests["relay that is off, a code"] = ("POST", "/telegram/relay", {}, code)
@@ -528,7 +531,7 @@ def test_relays_junk_costs_nothing(
     for what, text in tickets.items():
         query = urlencode({"ticket": text})
         attempts[f"asked, {what}"] = lambda q=query: a.send("GET", f"/telegram/relay?{q}")
-        body = {"ticket": text}
+        body = {"ticket": text, "user": mine.user_id}
         attempts[f"agreed, {what}"] = lambda body=body: b.post("/telegram/relay", body, mine.headers)
         attempts[f"agreed by nobody, {what}"] = lambda body=body: b.post("/telegram/relay", body, OWN_PAGE)
     for what, text in codes.items():
@@ -539,19 +542,18 @@ def test_relays_junk_costs_nothing(
     for what, attempt in attempts.items():
         for _ in range(3):
             assert attempt().code == "invalid_grant", what
+    yes = {"ticket": made.text, "user": mine.user_id}
     others: dict[str, tuple[Callable[[], Answer], int]] = {
         "asked": (lambda: a.send("GET", f"/telegram/relay?{urlencode({'ticket': made.text})}"), 303),
         "HEAD": (lambda: a.send("HEAD", f"/telegram/relay?{urlencode({'ticket': made.text})}"), 204),
-        "by nobody": (lambda: a.post("/telegram/relay", {"ticket": made.text}, OWN_PAGE), 401),
-        "without a page": (lambda: a.post("/telegram/relay", {"ticket": made.text}), 403),
+        "by nobody": (lambda: a.post("/telegram/relay", yes, OWN_PAGE), 401),
+        "without a page": (lambda: a.post("/telegram/relay", yes), 403),
         "of another site": (
-            lambda: a.post(
-                "/telegram/relay", {"ticket": made.text}, {**mine.headers, "Sec-Fetch-Site": "cross-site"}
-            ),
+            lambda: a.post("/telegram/relay", yes, {**mine.headers, "Sec-Fetch-Site": "cross-site"}),
             403,
         ),
         "another form": (lambda: a.post("/telegram/relay", {"code": code}), 400),
-        "both": (lambda: a.post("/telegram/relay", {"code": code, "ticket": made.text}, mine.headers), 400),
+        "both": (lambda: a.post("/telegram/relay", {"code": code, **yes}, mine.headers), 400),
         "PUT": (lambda: a.send("PUT", "/telegram/relay"), 405),
     }
     for what, (send, status) in others.items():

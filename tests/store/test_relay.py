@@ -90,7 +90,7 @@ class Made:
         return f"tgauth:production:{BOT_ID}:c:{self.state}"
 
     def agree(self, at: Instance, mine: Held) -> Answer:
-        return at.post("/telegram/relay", {"ticket": self.text}, mine.headers)
+        return at.post("/telegram/relay", {"ticket": self.text, "user": mine.user_id}, mine.headers)
 
     def code(self, at: Instance, mine: Held) -> str:
         answer = self.agree(at, mine)
@@ -123,7 +123,8 @@ def test_the_whole_way(project: Project, person: Person, valkey: Valkey) -> None
     assert location.startswith(f"http://127.0.0.1:{project.a.port}/telegram/relay?ticket={HOST}~")
     asked = project.a.send("GET", location.partition(str(project.a.port))[2], DOCUMENT)
     assert (asked.header("Location") or "").startswith(f"{ORIGIN}/relay.html?ticket=")
-    agreed = project.b.post("/telegram/relay", {"ticket": parameter(location, "ticket")}, mine.headers)
+    consent = {"ticket": parameter(location, "ticket"), "user": person.id}
+    agreed = project.b.post("/telegram/relay", consent, mine.headers)
     url = agreed.json()["url"]
     cookie = {"Cookie": (started.header("Set-Cookie") or "").partition(";")[0]}
     target = url.removeprefix(f"https://{HOST}")

@@ -9,14 +9,17 @@ import pytest
 from lib import errors
 
 PUBLIC = Path(__file__).parents[2] / "public"
-DICTIONARY = (PUBLIC / "i18n.js").read_text("utf-8")
+TEXTS = [PUBLIC / "i18n.js", *sorted(PUBLIC.glob("texts-*.js"))]
+DICTIONARIES = {path: path.read_text("utf-8") for path in TEXTS}
 HTML = sorted(PUBLIC.glob("*.html"))
 
 
-def keys(name: str) -> set[str]:
-    block = re.search(rf"^const {name} = {{\n(.*?)^}};", DICTIONARY, re.DOTALL | re.MULTILINE)
-    assert block is not None
-    return set(re.findall(r"^  (\w+): ", block[1], re.MULTILINE))
+def keys(name: str, *files: Path) -> set[str]:
+    """What the dictionary of this name has in these files, or in all of them."""
+    pattern = re.compile(rf"^const {name} = {{\n(.*?)^}};", re.DOTALL | re.MULTILINE)
+    blocks = [block for path in files or DICTIONARIES for block in pattern.findall(DICTIONARIES[path])]
+    assert blocks or files
+    return {key for block in blocks for key in re.findall(r"^  (\w+): ", block, re.MULTILINE)}
 
 
 def codes(kind: type[errors.Problem] = errors.Problem) -> Iterator[str]:
@@ -32,10 +35,12 @@ def test_every_error_code_is_explained() -> None:
     assert set(codes()) <= keys("enProblems")
 
 
-def test_both_languages_say_the_same() -> None:
+@pytest.mark.parametrize("path", DICTIONARIES, ids=lambda path: path.name)
+def test_both_languages_say_the_same(path: Path) -> None:
     """What is there in English is there in Russian."""
-    assert keys("en") == keys("ru")
-    assert keys("enProblems") == keys("ruProblems")
+    assert keys("en", path) | keys("enProblems", path)
+    assert keys("en", path) == keys("ru", path)
+    assert keys("enProblems", path) == keys("ruProblems", path)
 
 
 @pytest.mark.parametrize("page", HTML, ids=lambda page: page.name)

@@ -149,7 +149,9 @@ def code_of(site: Site, made: Made) -> str:
     """A relay code of this deployment, for a user who is logged in there."""
     browser = Browser(site)
     assert browser.login(site.widget()).status == 200
-    answer = browser.send("POST", "/telegram/relay", json={"ticket": made.text}, headers=OWN_PAGE)
+    answer = browser.send(
+        "POST", "/telegram/relay", json={"ticket": made.text, "user": USER["id"]}, headers=OWN_PAGE
+    )
     assert answer.status == 200, answer.body
     return parameter(answer.json()["url"], "code")
 
@@ -190,7 +192,9 @@ def test_productions_code_is_no_code_of_a_preview(pair: Pair) -> None:
     preview = on(pair.production, pair.preview)
     pair.production.store.calls.clear()
     assert pair.redeem(code, made, preview).code == "not_found"
-    asked = preview.send("POST", "/telegram/relay", json={"ticket": made.text}, headers=OWN_PAGE)
+    asked = preview.send(
+        "POST", "/telegram/relay", json={"ticket": made.text, "user": USER["id"]}, headers=OWN_PAGE
+    )
     assert asked.code == "not_found"
     assert pair.production.store.calls == []
 

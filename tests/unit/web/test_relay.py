@@ -133,6 +133,8 @@ class Pair:
 
     def __init__(self, server: Production, clock: Clock) -> None:
         self.server, self.clock = server, clock
+        # Whose a session's cookie is.
+        self.users: dict[str, int] = {}
         self.production = self.deploy()
         self.preview = self.branch()
 
@@ -160,11 +162,13 @@ class Pair:
         """Somebody who is logged in at production."""
         browser = Browser(self.production)
         assert browser.login(self.production.widget(**changes)).status == 200
+        self.users[browser.cookies[COOKIE]] = changes.get("id", USER["id"])
         return browser
 
-    def agree(self, browser: Browser, ticket: str, **request: Any) -> Answer:
-        """POST the consent."""
-        options = {"json": {"ticket": ticket}, "headers": OWN_PAGE, **request}
+    def agree(self, browser: Browser, ticket: str, user: Any = None, **request: Any) -> Answer:
+        """POST the consent of the user who is logged in, or of another."""
+        user = user or self.users.get(browser.cookies.get(COOKIE, ""), USER["id"])
+        options = {"json": {"ticket": ticket, "user": user}, "headers": OWN_PAGE, **request}
         return browser.send("POST", "/telegram/relay", **options)
 
     def url(self, ticket: str, browser: Browser | None = None) -> str:
@@ -695,11 +699,16 @@ def test_a_failed_try_does_not_spend_the_code(pair: Pair) -> None:
 
 BODIES: list[Any] = [
     {},
-    {"ticket": None},
-    {"ticket": 5},
-    {"ticket": ["x"]},
-    {"ticket": "x", "return_to": "/"},
-    {"ticket": "x", "code": "x", "verifier": "x", "host": "x"},
+    {"ticket": "x"},
+    {"ticket": None, "user": 1},
+    {"ticket": 5, "user": 1},
+    {"ticket": ["x"], "user": 1},
+    {"ticket": "x", "user": "1"},
+    {"ticket": "x", "user": None},
+    {"ticket": "x", "user": 1.0},
+    {"ticket": "x", "user": {"id": 1}},
+    {"ticket": "x", "user": 1, "return_to": "/"},
+    {"ticket": "x", "user": 1, "code": "x", "verifier": "x", "host": "x"},
     {"code": "x"},
     {"code": "x", "verifier": "x"},
     {"code": "x", "host": "x"},
@@ -738,12 +747,23 @@ def test_a_redemption_lacks_nothing(pair: Pair, name: str) -> None:
     assert pair.redeem(code, made).status == 200
 
 
+def test_a_yes_is_of_the_person_who_was_asked(pair: Pair) -> None:
+    """Who has logged in since the page was drawn has agreed to nothing; asked again, they can."""
+    made, alice, maria = pair.ticket(), pair.member(), pair.member(id=USER["id"] + 1)
+    answer = pair.agree(maria, made.text, user=USER["id"])
+    assert (answer.status, answer.code) == (401, "invalid_session")
+    assert answer.cookies == {}
+    assert pair.agree(alice, made.text, user=USER["id"] + 1).code == "invalid_session"
+    code = parameter(pair.agree(maria, made.text).json()["url"], "code")
+    assert pair.redeem(code, made).json()["user"]["id"] == USER["id"] + 1
+
+
 def test_no_form_and_no_text(pair: Pair) -> None:
     """What a form on another page can send, no relay reads."""
     made = pair.ticket()
     member = pair.member()
     for media_type in ("application/x-www-form-urlencoded", "text/plain", "multipart/form-data"):
-        body = json.dumps({"ticket": made.text}).encode()
+        body = json.dumps({"ticket": made.text, "user": USER["id"]}).encode()
         headers = {**OWN_PAGE, "Content-Type": media_type}
         answer = member.send("POST", "/telegram/relay", body=body, headers=headers)
         assert (answer.status, answer.code) == (415, "unsupported_media_type")
@@ -765,7 +785,7 @@ def test_where_the_relay_is_off(pair: Pair, env: dict[str, str]) -> None:
     fresh = pair.ticket()
     site = Site(pair.clock, {**PRODUCTION, **env}, shared=True)
     bodies: list[Any] = [
-        {"ticket": fresh.text},
+        {"ticket": fresh.text, "user": USER["id"]},
         {"code": code, "verifier": made.verifier, "host": made.host},
         {},
         [],

@@ -492,3 +492,14 @@ def test_an_allowed_origin_manages_devices_with_a_bearer_token(clock: Clock) -> 
     assert site.end(bearer=token, headers=headers).status == 204
     cookie = site.login(site.widget(auth_date=NOW + 1)).token
     assert site.end(cookie=cookie, headers=headers).code == "cross_site_blocked"
+
+
+@pytest.mark.parametrize("query", ["keep=all", "keep=current&keep=current", "x=1"])
+def test_the_query_beside_a_body_that_names_a_session(clock: Clock, query: str) -> None:
+    """What is misspelt is refused there, too."""
+    site = Site(clock, shared=True)
+    other = site.login().json()["session"]["id"]
+    cookie = site.login().token
+    answer = site.end(json={"id": other}, query=query, cookie=cookie)
+    assert (answer.status, answer.code) == (400, "malformed_request")
+    assert len(site.store.sessions()) == 2

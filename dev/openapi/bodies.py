@@ -1,0 +1,88 @@
+"""What bodies may hold. The functions read them by hand, so tests/unit/test_openapi.py sends them there."""
+
+from dev.openapi.forms import Schema, exactly, one_of, ref
+from lib.sessions.record import Transport
+from lib.telegram.checks import _MAC, _USER_ID, UNIX_TIME
+from lib.telegram.widget import FIELDS
+from lib.web.devices import _SLOT
+from lib.web.return_to import _PATH, MAX_LENGTH
+
+_TEXT = {"type": "string", "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"}
+_WIDGET: dict[str, Schema] = {
+    "id": {
+        "oneOf": [
+            {"type": "integer", "minimum": 1, "exclusiveMaximum": 1 << 52},
+            {"type": "string", "pattern": f"^{_USER_ID.pattern}$", "format": "telegram-id"},
+        ],
+        "description": "The Telegram id, of at most 52 bits.",
+    },
+    "auth_date": {
+        "oneOf": [
+            {"type": "integer", "minimum": 1, "maximum": 10**12 - 1},
+            {"type": "string", "pattern": f"^{UNIX_TIME.pattern}$"},
+        ],
+        "description": "When Telegram signed it; Unix seconds.",
+    },
+    "hash": {
+        "type": "string",
+        "pattern": f"^{_MAC.pattern}$",
+        "description": "What Telegram signed it with.",
+    },
+    **dict.fromkeys(("first_name", "last_name", "username", "photo_url"), _TEXT),
+}
+
+
+def schemas() -> dict[str, Schema]:
+    """All of them by name."""
+    widget = exactly(
+        {name: _WIDGET[name] for name in sorted(FIELDS)},
+        optional=["last_name", "username", "photo_url"],
+        description="What the login widget returns. The names are as Telegram signed them.",
+    )
+    beside = {"state": {"type": "string", "description": "The login must belong to this transaction."}}
+    beside["transport"] = one_of(Transport, description="`cookie`, unless it says otherwise.")
+    bearer = one_of(Transport, description="`bearer`, unless it says otherwise.")
+    init_data = {
+        "type": "string",
+        "format": "init-data",
+        "description": "`Telegram.WebApp.initData`, unchanged: a query string of at most 32 fields.",
+    }
+    id_token = {"type": "string", "description": "From telegram-login.js, or Telegram's SDKs for apps."}
+    return {
+        "ReturnTo": {
+            "type": "string",
+            "format": "return-to",
+            "maxLength": MAX_LENGTH,
+            "pattern": f"^{_PATH.pattern}$",
+            "description": (
+                "A path of this site, with or without a query. It holds no //, no segment that begins with a"
+                " dot, no backslash and no control character, and is not below /telegram/ or /api/telegram/:"
+                " as it stands, and decoded once or twice."
+            ),
+        },
+        "StartRequest": exactly({"return_to": ref("ReturnTo")}, optional=["return_to"]),
+        "Widget": widget,
+        "WidgetLogin": exactly(
+            {**widget["properties"], **beside}, ["last_name", "username", "photo_url", *beside]
+        ),
+        "WrappedWidgetLogin": exactly({"widget": ref("Widget"), **beside}, optional=beside),
+        "MiniAppLogin": exactly({"init_data": init_data, "transport": bearer}, optional=["transport"]),
+        "IdTokenLogin": exactly(
+            {"id_token": id_token, "transport": beside["transport"]}, optional=["transport"]
+        ),
+        "SessionId": {"type": "string", "pattern": f"^{_SLOT.pattern}$", "description": "Which session."},
+        "EndRequest": exactly({"id": ref("SessionId")}),
+        "Consent": exactly(
+            {
+                "ticket": {"type": "string", "description": "What the preview sent along."},
+                "user": {"type": "integer", "description": "The `id` of the person whom the page named."},
+            }
+        ),
+        "Redemption": exactly(
+            {
+                "code": {"type": "string", "description": "What production sent the browser back with."},
+                "verifier": {"type": "string", "description": "Of the challenge in the ticket."},
+                "host": {"type": "string", "description": "The preview's host."},
+            }
+        ),
+    }

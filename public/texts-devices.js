@@ -1,0 +1,87 @@
+// What devices.html says besides.
+
+import { addProblems, addTexts } from "./i18n.js";
+
+const en = {
+  devicesNote: "{name}, here are your sessions on this site. If you do not recognise one, end it.",
+  thisDevice: "This device",
+  lastSeen: "Last active: {when}",
+  by_widget: "Logged in with Telegram’s widget",
+  by_oidc: "Logged in with Telegram",
+  by_webapp: "Logged in from the Mini App",
+  by_relay: "Logged in through the main site",
+  by_unknown: "Logged in",
+  browserOn: "{browser} on {system}",
+  unknownBrowser: "Browser on {system}",
+  unknownApp: "App on {system}",
+  unknownDevice: "Unknown device",
+  end: "End",
+  endOne: "End this session?",
+  endOneNote: "{device}: you will have to log in again there.",
+  endOneYes: "End session",
+  endHere: "Log out on this device?",
+  endHereNote: "Your other sessions go on. To come back, log in with Telegram again.",
+  endOthers: "End all other sessions",
+  endOthersAsked: "End all other sessions?",
+  endOthersNote: "Only this device stays logged in. Everywhere else you will have to log in again.",
+  endAll: "Log out everywhere",
+  endAllAsked: "Log out everywhere?",
+  endAllNote: "All sessions end, this one too. You will have to log in again on every device.",
+  cancel: "Cancel",
+  close: "Close",
+  ending: "Ending…",
+  again: "Try again",
+  oneEnded: "Session ended: {device}.",
+  othersEnded: "All other sessions have ended.",
+  allEnded: "You are logged out everywhere.",
+  alone: "You are logged in nowhere else.",
+  back: "Back to your account",
+};
+
+const ru = {
+  devicesNote: "{name}, вот ваши сеансы на этом сайте. Если какой-то вам незнаком, завершите его.",
+  thisDevice: "Это устройство",
+  lastSeen: "Последняя активность: {when}",
+  by_widget: "Вход через виджет Telegram",
+  by_oidc: "Вход через Telegram",
+  by_webapp: "Вход из мини-приложения",
+  by_relay: "Вход через основной сайт",
+  by_unknown: "Вход выполнен",
+  browserOn: "{browser} на {system}",
+  unknownBrowser: "Браузер на {system}",
+  unknownApp: "Приложение на {system}",
+  unknownDevice: "Неизвестное устройство",
+  end: "Завершить",
+  endOne: "Завершить этот сеанс?",
+  endOneNote: "{device}: там придётся войти снова.",
+  endOneYes: "Завершить сеанс",
+  endHere: "Выйти на этом устройстве?",
+  endHereNote: "Остальные сеансы продолжатся. Чтобы вернуться, снова войдите через Telegram.",
+  endOthers: "Завершить все остальные сеансы",
+  endOthersAsked: "Завершить все остальные сеансы?",
+  endOthersNote: "Вход сохранится только на этом устройстве. На остальных придётся войти снова.",
+  endAll: "Выйти везде",
+  endAllAsked: "Выйти везде?",
+  endAllNote: "Завершатся все сеансы, и этот тоже. На каждом устройстве придётся войти снова.",
+  cancel: "Отмена",
+  close: "Закрыть",
+  ending: "Завершаем…",
+  again: "Повторить",
+  oneEnded: "Сеанс завершён: {device}.",
+  othersEnded: "Все остальные сеансы завершены.",
+  allEnded: "Вы вышли на всех устройствах.",
+  alone: "Больше вы нигде не вошли.",
+  back: "Назад к аккаунту",
+};
+
+// What this means to whoever wants to end a session; elsewhere it speaks of more.
+const enProblems = {
+  shared_store_required: ["This site cannot reach other devices", "Log out on the device itself. Where you cannot, its session ends within a day of the login there. If this site is yours: set up Redis as the README shows, and redeploy; then sessions can be ended from here."],
+};
+
+const ruProblems = {
+  shared_store_required: ["Сайт не может связаться с другими устройствами", "Выйдите на самом устройстве. Если это невозможно, сеанс там закончится в течение суток после входа. Если это ваш сайт: подключите Redis, как описано в README, и разверните заново; тогда сеансы можно будет завершать отсюда."],
+};
+
+addTexts({ en, ru });
+addProblems({ en: enProblems, ru: ruProblems });

@@ -1,0 +1,61 @@
+// What the pages say about errors, keyed by the API's codes and some of their own: [title, what it means and what to do].
+
+import { addProblems } from "./i18n.js";
+
+const enProblems = {
+  malformed_request: ["That request was damaged", "Part of it was lost or changed on the way. Start again from the login page."],
+  invalid_grant: ["This request to log in is over", "It has expired, was used before, or was damaged on the way. Go back to the preview that you came from and start again there."],
+  unauthenticated: ["You are not logged in", "Log in with Telegram to continue."],
+  invalid_session: ["Your session has ended", "It expired or was ended elsewhere. Log in again to continue."],
+  login_rejected: ["This login was not accepted", "It was started elsewhere or too long ago, Telegram’s confirmation could not be verified, or this account may not log in here. Start again; if it keeps happening, tell the owner of this site."],
+  login_cancelled: ["Login cancelled", "No harm done. You can log in whenever you like."],
+  login_stale: ["This login has expired", "A confirmation works once and for a few minutes. Start again to get a new one. In a Mini App, close it and open it again."],
+  cross_site_blocked: ["Blocked for your safety", "The request seemed to come from another site. Open the login page directly and start again."],
+  membership_required: ["For members only", "Only members of this site’s chat in Telegram may log in. Join the chat, then try again."],
+  not_found: ["There is nothing here", "The address may be mistyped or out of date. Go to the login page."],
+  method_not_allowed: ["That does not work this way", "This address does not take this kind of request. Start again from the login page."],
+  body_too_large: ["Too much data", "The request was larger than this site accepts. Start again from the login page."],
+  uri_too_long: ["The address is too long", "The link was longer than this site accepts. Start again from the login page."],
+  unsupported_media_type: ["Unknown kind of data", "This site accepts JSON only. Start again from the login page."],
+  rate_limited: ["Too many attempts", "The same login came in many times within a minute. Wait a minute, then try again."],
+  internal: ["Something broke on our side", "Try again in a moment. If it keeps happening, give the owner of this site the reference."],
+  misconfigured: ["Login is not set up yet", "Nobody can log in until its owner has finished. If this site is yours: the function’s log names the variable to set and how. In Vercel, open Logs, correct the variable under Settings, and redeploy."],
+  relay_required: ["Login is off in this preview", "Telegram knows the address of the main site and not this one: log in there. If this site is yours: set AUTH_RELAY_SECRET and AUTH_RELAY_HOSTS in production and the same AUTH_RELAY_SECRET in previews, as docs/PREVIEWS.md shows, and redeploy both."],
+  shared_store_required: ["This needs Redis", "This site keeps sessions in memory, where one part of it cannot reach another. So it cannot log out other devices, and cannot log anybody in to its previews. If this site is yours: set up Redis as the README shows, and redeploy."],
+  store_unavailable: ["Sessions cannot be reached", "Nobody was logged out. Try again in a few seconds."],
+  identity_provider_unavailable: ["Telegram cannot be reached", "Telegram did not confirm your login just now. Wait a few seconds, then start again."],
+  foreign_login: ["This login did not start here", "The link came from somewhere else, so you were not logged in with it. If you want to log in, start from this page."],
+  missing_login: ["This page needs a new link", "A link from Telegram opens it once. Press the login button in Telegram again, or go to the login page."],
+  cookies_forbidden: ["Your browser keeps no cookies for this site", "A login needs them: on the way back from Telegram, the site must know that you asked. Allow cookies for this site, then try again."],
+  other_origin: ["Login is at another address", "This site has several addresses, and Telegram knows one of them."],
+};
+
+const ruProblems = {
+  malformed_request: ["Запрос повреждён", "Часть данных потерялась или изменилась по пути. Начните заново со страницы входа."],
+  invalid_grant: ["Этот запрос на вход больше не действует", "Он устарел, уже использован или повреждён по пути. Вернитесь на предварительную версию сайта, с которой пришли, и начните там заново."],
+  unauthenticated: ["Вы не вошли", "Чтобы продолжить, войдите через Telegram."],
+  invalid_session: ["Сеанс завершён", "Он истёк или был завершён в другом месте. Чтобы продолжить, войдите снова."],
+  login_rejected: ["Вход не принят", "Он начат в другом месте или слишком давно, подтверждение Telegram не удалось проверить, либо этому аккаунту вход не разрешён. Начните заново; если не поможет, сообщите владельцу сайта."],
+  login_cancelled: ["Вход отменён", "Ничего страшного. Войти можно в любой момент."],
+  login_stale: ["Этот вход устарел", "Подтверждение действует один раз и несколько минут. Начните заново, чтобы получить новое. Мини-приложение закройте и откройте снова."],
+  cross_site_blocked: ["Заблокировано для вашей безопасности", "Похоже, запрос пришёл с другого сайта. Откройте страницу входа напрямую и начните заново."],
+  membership_required: ["Только для участников", "Входить могут только участники чата этого сайта в Telegram. Вступите в чат и попробуйте снова."],
+  not_found: ["Здесь ничего нет", "Возможно, в адресе опечатка или он устарел. Перейдите на страницу входа."],
+  method_not_allowed: ["Так не получится", "Этот адрес не принимает такие запросы. Начните заново со страницы входа."],
+  body_too_large: ["Слишком много данных", "Запрос больше, чем принимает сайт. Начните заново со страницы входа."],
+  uri_too_long: ["Слишком длинный адрес", "Ссылка длиннее, чем принимает сайт. Начните заново со страницы входа."],
+  unsupported_media_type: ["Неизвестный вид данных", "Сайт принимает только JSON. Начните заново со страницы входа."],
+  rate_limited: ["Слишком много попыток", "Один и тот же вход пришёл много раз за минуту. Подождите минуту и попробуйте снова."],
+  internal: ["Что-то сломалось на нашей стороне", "Попробуйте чуть позже. Если не поможет, сообщите владельцу сайта номер обращения."],
+  misconfigured: ["Вход ещё не настроен", "Войти можно будет, когда владелец закончит настройку. Если это ваш сайт: журнал функции называет переменную и объясняет, как её исправить. В Vercel откройте Logs, исправьте переменную в Settings и разверните заново."],
+  relay_required: ["В этой предварительной версии вход выключен", "Telegram знает адрес основного сайта, а этот не знает: войдите там. Если это ваш сайт: задайте AUTH_RELAY_SECRET и AUTH_RELAY_HOSTS для production и тот же AUTH_RELAY_SECRET для preview, как описано в docs/PREVIEWS.md, и разверните заново и то и другое."],
+  shared_store_required: ["Для этого нужен Redis", "Сайт хранит сеансы в памяти, и одна его часть не может достучаться до другой. Поэтому он не может завершить сеансы на других устройствах и впустить вас в предварительные версии. Если это ваш сайт: подключите Redis, как описано в README, и разверните заново."],
+  store_unavailable: ["Сеансы недоступны", "Никто не вышел из системы. Попробуйте через несколько секунд."],
+  identity_provider_unavailable: ["Telegram недоступен", "Telegram сейчас не подтвердил ваш вход. Подождите несколько секунд и начните заново."],
+  foreign_login: ["Этот вход начат не здесь", "Ссылка пришла из другого места, поэтому вход по ней не выполнен. Если хотите войти, начните с этой страницы."],
+  missing_login: ["Нужна новая ссылка", "Ссылка из Telegram открывает эту страницу один раз. Нажмите кнопку входа в Telegram ещё раз или перейдите на страницу входа."],
+  cookies_forbidden: ["Браузер не хранит файлы cookie этого сайта", "Без них не войти: когда вы вернётесь из Telegram, сайт должен знать, что вход начали вы. Разрешите этому сайту файлы cookie и попробуйте снова."],
+  other_origin: ["Вход по другому адресу", "У этого сайта несколько адресов, и Telegram знает один из них."],
+};
+
+addProblems({ en: enProblems, ru: ruProblems });

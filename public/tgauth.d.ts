@@ -1,0 +1,130 @@
+/** A Telegram account (docs/API.md#who-it-is). Key your data by `id`; names and username change. */
+export interface User {
+  readonly id: number;
+  readonly first_name: string;
+  readonly last_name?: string;
+  readonly username?: string;
+  readonly photo_url?: string;
+  readonly language_code?: string;
+  readonly is_premium?: boolean;
+  readonly allows_write_to_pm?: boolean;
+  readonly sub?: string;
+  readonly phone_number?: string;
+}
+
+export type Method = "widget" | "webapp" | "oidc" | "relay";
+
+/** A session. Times are seconds since 1970; at `expires_at` it ends if nobody uses it until then. */
+export interface Session {
+  readonly id: string;
+  readonly created_at: number;
+  readonly expires_at: number;
+  readonly method: Method;
+  readonly transport: "cookie" | "bearer";
+}
+
+export interface Login {
+  readonly user: User;
+  readonly session: Session;
+}
+
+/** One of a person's sessions; `user_agent` and `country` are of its login, "" where they are not known. */
+export interface Device {
+  readonly id: string;
+  readonly created_at: number;
+  readonly last_seen: number;
+  readonly expires_at: number;
+  readonly method: Method;
+  readonly user_agent: string;
+  readonly country: string;
+  /** Whether it is the session that asked. */
+  readonly current: boolean;
+}
+
+/** What can go wrong at the API (docs/API.md#errors), and before it is reached. */
+export type ProblemCode =
+  | "body_too_large"
+  | "cross_site_blocked"
+  | "identity_provider_unavailable"
+  | "internal"
+  | "invalid_grant"
+  | "invalid_session"
+  | "login_cancelled"
+  | "login_rejected"
+  | "login_stale"
+  | "malformed_request"
+  | "membership_required"
+  | "method_not_allowed"
+  | "misconfigured"
+  | "not_found"
+  | "rate_limited"
+  | "relay_required"
+  | "shared_store_required"
+  | "store_unavailable"
+  | "unauthenticated"
+  | "unsupported_media_type"
+  | "uri_too_long"
+  /** No answer came. */
+  | "network"
+  /** The browser takes no cookies from this site. */
+  | "cookies_forbidden"
+  /** Telegram knows another address of this site: the problem has it as `address`. */
+  | "other_origin";
+
+export class Problem extends Error {
+  readonly code: ProblemCode;
+  /** The request's name in the site's log, where the API answered. */
+  readonly requestId: string | undefined;
+  /** With "other_origin": this page, where people can log in. */
+  readonly address?: URL;
+  constructor(code: ProblemCode, requestId?: string);
+}
+
+export interface LoginOptions {
+  /** A path of this site to come back to; the present page, unless given. */
+  readonly returnTo?: string;
+  /**
+   * A Mini App's initData, from a page that does not load Telegram's script. It logs in outside of Telegram, too, where
+   * anybody can have made it: ask first. "" says that the page is no Mini App.
+   */
+  readonly initData?: string;
+}
+
+/**
+ * Log in. In a Mini App it is done when the promise is; any other page is left for Telegram, and the promise stays
+ * pending. A login that fails changes nothing.
+ */
+export function login(options?: LoginOptions): Promise<Login>;
+
+/** Who is logged in here; null for nobody. A Mini App logs in for it, where it must. */
+export function session(): Promise<Login | null>;
+
+/** As `session`, and the session's cookie lasts longer again. */
+export function refresh(): Promise<Login | null>;
+
+/** End this session; it is no error if there is none. */
+export function logout(): Promise<void>;
+
+/** The person's sessions on all devices, the newest first. */
+export function sessions(): Promise<Device[]>;
+
+/** End one session by its `id`, all "others", or "all" of them, this one too. */
+export function revoke(which: "others" | "all" | (string & {})): Promise<void>;
+
+/** Whether Telegram shows this page. */
+export function insideTelegram(): boolean;
+
+export interface RequestOptions {
+  /** Sent as JSON. */
+  readonly body?: object;
+}
+
+/**
+ * Ask the API, or a function of your own on this site, as whoever is logged in. The answer is its JSON, null for 204,
+ * and nothing checks that it is a `T`.
+ */
+export function request<T = unknown>(
+  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE",
+  path: string,
+  options?: RequestOptions,
+): Promise<T>;

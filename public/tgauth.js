@@ -1,0 +1,196 @@
+// tgauth for pages of the same site: who is logged in with Telegram, logging in and out, and on which devices.
+// One module without dependencies: import { login, session } from "/tgauth.js". Types are in tgauth.d.ts.
+// In a Mini App the same functions use Telegram's initData, and a token that is kept here alone, in memory.
+
+const TELEGRAM_WEB = "https://web.telegram.org";
+
+// The Mini App that this page is, once that is known: its initData ("" where it is none); `opened`, the answer to its
+// login; `opening`, the login under way, which calls at the same time share; and whether it was logged out, `over`.
+let known = null;
+
+/** What went wrong: `code` is the API's, or "network", "cookies_forbidden" or "other_origin" (docs/API.md#errors). */
+export class Problem extends Error {
+  constructor(code, requestId) {
+    super(code);
+    this.name = "Problem";
+    this.code = code;
+    this.requestId = requestId;
+  }
+}
+
+/**
+ * Log in. A Mini App is logged in with its initData. Any other page is left for Telegram, and the person comes back
+ * logged in to `returnTo`, a path of this site: this page, unless you say another. The promise then stays pending.
+ */
+export async function login({ returnTo, initData } = {}) {
+  const before = known;
+  if (initData !== undefined && initData !== known?.initData) known = { initData };
+  const app = miniApp();
+  if (!app) return leave(returnTo);
+  app.over = false;
+  try {
+    return person(await open(app, app.opened));
+  } catch (error) {
+    // A login that fails changes nothing: with initData of no use, the page is what it was.
+    if (known === app) known = before;
+    throw error;
+  }
+}
+
+/** Who is logged in here, and their session; null for nobody. */
+export function session() {
+  return personOrNull(request("GET", "/telegram/verify"));
+}
+
+/** As `session`, and the session's cookie lasts longer again. */
+export function refresh() {
+  return personOrNull(request("POST", "/telegram/refresh", { body: {} }));
+}
+
+/** End this session; it is no error if there is none. */
+export async function logout() {
+  const app = miniApp();
+  if (!app) return void (await send("POST", "/telegram/logout", {}));
+  // First of all: a call that finds the session ended would log in again.
+  app.over = true;
+  const opened = app.opening ? await app.opening.catch(() => null) : app.opened;
+  try {
+    if (opened) await send("POST", "/telegram/logout", {}, opened.token);
+    app.opened = null;
+  } catch (error) {
+    app.over = false;
+    throw error;
+  }
+}
+
+/** The person's sessions on all devices, the newest first. */
+export async function sessions() {
+  return (await request("GET", "/telegram/sessions")).sessions;
+}
+
+/** End one session by its `id`, all "others", or "all" of them, this one too. */
+export async function revoke(which) {
+  if (which === "others") await request("DELETE", "/telegram/sessions?keep=current");
+  else if (which === "all") await request("DELETE", "/telegram/sessions");
+  else await request("DELETE", "/telegram/sessions", { body: { id: which } });
+  const app = miniApp();
+  if (!app || (which !== "all" && which !== app.opened?.session.id)) return;
+  app.over = true;
+  app.opened = null;
+}
+
+/** Whether Telegram shows this page: one of its apps, as its telegram-web-app.js knows them, or its web site. */
+export function insideTelegram() {
+  if ("TelegramWebviewProxy" in window || typeof window.external?.notify === "function") return true;
+  if (window.parent === window) return false;
+  const { ancestorOrigins } = location;
+  // Firefox long had only the referrer.
+  return ancestorOrigins ? ancestorOrigins[0] === TELEGRAM_WEB : document.referrer.startsWith(`${TELEGRAM_WEB}/`);
+}
+
+/**
+ * Ask the API, or a function of your own on this site, as whoever is logged in: the answer's JSON, null for 204; throws
+ * a Problem. Where a Mini App's session has ended, it logs in again, once.
+ */
+export async function request(method, path, { body } = {}) {
+  const app = miniApp();
+  if (!app) return send(method, path, body);
+  const used = await open(app);
+  try {
+    return await send(method, path, body, used.token);
+  } catch (error) {
+    if (error.code !== "invalid_session") throw error;
+  }
+  return send(method, path, body, (await open(app, used)).token);
+}
+
+/**
+ * This page's Mini App, or null. Outside of Telegram the launch data is whatever the maker of the link wrote: it logs
+ * in nobody, unless the page itself gives it to `login`.
+ */
+function miniApp() {
+  const initData = insideTelegram() && window.Telegram?.WebApp?.initData;
+  if (initData) known ??= { initData };
+  return known?.initData ? known : null;
+}
+
+/** A Mini App's login: the one there is, unless it has `ended`, or the one under way, or a new one. */
+async function open(app, ended) {
+  if (app.over) throw new Problem("unauthenticated");
+  if (app.opened && app.opened !== ended) return app.opened;
+  app.opening ??= send("POST", "/telegram/login", { init_data: app.initData })
+    .then((answer) => (app.opened = answer))
+    .finally(() => (app.opening = null));
+  return app.opening;
+}
+
+function person({ user, session }) {
+  return { user, session };
+}
+
+async function personOrNull(asked) {
+  try {
+    return person(await asked);
+  } catch (error) {
+    if (error.code === "unauthenticated" || error.code === "invalid_session") return null;
+    throw error;
+  }
+}
+
+async function leave(returnTo) {
+  // The API finds the login again by a cookie.
+  if (!navigator.cookieEnabled) throw new Problem("cookies_forbidden");
+  const { next, back } = way(await start(returnTo));
+  const { origin } = new URL(back);
+  if (origin !== location.origin) {
+    // Telegram returns to the one origin it knows, and the cookie is not there. This page is.
+    const address = new URL(origin + location.pathname + location.search);
+    throw Object.assign(new Problem("other_origin"), { address });
+  }
+  location.assign(next);
+  return new Promise(() => {});
+}
+
+/** Begin a login of this browser. An address of this page that the API does not take for a path counts as "/". */
+async function start(returnTo) {
+  const here = location.pathname + location.search;
+  try {
+    return await send("POST", "/telegram/start", { return_to: returnTo ?? here });
+  } catch (error) {
+    if (error.code !== "malformed_request" || returnTo !== undefined) throw error;
+  }
+  return send("POST", "/telegram/start", {});
+}
+
+/** Where the login goes on, and where in the end it comes back to. */
+function way({ oidc_url: oidc, relay_url: relay, widget_auth_url: widget }) {
+  const next = new URL(oidc ?? relay ?? widget);
+  const asked = next.searchParams;
+  if (oidc) return { next, back: asked.get("redirect_uri") };
+  // A ticket begins with the host that asks.
+  if (relay) return { next, back: `${location.protocol}//${asked.get("ticket").split("~")[0]}` };
+  return { next, back: asked.get("return_to") };
+}
+
+/** As `request`, with the cookie, or with this token. */
+async function send(method, path, body, token) {
+  const url = new URL(path, location.origin);
+  // Another site must not get the token.
+  if (url.origin !== location.origin) throw new TypeError(`${path} is not of this site`);
+  const headers = { Accept: "application/json" };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (token) headers.Authorization = `Bearer ${token}`;
+  const options = { method, headers, body: body && JSON.stringify(body), cache: "no-store" };
+  let response;
+  let answer = null;
+  try {
+    response = await fetch(url, { ...options, signal: AbortSignal.timeout(20_000) });
+    if (response.status !== 204) answer = await response.json();
+  } catch (error) {
+    // A body that is no JSON is not the API's: the platform answered in its place.
+    throw new Problem(error instanceof SyntaxError ? "internal" : "network");
+  }
+  if (response.ok) return answer;
+  const requestId = typeof answer?.request_id === "string" ? answer.request_id : undefined;
+  throw new Problem(typeof answer?.code === "string" ? answer.code : "internal", requestId);
+}

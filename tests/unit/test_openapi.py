@@ -1,0 +1,116 @@
+"""docs/openapi.json is what `make openapi` writes, and a document that other programs can read."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator, validate
+from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
+
+from dev.openapi import document
+from dev.openapi.answers import problems
+from dev.openapi.endpoints import OPERATIONS
+from lib import errors
+from lib.telegram.user import TelegramUser
+from lib.web.request import MAX_BODY, MAX_QUERY_FIELDS, MAX_URI
+
+ROOT = Path(__file__).resolve().parents[2]
+WRITTEN: dict[str, Any] = json.loads((ROOT / "docs/openapi.json").read_text(encoding="utf-8"))
+
+
+def references(part: Any) -> set[str]:
+    """Every reference in a part of the document."""
+    if isinstance(part, list):
+        return set().union(*map(references, part))
+    if not isinstance(part, dict):
+        return set()
+    own = {part["$ref"]} if isinstance(part.get("$ref"), str) else set()
+    return own.union(*map(references, part.values()))
+
+
+def test_the_file_is_what_the_code_says() -> None:
+    """The document is made anew here, and the one that is checked in has every byte of it."""
+    assert document.text() == (ROOT / "docs/openapi.json").read_text(encoding="utf-8"), "run make openapi"
+
+
+def test_it_is_openapi() -> None:
+    """OpenAPI 3.1 by the specification's own schema, and every example of its own."""
+    assert WRITTEN["openapi"].startswith("3.1.")
+    validate(WRITTEN, cls=OpenAPIV31SpecValidator)
+    broken = json.loads(json.dumps(WRITTEN))
+    del broken["paths"]["/health"]["get"]["responses"]["200"]["description"]
+    with pytest.raises(OpenAPIValidationError):
+        validate(broken, cls=OpenAPIV31SpecValidator)
+
+
+def test_every_error_is_somewhere() -> None:
+    """Each code of lib/errors.py is described, and each but the one for other methods by an operation."""
+    codes = {kind.code for kind in vars(errors).values() if isinstance(kind, type) and "code" in vars(kind)}
+    assert {kind.code for kind in problems()} == codes - {None}
+    used = {name for item in WRITTEN["paths"].values() for name in references(item)}
+    answered = {
+        name
+        for reference in used
+        if reference.startswith("#/components/responses/")
+        for name in reference.rpartition("/")[2].removesuffix(".head").split(".")
+    }
+    assert answered == codes - {"method_not_allowed"}
+    assert "method_not_allowed" in WRITTEN["components"]["responses"]
+
+
+def test_every_reference_leads_somewhere_and_every_part_is_used() -> None:
+    """Nothing dangles, and nothing is left over."""
+    components = {
+        f"#/components/{kind}/{name}"
+        for kind, named in WRITTEN["components"].items()
+        if kind != "securitySchemes"
+        for name in named
+    }
+    # No operation is of another method.
+    assert references(WRITTEN) == components - {"#/components/responses/method_not_allowed"}
+
+
+def test_every_field_of_a_user_is_there() -> None:
+    """What the dataclass has the document has, and asks for what is always there."""
+    user = WRITTEN["components"]["schemas"]["User"]
+    assert set(user["properties"]) == {field.name for field in dataclasses.fields(TelegramUser)}
+    assert user["required"] == ["id", "first_name"]
+
+
+def test_the_limits_are_those_of_the_code() -> None:
+    """The numbers in the text are the constants."""
+    said = WRITTEN["info"]["description"]
+    for words in (f"{MAX_BODY} bytes", f"query {MAX_URI} together", f"{MAX_QUERY_FIELDS} fields"):
+        assert words in said
+
+
+def test_it_names_no_host() -> None:
+    """Whoever deploys this has a host of their own."""
+    assert WRITTEN["servers"] == [{"url": "/"}]
+    for host in ("vercel.app", "localhost:", "127.0.0.1"):
+        assert host not in json.dumps(WRITTEN)
+
+
+@pytest.mark.parametrize("change", ["method", "address", "gone"])
+def test_what_the_functions_answer_must_be_described(monkeypatch: pytest.MonkeyPatch, change: str) -> None:
+    """A method or an address that is in one place alone stops the generator, which names it."""
+    if change == "gone":
+        monkeypatch.setitem(OPERATIONS, ("GET", "/telegram/nothing"), OPERATIONS["GET", "/health"])
+    elif change == "address":
+        monkeypatch.setattr(document, "_paths", lambda: [*WRITTEN["paths"], "/telegram/nothing"])
+        monkeypatch.setattr(document, "_allowed", lambda _: "DELETE, OPTIONS")
+    else:
+        monkeypatch.delitem(OPERATIONS, ("DELETE", "/telegram/sessions"))
+    with pytest.raises(ValueError, match=r"DELETE.*/telegram/sessions|GET.*/telegram/nothing"):
+        document.document()
+
+
+def test_a_field_without_a_description_stops_the_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who adds a field to a class must say what it is."""
+    from dev.openapi import answers
+
+    monkeypatch.delitem(answers._USER, "username")
+    with pytest.raises(KeyError, match="username"):
+        document.document()
