@@ -34,9 +34,7 @@ def relay(request: Request) -> Response:
             return _agree(request, text, user_id)
         case {"code": str(code), "verifier": str(verifier), "host": str(host), **others} if not others:
             return _redeem(request, code, verifier, host)
-    raise MalformedRequest(
-        "the body holds neither a ticket and a user nor a code, verifier and host"
-    )
+    raise MalformedRequest("the body holds neither a ticket and a user nor a code, verifier and host")
 
 
 def _agree(request: Request, text: str, user_id: int) -> Response:
