@@ -478,7 +478,7 @@ def test_many_calls_at_once(mini_app: Page) -> None:
 def test_a_call_that_hears_late(mini_app: Page) -> None:
     """Who learns of the session's end after others have logged in again uses their session."""
     held: list[Route] = []
-    mini_app.route("**/api/slow", held.append)
+    mini_app.route("**/api/slow", lambda route: held.append(route))
     sent = requests(mini_app)
     with mini_app.expect_request("**/api/slow"):
         run(mini_app, "window.slow = request('GET', '/api/slow'); await session()")
