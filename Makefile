@@ -3,7 +3,7 @@ PORT ?= 3000
 STORE ?= memory
 python = .venv/bin/python
 
-.PHONY: dev test check lint typescript slow vercel-check doctor bench openapi clean screenshots
+.PHONY: dev test check lint typescript slow vercel-check doctor bench load mutants openapi clean screenshots
 
 dev: .venv/$(if $(filter memory,$(STORE)),run,dev)
 	@$(python) -m dev.server --port $(PORT) --store $(STORE)
@@ -27,12 +27,18 @@ slow: .venv/dev
 vercel-check: .venv/dev
 	@$(python) -m dev.vercel_check
 
-# The shell expands URL, so that nothing in it is run.
+# The shell expands URL, and ONLY below, so that nothing in them is run.
 doctor: .venv/dev
 	@$(python) -m dev.doctor $(if $(JSON),--json) $(if $(URL),"$$URL")
 
 bench: .venv/dev
-	@$(python) -m dev.bench.growth
+	@$(python) -m dev.bench $(if $(ONLY),--only "$$ONLY") $(if $(QUICK),--quick) $(if $(BIG),--big) $(if $(JSON),--json)
+
+load: .venv/dev
+	@$(python) -m dev.load $(if $(JSON),--json) $(if $(MINUTES),--minutes "$$MINUTES")
+
+mutants: .venv/dev
+	@$(python) -m dev.mutants $(if $(MODULE),"$$MODULE")
 
 openapi: .venv/dev
 	@$(python) -m dev.openapi

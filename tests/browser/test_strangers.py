@@ -225,15 +225,15 @@ def test_embedded_login(context: BrowserContext, server: Server, way: str, host:
     with another_site(embedding(url)) as port:
         page.goto(f"http://{host}:{port}/")
         page.evaluate("window.done")
+        kinds = {("GET", 403), ("POST", 415 if way == "widget" else 405), ("HEAD", 204)}
         # Frames, objects and prefetches come when the browser has time for them.
         for _ in range(100):
             answers = [(line["method"], line["status"]) for line in map(json.loads, server.output[printed:])]
-            if len(answers) >= EMBEDDED:
+            if len(answers) >= EMBEDDED and kinds <= set(answers):
                 break
             page.wait_for_timeout(100)
         assert len(answers) >= EMBEDDED
-        post = ("POST", 415 if way == "widget" else 405)
-        assert set(answers) == {("GET", 403), post, ("HEAD", 204)}
+        assert set(answers) == kinds
         assert context.cookies() == before
         assert user_id(page) is None
 
