@@ -3,7 +3,7 @@ PORT ?= 3000
 STORE ?= memory
 python = .venv/bin/python
 
-.PHONY: dev test check lint typescript slow vercel-check doctor bench load mutants openapi clean screenshots
+.PHONY: dev test check lint typescript slow vercel-check doctor bench peers load mutants openapi clean screenshots
 
 dev: .venv/$(if $(filter memory,$(STORE)),run,dev)
 	@$(python) -m dev.server --port $(PORT) --store $(STORE)
@@ -40,6 +40,9 @@ load: .venv/dev
 mutants: .venv/dev
 	@$(python) -m dev.mutants $(if $(MODULE),"$$MODULE")
 
+peers: .venv/dev
+	@$(python) -m dev.bench.peers $(if $(JSON),--json) $(if $(QUICK),--quick)
+
 openapi: .venv/dev
 	@$(python) -m dev.openapi
 
@@ -47,7 +50,7 @@ screenshots: .venv/dev
 	@$(python) -m dev.screenshots
 
 clean:
-	rm -rf .venv dev/vercel/node_modules dev/typescript/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv dev/vercel/node_modules dev/typescript/node_modules dev/bench/peers/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv/bin/python:
 	@python=$$(dev/find-python) && "$$python" -m venv --clear .venv
