@@ -101,7 +101,7 @@ def test_junk_costs_nothing(
     bearer = log_in(sessions, clock, transport="bearer").token
     degraded = log_in(service(clock, shared=False), clock).token
     store.calls.clear()
-    for token in ("", "x", foreign, bearer, degraded, bearer[:-1] + "A"):
+    for token in ("", "x", foreign, bearer, degraded, bearer[:-1] + ("A" if bearer[-1] != "A" else "E")):
         with pytest.raises(InvalidSession):
             act(sessions, token)
     assert store.calls == []
