@@ -30,7 +30,35 @@ TARGETS = {
     "cookies": Target(("lib/web/cookies.py",), ("tests/unit/web/test_cookies.py",)),
 }
 
-EQUIVALENT: dict[tuple[str, str], str] = {}
+_NAME = "OpenSSL and Python's codecs take their names in either case"
+_PADDING = (
+    "the decoder ignores padding beyond what it needs, and 16, 23 or 56 characters need no more than this"
+)
+_FALSE = "what is not true does the same as False"
+_HEADER = "names of headers are compared without case (RFC 9110 §5.1)"
+
+EQUIVALENT: dict[tuple[str, str], str] = {
+    (
+        "lib/sessions/token.py",
+        'return keyring.session.sign(_PREFIX + _encode(payload)).decode("ASCII")',
+    ): _NAME,
+    ("lib/sessions/token.py", 'return urlsafe_b64encode(data).rstrip(b"=").decode("ASCII")'): _NAME,
+    ("lib/sessions/token.py", 'mask = hmac.digest(keyring.mask, slot, "SHA256")'): _NAME,
+    (
+        "lib/sessions/token.py",
+        'digest = hmac.digest(keyring.init_data_slot, f"{transport}|{check_string}".encode(), "SHA256")',
+    ): _NAME,
+    ("lib/sessions/token.py", 'return urlsafe_b64decode(text + "=" * (+len(text) % 4))'): _PADDING,
+    ("lib/sessions/token.py", 'return urlsafe_b64decode(text + "=" * (-len(text) % 5))'): _PADDING,
+    (
+        "lib/sessions/token.py",
+        "return _slot(secrets.token_bytes(_SLOT_BYTES), transport, recurs=None)",
+    ): _FALSE,
+    ("lib/sessions/token.py", "return bytes(a ^ b for a, b in zip(user_id, mask, strict=None))"): _FALSE,
+    ("lib/sessions/token.py", "return bytes(a ^ b for a, b in zip(user_id, mask, ))"): "False is the default",
+    ("lib/web/cookies.py", 'response.headers.add("set-cookie", header)'): _HEADER,
+    ("lib/web/cookies.py", 'response.headers.add("SET-COOKIE", header)'): _HEADER,
+}
 """Why a mutant does the same as the code, by its source and what the mutant has in place of it.
 
 They count as survivors all the same; the list spares the next reader from looking at them again.

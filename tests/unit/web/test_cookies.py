@@ -60,6 +60,13 @@ def test_read(header: str, value: str | None) -> None:
     assert read_cookie(header, COOKIE) == value
 
 
+@pytest.mark.parametrize("character", [chr(code) for code in range(0x21, 0x7F) if chr(code) != ";"])
+def test_only_white_space_is_stripped(character: str) -> None:
+    """Space and tab around a cookie are no part of it; any other character of ASCII is."""
+    assert read_cookie(f"\t {COOKIE}=tok{character} \t", COOKIE) == f"tok{character}"
+    assert read_cookie(f"{character}{COOKIE}=tok", COOKIE) is None
+
+
 NEIGHBOURS = [
     "é=1",
     "Path=/",
