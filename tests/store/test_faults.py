@@ -53,6 +53,11 @@ QUICK = (
 )
 MOST_SECONDS = 3.0
 
+
+class TooLate(AssertionError):
+    """The answer came, and took longer than that."""
+
+
 Kind = Any
 Figure = Callable[[str], None]
 
@@ -150,7 +155,8 @@ class Lab:
             assert endpoint == "health" or answer.header("Retry-After"), answer.headers
             assert not answer.all("Set-Cookie"), answer.headers
             assert not answer.body or answer.json().get("code", "store_unavailable") == "store_unavailable"
-        assert answer.seconds < MOST_SECONDS
+        if answer.seconds >= MOST_SECONDS:
+            raise TooLate(f"{answer.seconds:.2f} s")
         secrets = [secret for secret in self.common + scene.secrets if secret.encode() in answer.body]
         assert not secrets
         gone = {
@@ -327,18 +333,24 @@ def labs(valkey: Valkey, figure: Figure) -> Iterator[list[Lab]]:
 def spread(labs: list[Lab], crowd: Crowd, cases: list[tuple[str, list[Fault | None]]]) -> list[str]:
     """Run all cases, as many at once as there are labs, and say what is wrong with them."""
     waiting, wrong = iter(cases), []
+    late: list[tuple[str, list[Fault | None]]] = []
 
     def work(lab: Lab) -> None:
         # A list's iterator is safe to share between threads.
         for endpoint, pattern in waiting:
             try:
                 lab.case(endpoint, *pattern)
+            except TooLate:
+                late.append((endpoint, pattern))
             except AssertionError as error:
                 kinds = [f"{fault.kind}{' after' * fault.after}" if fault else "ok" for fault in pattern]
                 wrong.append(f"{endpoint} with {kinds[:6]}: {str(error).partition('\n')[0]}")
         lab.check_log()
 
     crowd([partial(work, lab) for lab in labs])
+    # With many at once the machine can be what took so long, and not the store: each once more, alone.
+    for endpoint, pattern in late:
+        labs[0].case(endpoint, *pattern)
     return wrong
 
 
