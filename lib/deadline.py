@@ -6,11 +6,14 @@ resolution is not included: the system's resolver cannot be given a time.
 """
 
 import logging
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from http.cookiejar import DefaultCookiePolicy
+from typing import Any
 
 import httpcore
 import httpx
@@ -57,9 +60,19 @@ class Deadline(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        """Connect in the time that is left."""
-        stream = self._network.connect_tcp(host, port, self.remaining(), local_address, socket_options)
-        return _Stream(stream, self)
+        """Connect in the time that is left; each of the host's addresses but the last gets half of it."""
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise httpcore.ConnectError(str(error)) from error
+        *others, last = [str(address[0]) for *_, address in found]
+        for other in others:
+            with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
+                return self._connect(other, port, self.remaining() / 2, local_address, socket_options)
+        return self._connect(last, port, self.remaining(), local_address, socket_options)
+
+    def _connect(self, address: str, port: int, seconds: float, *more: Any) -> httpcore.NetworkStream:
+        return _Stream(self._network.connect_tcp(address, port, seconds, *more), self)
 
 
 class _Stream(httpcore.NetworkStream):

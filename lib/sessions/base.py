@@ -5,6 +5,7 @@ import hmac
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple, Self
 
 from lib.environment import DAY
 from lib.errors import InvalidSession, SharedStoreRequired, StoreUnavailable
@@ -23,10 +24,13 @@ PROOF = "p:"
 """Field that says which slot a one-time proof made."""
 
 REVOKED = "r"
-"""Field with the time (Unix seconds) up to which proofs are refused."""
+"""Field with a `Revocation`, as `time` or `time:n`."""
 
 ENDED = "x"
-"""Instead of a record, where one was ended from another device: the same initData must not bring it back."""
+"""Begins the mark in a record's place, before the time (Unix seconds) when it was ended from another device.
+
+The same initData must not bring the session back.
+"""
 
 REVOKED_SECONDS = DAY + 120
 """As long as the longest-lived proof is fresh, and what clocks may differ."""
@@ -95,8 +99,8 @@ class Sessions:
         if carried is not None:
             self._adopt(claims, carried)
             return carried
-        if text == ENDED:
-            self._keep_ended(claims.user_id, claims.slot)
+        if text is not None and is_mark(text):
+            self._keep_mark(claims.user_id, claims.slot, text)
         # What is gone stays gone: a new session always has a new `n`.
         self._forget(token)
         raise InvalidSession("ended" if text is None else "ended, or superseded by the same login")
@@ -106,10 +110,10 @@ class Sessions:
         record = load(text, claims.user_id) if text is not None else None
         return record if record is not None and hmac.compare_digest(record.n, claims.n) else None
 
-    def _keep_ended(self, user_id: int, slot: str) -> None:
+    def _keep_mark(self, user_id: int, slot: str, mark: str) -> None:
         """Looking has set the mark's time to a session's, which may be too short to outlast its initData."""
         if self._issuer.idle < REVOKED_SECONDS:
-            self.store.replace(self._key(user_id), SESSION + slot, ENDED, REVOKED_SECONDS)
+            self.store.replace(self._key(user_id), SESSION + slot, mark, REVOKED_SECONDS)
 
     def _forget(self, token: str) -> None:
         """Refuse the token for a while without asking; other instances ask."""
@@ -196,12 +200,40 @@ class Sessions:
         return f"{self._users}{user_id}"
 
 
-def revoked_at(held: Mapping[str, str]) -> int:
-    """Up to which time (Unix seconds) the user's proofs are refused; -1 where they ended nothing."""
-    text = held.get(REVOKED, "-1")
-    if text != "-1" and not (text.isascii() and text.isdecimal()):
-        raise StoreUnavailable("a user's revocation is not a time")
-    return int(text)
+def is_mark(value: str) -> bool:
+    """Whether this says that a session was ended; a record begins with a brace."""
+    return value.startswith(ENDED)
+
+
+def ended_at(mark: str) -> int:
+    """The mark's time (Unix seconds); 0, before all sessions, where it is none."""
+    time = mark.removeprefix(ENDED)
+    return int(time) if time.isascii() and time.isdecimal() else 0
+
+
+class Revocation(NamedTuple):
+    """A user ended all their sessions, or all but one.
+
+    Proofs from up to `at` (Unix seconds) make no session any more, and lead to none but the one whose record
+    has the `n` that is `kept`: whatever else is found was left by a login that was refused.
+    """
+
+    at: int
+    kept: str
+
+    @classmethod
+    def among(cls, held: Mapping[str, str]) -> Self:
+        """The last one among a user's fields; one that refuses nothing, where there was none."""
+        if REVOKED not in held:
+            return cls(-1, "")
+        at, _, kept = held[REVOKED].partition(":")
+        if not (at.isascii() and at.isdecimal()):
+            raise StoreUnavailable("a user's revocation is not a time")
+        return cls(int(at), kept)
+
+    def dump(self) -> str:
+        """The field's value."""
+        return f"{self.at}:{self.kept}" if self.kept else str(self.at)
 
 
 def _digest(token: str) -> str:

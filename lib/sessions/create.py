@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from lib import log
 from lib.errors import InvalidSession, LoginRejected, LoginStale, RateLimited, StoreUnavailable
-from lib.sessions.base import ENDED, PROOF, SESSION, Session, Sessions, revoked_at
+from lib.sessions.base import PROOF, SESSION, Revocation, Session, Sessions, ended_at, is_mark
 from lib.sessions.record import Record, Transport
 from lib.sessions.token import Claims, random_n
 from lib.store.base import Unanswered
@@ -90,12 +90,11 @@ class Creation(Sessions):
                     raise LoginStale("proof already used")
             older = self._issuer.older_slots(proof, record.transport)
             known = next((other for other in older if other in live), None)
-            if slot not in live or live[slot].n in ours:
-                ended = [other for other in (slot, *elsewhere) if held.get(SESSION + other) == ENDED]
-                if ended or (known is None and revoked_at(held) >= proof.issued_at):
-                    self._refuse(user_id, slot, ended)
-                    self._spent.remember(_name(proof, record.transport), proof.window)
-                    raise LoginStale("the session of this initData, or all sessions, were ended since")
+            marks = [mark for other in (slot, *elsewhere) if is_mark(mark := held.get(SESSION + other, ""))]
+            if _is_over(live.get(known or slot), ours, marks, Revocation.among(held), proof):
+                self._refuse(user_id, slot, held.get(SESSION + slot, ""))
+                self._spent.remember(_name(proof, record.transport), proof.window)
+                raise LoginStale("the session of this initData, or all sessions, were ended since")
             if known is not None:
                 # Under an older key the same initData has a session already, and one is what it has.
                 self.store.delete(self._key(user_id), SESSION + slot)
@@ -120,10 +119,10 @@ class Creation(Sessions):
             ttl=self._issuer.idle,
         )
 
-    def _refuse(self, user_id: int, slot: str, ended: list[str]) -> None:
+    def _refuse(self, user_id: int, slot: str, held: str) -> None:
         """Leave nothing of what was just made, and the mark of what was ended as it was."""
-        if slot in ended:
-            self._keep_ended(user_id, slot)
+        if is_mark(held):
+            self._keep_mark(user_id, slot, held)
         else:
             self.store.delete(self._key(user_id), SESSION + slot)
 
@@ -150,6 +149,22 @@ class Creation(Sessions):
             return self._issuer.open(token, self.now())[0] if token else None
         except InvalidSession:
             return None
+
+
+def _is_over(
+    found: Record | None, ours: set[str], marks: list[str], revocation: Revocation, proof: Proof
+) -> bool:
+    """Whether what the proof began, and may begin no more, was ended.
+
+    `found` is what it leads to. What is not just being made was there before the end, or else was left by a
+    login that was refused, and whose clean-up did not reach the store.
+    """
+    if found is None or found.n in ours:
+        ended = bool(marks)
+    else:
+        ended = any(found.created_at >= ended_at(mark) for mark in marks)
+    kept = found is not None and found.n == revocation.kept
+    return ended or (revocation.at >= proof.issued_at and not kept)
 
 
 def _name(proof: Proof, transport: Transport) -> str:

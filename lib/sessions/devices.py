@@ -6,7 +6,7 @@ Everything here is asked with a token, and done only while that token's own sess
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lib.sessions.base import ENDED, REVOKED, REVOKED_SECONDS, SESSION, Sessions, revoked_at
+from lib.sessions.base import ENDED, REVOKED, REVOKED_SECONDS, SESSION, Revocation, Sessions, is_mark
 from lib.sessions.record import Record, Transport
 from lib.sessions.token import Claims, recurs
 from lib.telegram.user import Method
@@ -50,7 +50,7 @@ class Devices(Sessions):
         if slot not in self._live(held, claims.user_id):
             return False
         if recurs(slot) and slot != claims.slot:
-            self.store.replace(key, field, ENDED, REVOKED_SECONDS)
+            self.store.replace(key, field, f"{ENDED}{int(self.now())}", REVOKED_SECONDS)
         else:
             self.store.delete(key, field)
         if slot == claims.slot:
@@ -68,13 +68,18 @@ class Devices(Sessions):
         claims, held = self._show(token, transport)
         key, kept = self._key(claims.user_id), SESSION + claims.slot if keep_current else ""
         proofs = [record.proof_at for record in self._live(held, claims.user_id).values()]
-        revoked = max(int(self.now()), revoked_at(held), *proofs)
+        at = max(int(self.now()), Revocation.among(held).at, *proofs)
+        revocation = Revocation(at, claims.n if keep_current else "")
 
         def doomed(fields: Mapping[str, str]) -> list[str]:
-            sessions = (name for name, value in fields.items() if name.startswith(SESSION) and value != ENDED)
+            sessions = (
+                name for name, value in fields.items() if name.startswith(SESSION) and not is_mark(value)
+            )
             return [name for name in sessions if name != kept]
 
-        left = self.store.revoke(key, *doomed(held), mark=REVOKED, value=str(revoked), window=REVOKED_SECONDS)
+        left = self.store.revoke(
+            key, *doomed(held), mark=REVOKED, value=revocation.dump(), window=REVOKED_SECONDS
+        )
         # A login that slipped in between has not seen the mark.
         if late := doomed(left):
             self.store.delete(key, *late)

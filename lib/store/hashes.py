@@ -28,8 +28,6 @@ class HashStore(ABC):
     """See `Store`: hashes whose fields have times to live of their own (Upstash, Redis 8, Valkey 9.1)."""
 
     kind: StoreKind
-    _longest_wait = 0.0
-    """Seconds that a subclass can be held up when it cannot be told how long it may take."""
 
     def __init__(self) -> None:
         self._pulse = Pulse()
@@ -167,7 +165,7 @@ class HashStore(ABC):
         return self._observed(lambda: read(self._send_all(commands, atomic=atomic)))
 
     def _observed[T](self, call: Callable[[], T]) -> T:
-        if budget.remaining() <= self._longest_wait:
+        if not budget.remaining():
             raise StoreUnavailable("no time is left to ask again")
         try:
             result = call()

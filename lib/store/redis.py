@@ -4,10 +4,11 @@ Needs hash-field expiry with HSETEX and HGETEX: Redis 8 or Valkey 9. Nothing ask
 (Valkey reports an old `redis_version`): a server that is too old says that it does not know the command.
 """
 
+import socket
 from collections.abc import Sequence
 from typing import Any
 
-from redis import Redis
+from redis import Connection, ConnectionPool, Redis, SSLConnection
 from redis.backoff import NoBackoff
 from redis.exceptions import (
     AuthenticationError,
@@ -18,30 +19,33 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
+from lib import budget
 from lib.credentials import StoreKind
 from lib.errors import StoreUnavailable
 from lib.store.base import Unanswered
 from lib.store.hashes import Command, HashStore, StoreFull
 
-WAIT_SECONDS = 1.4
-"""For connecting, and for every answer; an operation takes two attempts at most."""
+WAIT_SECONDS = 1.2
+"""For connecting, and for every part of an answer; all of them together have what `lib.budget` leaves."""
 
 
 class RedisStore(HashStore):
     """See `Store`. `url` is `redis://…` or, encrypted, `rediss://…`."""
 
     kind: StoreKind = "redis"
-    _longest_wait = WAIT_SECONDS
 
     def __init__(self, url: str) -> None:
         super().__init__()
-        self._redis: Any = Redis.from_url(
+        pool: Any = ConnectionPool.from_url(
             url,
             decode_responses=True,
             socket_timeout=WAIT_SECONDS,
             socket_connect_timeout=WAIT_SECONDS,
             retry=Retry(NoBackoff(), 0),
         )
+        # Of its own accord `from_url` takes a class for `redis://` alone.
+        pool.connection_class = _InTimeTLS if pool.connection_class is SSLConnection else _InTime
+        self._redis: Any = Redis(connection_pool=pool)
 
     def _send(self, command: Command) -> object:
         return self._redis.execute_command(*command)
@@ -65,3 +69,61 @@ class RedisStore(HashStore):
             case ResponseError():
                 return StoreUnavailable("the server answered with an error")
         return Unanswered(f"no usable answer from Redis ({type(error).__name__})")
+
+
+class _InTime(Connection):
+    """A connection that holds a request up no longer than that has time.
+
+    redis-py's own times start anew with every address, and with every byte that arrives.
+    """
+
+    @property  # type: ignore[misc]
+    def socket_connect_timeout(self) -> float:
+        """Seconds for one of the server's addresses."""
+        return _left(self._socket_connect_timeout)
+
+    @property  # type: ignore[misc]
+    def socket_timeout(self) -> float:
+        """Seconds for the TLS handshake."""
+        return _left(self._socket_timeout)
+
+    def _connect(self) -> "_Socket":
+        connected: socket.socket = super()._connect()  # type: ignore[no-untyped-call]
+        return _Socket(connected, self._socket_timeout)
+
+
+class _InTimeTLS(_InTime, SSLConnection):
+    """The same, encrypted."""
+
+
+class _Socket:
+    """A connected socket, whose calls wait for so many seconds, and for what the request has left."""
+
+    def __init__(self, connected: socket.socket, seconds: float | None) -> None:
+        self._socket = connected
+        self._seconds = seconds
+        self._looks_only = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._socket, name)
+
+    def settimeout(self, seconds: float) -> None:
+        """As a socket's. The only other time that redis-py sets is 0, to look whether something is there."""
+        self._looks_only = seconds == 0
+
+    def recv(self, size: int) -> bytes:
+        """As a socket's."""
+        self._socket.settimeout(0 if self._looks_only else _left(self._seconds))
+        return self._socket.recv(size)
+
+    def sendall(self, data: bytes) -> None:
+        """As a socket's."""
+        self._socket.settimeout(_left(self._seconds))
+        self._socket.sendall(data)
+
+
+def _left(seconds: float | None) -> float:
+    left = min(seconds or WAIT_SECONDS, budget.remaining())
+    if left <= 0:
+        raise TimeoutError("the request's time is up")
+    return left

@@ -16,7 +16,7 @@ from lib.errors import StoreUnavailable
 from lib.store.base import Unanswered
 from lib.store.hashes import Command, HashStore, StoreFull
 
-ATTEMPT_SECONDS = 1.4
+ATTEMPT_SECONDS = 1.2
 """For one HTTP request, from connecting to the last byte; an operation takes two at most."""
 
 MAX_ANSWER = 1 << 20

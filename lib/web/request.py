@@ -91,7 +91,7 @@ class Request(WSGIRequest):
         return self.own_origin is not None and (
             self.own_origin == origin
             or self.own_origin.partition("://")[2] == host
-            or REDIRECTED in self.args
+            or f"{REDIRECTED}=1" in self.environ.get("QUERY_STRING", "").split("&")
         )
 
     @cached_property

@@ -160,6 +160,91 @@ def test_a_lost_answer_does_not_get_round_a_revocation(
     assert store.slots() == ({mine.id} if keep_current else set())
 
 
+def refused_without_clean_up(clock: Clock, store: WatchedStore, proof: Proof, lost: str, **how: Any) -> None:
+    """A login that is refused, and whose record stays: the clean-up fails, or nobody hears that it is due."""
+    if lost == "answers":
+        store.lose["create"] = 2
+    else:
+        store.before["delete"] = unanswered
+    with pytest.raises(StoreUnavailable):
+        log_in(service(clock, store), clock, proof, **how)
+
+
+@pytest.mark.parametrize("after", [0, 60])
+@pytest.mark.parametrize("keep_current", [True, False])
+@pytest.mark.parametrize("lost", ["answers", "clean-up"])
+def test_what_a_refused_login_leaves_is_no_way_round_a_revocation(
+    clock: Clock, store: WatchedStore, lost: str, keep_current: bool, after: float
+) -> None:
+    """initData from before a revocation stays refused while a first attempt's record is still there."""
+    proof = init_data(clock)
+    owner = service(clock, store)
+    mine = log_in(owner, clock)
+    owner.revoke_sessions(mine.token, keep_current=keep_current)
+    clock.advance(after)
+    refused_without_clean_up(clock, store, proof, lost)
+    with pytest.raises(LoginStale):
+        log_in(service(clock, store), clock, proof)
+    assert store.slots() == ({mine.id} if keep_current else set())
+
+
+def test_a_kept_session_that_ended_is_led_to_no_more(clock: Clock, store: WatchedStore) -> None:
+    """The session that a revocation kept is logged out; its initData, from before, makes no other."""
+    proof = init_data(clock)
+    owner = service(clock, store)
+    mine = log_in(owner, clock, proof)
+    owner.revoke_sessions(mine.token, keep_current=True)
+    assert log_in(service(clock, store), clock, proof).token == mine.token
+    owner.delete_session(mine.token)
+    refused_without_clean_up(clock, store, proof, "clean-up")
+    with pytest.raises(LoginStale):
+        log_in(service(clock, store), clock, proof)
+    assert store.slots() == set()
+
+
+@pytest.mark.parametrize("lost", ["answers", "clean-up"])
+def test_what_a_refused_login_leaves_does_not_bring_back_what_was_ended(
+    clock: Clock, store: WatchedStore, lost: str
+) -> None:
+    """initData of a session that another device ended stays refused, on the other transport too."""
+    proof = init_data(clock)
+    owner = service(clock, store)
+    phone, mine = log_in(owner, clock, proof), log_in(owner, clock)
+    clock.advance(60)
+    owner.end_session(mine.token, phone.id)
+    held = store.fields()
+    refused_without_clean_up(clock, store, proof, lost, transport="bearer")
+    for _ in range(2):
+        with pytest.raises(LoginStale):
+            log_in(service(clock, store), clock, proof, transport="bearer")
+    assert store.fields() == held
+
+
+def test_ending_one_transports_session_leaves_the_others(clock: Clock, store: WatchedStore) -> None:
+    """One initData made two sessions; the one that was not ended is led to as before."""
+    proof = init_data(clock)
+    owner = service(clock, store)
+    cookie, bearer = log_in(owner, clock, proof), log_in(owner, clock, proof, transport="bearer")
+    clock.advance(60)
+    owner.end_session(cookie.token, bearer.id)
+    assert log_in(service(clock, store), clock, proof).token == cookie.token
+    with pytest.raises(LoginStale):
+        log_in(service(clock, store), clock, proof, transport="bearer")
+
+
+@pytest.mark.parametrize("mark", ["x", "x-1", "x1.5", "xx", "x 1", "x١"])
+def test_a_mark_without_a_time_ends_all(clock: Clock, store: WatchedStore, mark: str) -> None:
+    """What says that a session was ended, and not when, is not read as "later"."""
+    proof = init_data(clock)
+    owner = service(clock, store)
+    cookie, bearer = log_in(owner, clock, proof), log_in(owner, clock, proof, transport="bearer")
+    store.memory.replace(KEY, f"s:{bearer.id}", mark, 1000)
+    for transport in ("cookie", "bearer"):
+        with pytest.raises(LoginStale):
+            log_in(service(clock, store), clock, proof, transport=transport)
+    assert cookie.id not in store.slots()
+
+
 def test_a_lost_answer_does_not_get_round_a_rotation(clock: Clock, store: WatchedStore) -> None:
     """What was ended under the old key stays ended when the first answer under the new one is lost."""
     before = service(clock, store, AUTH_SECRET=OLD)

@@ -533,7 +533,7 @@ def test_a_revocation_never_goes_back(clock: Clock, sessions: SessionService, st
     sessions.revoke_sessions(mine.token, keep_current=True)
     clock.advance(-30)
     sessions.revoke_sessions(mine.token, keep_current=True)
-    assert store.fields()["r"] == str(revoked)
+    assert store.fields()["r"].partition(":")[0] == str(revoked)
 
 
 @pytest.mark.parametrize("keep_current", [True, False])

@@ -2,17 +2,19 @@
 
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from redis import exceptions
+from redis import SSLConnection, exceptions
 
-from lib import log
+from lib import budget, log
 from lib.errors import StoreUnavailable
 from lib.store.base import Unanswered
 from lib.store.hashes import StoreFull
 from lib.store.redis import WAIT_SECONDS, RedisStore
+from tests.sockets import dripping, full, resolving
 
 URL = "redis://canary-user:canary-password@127.0.0.1:6379"
 
@@ -195,9 +197,43 @@ def test_a_server_that_says_nothing() -> None:
         store._redis.close()
 
 
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """A request that may take so long, and takes it, and fails."""
+    budget.start(seconds)
+    started = time.monotonic()
+    try:
+        with pytest.raises(StoreUnavailable):
+            yield
+    finally:
+        budget.stop()
+    assert seconds - 0.05 < time.monotonic() - started < seconds + 0.3
+
+
+@pytest.mark.parametrize(("scheme", "beginning"), [("redis", b"$"), ("rediss", b"\x16\x03\x03\x10\x00")])
+@pytest.mark.parametrize("call", [create, lambda store: store.renew("k", "s:a", 60)], ids=["create", "renew"])
+def test_a_server_that_drips(scheme: str, beginning: bytes, call: Callable[[Any], Any]) -> None:
+    """Bytes that keep coming prolong no wait; a request has its time and no more."""
+    with dripping(beginning) as port:
+        store = RedisStore(f"{scheme}://127.0.0.1:{port}")
+        for _ in range(2):
+            with within(0.4):
+                call(store)
+        store._redis.close()
+
+
+def test_addresses_that_do_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many addresses a name has, connecting takes no longer than the request has time."""
+    with full() as port:
+        monkeypatch.setattr(socket, "getaddrinfo", resolving(port, *["127.0.0.1"] * 5))
+        store = RedisStore("redis://canary.example?socket_connect_timeout=0.15")
+        with within(0.4):
+            create(store)
+
+
 def test_waits() -> None:
-    """Connecting and every answer have a time limit, of which two are below 3 s; nothing else retries."""
-    assert 2 * WAIT_SECONDS < 3
+    """A wait is limited so that a second attempt has time, within the request's; nothing else retries."""
+    assert 2 * WAIT_SECONDS <= budget.SECONDS < 3
     store = RedisStore(URL)
     options = store._redis.connection_pool.connection_kwargs
     assert (options["socket_timeout"], options["socket_connect_timeout"]) == (WAIT_SECONDS, WAIT_SECONDS)
@@ -210,7 +246,7 @@ def test_rediss_is_encrypted_and_checked(scheme: str, encrypted: bool) -> None:
     """`rediss://` is TLS with the certificate and its host name checked, which a URL's query cannot undo."""
     store = RedisStore(f"{scheme}://:p@redis.example:6380")
     connection = store._redis.connection_pool.make_connection()
-    assert ("SSL" in type(connection).__name__) is encrypted
+    assert isinstance(connection, SSLConnection) is encrypted
     if encrypted:
         assert connection.check_hostname is True
         assert connection.cert_reqs.name == "CERT_REQUIRED"

@@ -21,6 +21,7 @@ from lib.store.base import Unanswered
 from lib.store.hashes import StoreFull
 from lib.store.pulse import Pulse
 from lib.store.upstash import ATTEMPT_SECONDS, MAX_ANSWER, UpstashStore
+from tests.sockets import full, resolving
 
 TOKEN = "canary-rest-token"
 
@@ -367,6 +368,28 @@ def test_the_deadline_is_for_the_whole_request(
         with pytest.raises(Unanswered):
             call(store)
         assert least - 0.01 <= time.monotonic() - started < most
+
+
+def test_addresses_that_do_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many addresses a name has, connecting to them has the time of one request."""
+    with full() as port:
+        monkeypatch.setattr(socket, "getaddrinfo", resolving(port, *["127.0.0.1"] * 3))
+        store = UpstashStore(f"http://canary.example:{port}", TOKEN)
+        store._deadline._seconds = 0.4
+        started = time.monotonic()
+        with pytest.raises(Unanswered, match="ConnectTimeout"):
+            create(store)
+        assert 0.39 < time.monotonic() - started < 0.7
+
+
+def test_an_address_that_refuses_is_not_the_last(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where one of a name's addresses does not answer, another one does."""
+    port = server.server_address[1]
+    monkeypatch.setattr(socket, "getaddrinfo", resolving(port, "127.0.0.9", "127.0.0.1"))
+    store = UpstashStore(f"http://canary.example:{port}", TOKEN)
+    server.reply(result("1"))
+    assert store.read("k", "s:a") == "1"
+    store._redis.close()
 
 
 def test_a_deadline_is_for_one_request(server: Server, store: UpstashStore) -> None:

@@ -148,6 +148,16 @@ def test_the_host_header_leads_nowhere(clock: Clock, host: str) -> None:
     assert sent_on.header("Location") == f"{ORIGIN}/telegram/start?redirected=1&return_to=%2Fx%3Fy%3D1"
 
 
+@pytest.mark.parametrize("path", ["/telegram/start", "/telegram/login"])
+@pytest.mark.parametrize("junk", ["\x80", "\xff=\xfe", "redirected", "redirected=", "xredirected=1"])
+def test_another_host_is_sent_on_whatever_it_asks(site: Site, path: str, junk: str) -> None:
+    """Bytes that are no UTF-8, and what only looks as if it came back, are no reason not to."""
+    site.host = "www.tgauth.example"
+    sent_on = site.go(path, junk)
+    assert (sent_on.status, sent_on.cookies) == (303, {})
+    assert (sent_on.header("Location") or "").startswith(ORIGIN)
+
+
 def test_in_development_the_way_back_is_the_host_asked_for(clock: Clock) -> None:
     """On a loopback host the way back is that host; any other gets none."""
     site = Site(clock, {**LOCAL_ENV, "TELEGRAM_OAUTH_URL": "http://localhost:3000/_telegram/"})
