@@ -125,5 +125,5 @@ class _Socket:
 def _left(seconds: float | None) -> float:
     left = min(seconds or WAIT_SECONDS, budget.remaining())
     if left <= 0:
-        raise TimeoutError("the request's time is up")
+        raise TimeoutError
     return left
