@@ -55,12 +55,12 @@ clean:
 .venv/bin/python:
 	@python=$$(dev/find-python) && "$$python" -m venv --clear .venv
 
-.venv/run: requirements.txt | .venv/bin/python
-	@echo "Installing what tgauth runs on into .venv ..."
-	@$(python) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+.venv/run: requirements.txt dev/requirements.txt | .venv/bin/python
+	@echo "Installing what tgauth and its development server run on into .venv ..."
+	@$(python) -m pip install --quiet --disable-pip-version-check -r dev/requirements.txt
 	@touch $@
 
-.venv/dev: requirements.txt requirements-dev.txt | .venv/bin/python
+.venv/dev: requirements.txt dev/requirements.txt requirements-dev.txt | .venv/bin/python
 	@echo "Installing what the tests and checks use into .venv ..."
 	@$(python) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch .venv/run $@

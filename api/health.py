@@ -13,9 +13,8 @@ def health(request: Request) -> Response:
         service.store.check()
     except (Misconfigured, StoreUnavailable) as problem:
         request.notes |= {"event": problem.event, "reason": problem.reason}
-        response = json_response({"status": "down", "store": None}, status=503)
-        response.headers.extend(problem.headers)
-        return response
+        down = {"status": "down", "store": None}
+        return json_response(down, status=503, headers=dict(problem.headers))
     degraded = service.store.kind == "memory" and request.settings.on_vercel
     return json_response({"status": "degraded" if degraded else "ok", "store": service.store.kind})
 

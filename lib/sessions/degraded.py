@@ -13,7 +13,7 @@ from collections import OrderedDict
 
 from lib import log
 from lib.environment import DAY
-from lib.sessions.keys import Keyring, unsign
+from lib.sessions.keys import Keyring
 from lib.sessions.record import Record, load
 from lib.sessions.token import SIGNATURE, Claims
 from lib.settings import Settings
@@ -34,7 +34,7 @@ def seal(user_id: int, slot: str, record: Record, keyring: Keyring) -> str:
     """The token that holds `record`."""
     payload = f"{user_id}|{slot}|{record.dump()}".encode()
     value = urlsafe_b64encode(payload).rstrip(b"=").decode("ascii")
-    return keyring.degraded.sign(_PREFIX + value).decode("ascii")
+    return keyring.degraded.sign(_PREFIX + value)
 
 
 def unseal(token: str, keyrings: tuple[Keyring, ...]) -> tuple[Claims, Record] | None:
@@ -42,7 +42,7 @@ def unseal(token: str, keyrings: tuple[Keyring, ...]) -> tuple[Claims, Record] |
     if not _FORM.fullmatch(token):
         return None
     for keyring in keyrings:
-        if (value := unsign(keyring.degraded, token)) is not None:
+        if (value := keyring.degraded.unsign(token)) is not None:
             payload = value.removeprefix(_PREFIX)
             decoded = urlsafe_b64decode(payload + "=" * (-len(payload) % 4)).decode()
             user_id, slot, text = decoded.split("|", 2)

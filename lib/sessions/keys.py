@@ -4,13 +4,11 @@ Each is HKDF (RFC 5869, SHA-256) of the entry with the environment, the bot and 
 what is signed for one of them is worth nothing for another.
 """
 
-import hashlib
 import hmac
+from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
-
-from itsdangerous import BadSignature, Signer
 
 from lib.settings import Settings
 
@@ -27,7 +25,28 @@ Purpose = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
+class Signer:
+    """HMAC-SHA256 (RFC 2104) with a key that was derived for one purpose."""
+
+    key: bytes
+
+    def sign(self, text: str) -> str:
+        """`text`, a dot, and its signature in base64url."""
+        return f"{text}.{self._signature(text).decode('ascii')}"
+
+    def unsign(self, signed: str) -> str | None:
+        """What was signed, or None when it was not with this key; compared in constant time."""
+        text, dot, signature = signed.rpartition(".")
+        if not dot or not hmac.compare_digest(self._signature(text), signature.encode()):
+            return None
+        return text
+
+    def _signature(self, text: str) -> bytes:
+        return urlsafe_b64encode(hmac.digest(self.key, text.encode(), "sha256")).rstrip(b"=")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Keyring:
     """One entry of AUTH_SECRET with all its keys."""
 
@@ -52,35 +71,21 @@ def keyrings(settings: Settings) -> tuple[Keyring, ...]:
 
     return tuple(
         Keyring(
-            session=signer(key(secret, "session")),
-            degraded=signer(key(secret, "degraded session")),
+            session=Signer(key(secret, "session")),
+            degraded=Signer(key(secret, "degraded session")),
             mask=key(secret, "mask"),
             init_data_slot=key(secret, "init data slot"),
             log=key(secret, "log"),
-            transaction=signer(key(secret, "transaction")),
+            transaction=Signer(key(secret, "transaction")),
             transaction_secret=key(secret, "transaction secret"),
-            relay_code=signer(key(secret, "relay code")),
-            relay_user=signer(key(secret, "relay user")),
+            relay_code=Signer(key(secret, "relay code")),
+            relay_user=Signer(key(secret, "relay user")),
         )
         for secret in settings.secrets
     )
-
-
-def unsign(signer: Signer, signed: str) -> str | None:
-    """What `signer` signed, or None when it did not; compared in constant time by itsdangerous."""
-    try:
-        return signer.unsign(signed).decode("ascii")
-    except BadSignature:
-        return None
 
 
 def hkdf(secret: bytes, info: bytes) -> bytes:
     """HKDF-SHA256 without salt, 32 bytes: extract, then the one block of expand that this takes."""
     pseudorandom = hmac.digest(bytes(32), secret, "sha256")
     return hmac.digest(pseudorandom, info + b"\x01", "sha256")
-
-
-def signer(key: bytes) -> Signer:
-    """What signs with a key that was derived for one purpose."""
-    # The key is derived for this purpose alone, so itsdangerous need not derive another one.
-    return Signer(key, key_derivation="none", digest_method=hashlib.sha256)

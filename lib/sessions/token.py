@@ -12,7 +12,7 @@ import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 
-from lib.sessions.keys import Keyring, unsign
+from lib.sessions.keys import Keyring
 from lib.sessions.record import Transport
 
 _PREFIX = "tg1_"
@@ -55,7 +55,7 @@ def seal(claims: Claims, keyring: Keyring) -> str:
     slot = _decode(claims.slot)
     user_id = _masked(claims.user_id.to_bytes(8), slot, keyring)
     payload = user_id + slot + claims.issued_at.to_bytes(5) + _decode(claims.n)
-    return keyring.session.sign(_PREFIX + _encode(payload)).decode("ascii")
+    return keyring.session.sign(_PREFIX + _encode(payload))
 
 
 def unseal(token: str, keyrings: tuple[Keyring, ...]) -> Claims | None:
@@ -63,7 +63,7 @@ def unseal(token: str, keyrings: tuple[Keyring, ...]) -> Claims | None:
     if not _FORM.fullmatch(token):
         return None
     for keyring in keyrings:
-        if (value := unsign(keyring.session, token)) is not None:
+        if (value := keyring.session.unsign(token)) is not None:
             payload = _decode(value.removeprefix(_PREFIX))
             slot = payload[8:20]
             return Claims(

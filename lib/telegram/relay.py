@@ -14,11 +14,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Self
 
-from itsdangerous import Signer
-
 from lib.credentials import LOOPBACK
 from lib.errors import InvalidGrant
-from lib.sessions.keys import hkdf, keyrings, signer, unsign
+from lib.sessions.keys import Signer, hkdf, keyrings
 from lib.sessions.token import SIGNATURE
 from lib.settings import Settings
 from lib.telegram.checks import CLOCK_SKEW
@@ -56,13 +54,13 @@ class Ticket:
 
     def sign(self, by: Signer) -> str:
         """The ticket as text that needs no encoding in a URL."""
-        return by.sign(f"{self.host}~{self.state}~{self.challenge}~{self.issued_at}").decode("ascii")
+        return by.sign(f"{self.host}~{self.state}~{self.challenge}~{self.issued_at}")
 
     @classmethod
     def read(cls, text: str, signers: Iterable[Signer], *, now: float, lifetime: int) -> Self:
         """The ticket that one of `signers` signed; raises `InvalidGrant` for anything else."""
         match = _FORM.fullmatch(text)
-        if not match or all(unsign(by, text) is None for by in signers):
+        if not match or all(by.unsign(text) is None for by in signers):
             raise InvalidGrant("malformed, or signed with another secret")
         ticket = cls(match[1], match[2], match[3], int(match[4]))
         if not -CLOCK_SKEW <= now - ticket.issued_at < lifetime:
@@ -103,7 +101,7 @@ def read_code(code: str, *, host: str, verifier: str, settings: Settings, now: f
 
 
 def _ticket_signer(settings: Settings) -> Signer:
-    return signer(hkdf((settings.relay_secret or "").encode(), b"tgauth/1\0relay ticket"))
+    return Signer(hkdf((settings.relay_secret or "").encode(), b"tgauth/1\0relay ticket"))
 
 
 @lru_cache(maxsize=4)

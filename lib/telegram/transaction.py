@@ -13,7 +13,7 @@ import secrets
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 
-from lib.sessions.keys import Keyring, keyrings, unsign
+from lib.sessions.keys import Keyring, keyrings
 from lib.sessions.token import SIGNATURE
 from lib.settings import Settings
 from lib.telegram.checks import CLOCK_SKEW
@@ -65,7 +65,7 @@ def begin(settings: Settings, *, return_to: str, now: float) -> tuple[Transactio
     keyring = keyrings(settings)[0]
     transaction = _transaction(_base64url(secrets.token_bytes(_STATE_BYTES)), int(now), return_to, keyring)
     value = f"{transaction.state}.{transaction.started_at}.{return_to}"
-    return transaction, keyring.transaction.sign(value).decode("ascii")
+    return transaction, keyring.transaction.sign(value)
 
 
 def resume(value: str, settings: Settings, *, now: float) -> Transaction | None:
@@ -76,7 +76,7 @@ def resume(value: str, settings: Settings, *, now: float) -> Transaction | None:
     state, started_at, return_to = match[1], int(match[2]), match[3]
     if not -CLOCK_SKEW <= now - started_at < LIFETIME:
         return None
-    signers = (keyring for keyring in keyrings(settings) if unsign(keyring.transaction, value) is not None)
+    signers = (keyring for keyring in keyrings(settings) if keyring.transaction.unsign(value) is not None)
     keyring = next(signers, None)
     return _transaction(state, started_at, return_to, keyring) if keyring else None
 

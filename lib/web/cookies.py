@@ -3,7 +3,7 @@
 Source: RFC 6265bis §4.1.3.2 (the prefix), §5.6 (order of cookies is not defined, so two of ours are none).
 """
 
-from werkzeug.wrappers import Response
+from lib.web.response import Response
 
 
 def cookie_name(origin: str | None) -> str:
@@ -39,8 +39,7 @@ def set_cookie(name: str, value: str, *, max_age: int, origin: str | None) -> st
 
 def set_session_cookie(response: Response, value: str, *, max_age: int, origin: str | None) -> None:
     """Keep the session in the browser for `max_age` seconds; 0 removes it."""
-    header = set_cookie(cookie_name(origin), value, max_age=max_age, origin=origin)
-    response.headers.add("Set-Cookie", header)
+    response.add_cookie(set_cookie(cookie_name(origin), value, max_age=max_age, origin=origin))
 
 
 def _insecure(origin: str | None) -> bool:

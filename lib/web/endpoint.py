@@ -7,13 +7,12 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.wrappers import Response as Response
-
 from lib import budget, log
 from lib.errors import InternalError, MethodNotAllowed, Misconfigured, Problem
 from lib.settings import Settings, get_settings
 from lib.web.request import Request
 from lib.web.respond import SECURITY_HEADERS, no_content, problem_response
+from lib.web.response import Response as Response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
@@ -45,10 +44,10 @@ def endpoint(**handlers: Handler) -> "WSGIApplication":
         finally:
             budget.stop()
         for header in request.set_cookies:
-            response.headers.add("Set-Cookie", header)
+            response.add_cookie(header)
         for name, value in SECURITY_HEADERS:
             response.headers.setdefault(name, value)
-        if response.status_code == 405:
+        if response.status == 405:
             response.headers["Allow"] = allow
         try:
             _share(request, response, allow)
@@ -95,7 +94,7 @@ def _share(request: Request, response: Response, allow: str) -> None:
 
 def _log(request: Request, response: Response, route: str, seconds: float) -> None:
     # A problem that is shown as a page is answered with a redirect.
-    gravity = request.problem.status if request.problem else response.status_code
+    gravity = request.problem.status if request.problem else response.status
     settings = _settings()
     agent = request.environ.get("HTTP_USER_AGENT", "")
     notes = {"event": "request", **request.notes}
@@ -109,7 +108,7 @@ def _log(request: Request, response: Response, route: str, seconds: float) -> No
         request_id=request.id,
         route=route,
         method=request.method if request.method in _METHODS else "other",
-        status=response.status_code,
+        status=response.status,
         dur_ms=round(seconds * 1000, 2),
         ua_family=next((family for family in _FAMILIES if family in agent), "other"),
         **notes,

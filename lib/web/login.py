@@ -115,8 +115,8 @@ def log_in(request: Request, user: TelegramUser, proof: Proof, transport: Transp
         user,
         proof,
         transport=transport,
-        user_agent=request.user_agent.string,
-        country=request.headers.get("X-Vercel-IP-Country", ""),
+        user_agent=request.environ.get("HTTP_USER_AGENT", ""),
+        country=request.environ.get("HTTP_X_VERCEL_IP_COUNTRY", ""),
         replaces=presented if carried_by == transport else None,
     )
     request.note_session(session)

@@ -6,8 +6,6 @@ import secrets
 from functools import cached_property
 from typing import Any
 
-from werkzeug.wrappers import Request as WSGIRequest
-
 from lib.errors import (
     BodyTooLarge,
     CrossSiteBlocked,
@@ -37,15 +35,17 @@ _BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]+=*)")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9:._-]{1,128}")
 
 
-class Request(WSGIRequest):
-    """One HTTP request. `notes` goes into its log line, `set_cookies` out with whatever answer there will be.
+class Request:
+    """One HTTP request; `environ` is WSGI's (PEP 3333).
 
-    `shows_page` says that a person is looking: what is wrong is then a page, not a JSON object. `problem` is
-    what was wrong, once that is known.
+    `notes` goes into its log line, `set_cookies` out with whatever answer there will be. `shows_page` says
+    that a person is looking: what is wrong is then a page, not a JSON object. `problem` is what was wrong,
+    once that is known.
     """
 
     def __init__(self, environ: dict[str, Any]) -> None:
-        super().__init__(environ)
+        self.environ = environ
+        self.method: str = environ["REQUEST_METHOD"]
         self.notes: dict[str, object] = {}
         self.set_cookies: list[str] = []
         self.shows_page = False
@@ -56,6 +56,12 @@ class Request(WSGIRequest):
         """Vercel's id of this request, which its own logs show too; a random one elsewhere."""
         given = self.environ.get("HTTP_X_VERCEL_ID", "")
         return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        """The header fields by their names, such as `User-Agent`."""
+        fields = {name[5:]: value for name, value in self.environ.items() if name.startswith("HTTP_")}
+        return {name.replace("_", "-").title(): value for name, value in fields.items()}
 
     @property
     def settings(self) -> Settings:

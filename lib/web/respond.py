@@ -1,14 +1,14 @@
 """Answers: JSON, problems, and the headers that every one of them carries."""
 
+from collections.abc import Mapping
 from typing import Any
-
-from werkzeug.wrappers import Response
 
 from lib.errors import Problem
 from lib.sessions.base import Session
 from lib.web.cookies import set_session_cookie
 from lib.web.json import dump
 from lib.web.request import Request
+from lib.web.response import Response
 
 SECURITY_HEADERS = (
     ("Cache-Control", "no-store"),
@@ -24,9 +24,11 @@ SECURITY_HEADERS = (
 )
 
 
-def json_response(value: dict[str, Any], status: int = 200) -> Response:
+def json_response(
+    value: dict[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
     """`value` as application/json."""
-    return Response(dump(value), status=status, content_type="application/json")
+    return Response(dump(value), status=status, content_type="application/json", headers=headers)
 
 
 def see_other(location: str) -> Response:
@@ -52,16 +54,14 @@ def problem_response(problem: Problem, request: Request) -> Response:
     return Response(
         dump(body),
         status=problem.status,
-        headers=list(problem.headers),
+        headers=dict(problem.headers),
         content_type="application/problem+json",
     )
 
 
 def no_content() -> Response:
     """204: done, and there is nothing to say."""
-    response = Response(status=204)
-    response.headers.remove("Content-Type")
-    return response
+    return Response(status=204)
 
 
 def session_response(session: Session, *, with_token: bool = False) -> Response:

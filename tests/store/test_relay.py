@@ -16,7 +16,7 @@ import pytest
 from dev.upstash import Fault, Upstash
 from dev.valkey import Valkey
 from lib.errors import InvalidGrant, StoreUnavailable
-from lib.sessions.keys import hkdf, signer
+from lib.sessions.keys import Signer, hkdf
 from lib.store.upstash import UpstashStore
 from lib.telegram.user import TelegramUser
 from tests.store.conftest import Launch, credentials
@@ -81,8 +81,8 @@ class Made:
         self.verifier, self.state, self.host = secrets.token_urlsafe(32), secrets.token_urlsafe(18), host
         digest = hashlib.sha256(self.verifier.encode()).digest()
         challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
-        key = signer(hkdf(RELAY_SECRET.encode(), b"tgauth/1\0relay ticket"))
-        self.text = key.sign(f"{host}~{self.state}~{challenge}~{int(time.time()) - age}").decode()
+        key = Signer(hkdf(RELAY_SECRET.encode(), b"tgauth/1\0relay ticket"))
+        self.text = key.sign(f"{host}~{self.state}~{challenge}~{int(time.time()) - age}")
 
     @property
     def key(self) -> str:

@@ -584,7 +584,18 @@ def test_it_is_light() -> None:
         "import sys; from lib.auth import authenticate; authenticate({'Cookie': '__Host-tgauth=x'});"
         "print(sorted({name.partition('.')[0] for name in sys.modules}))"
     )
-    heavy = {"pydantic", "jwt", "cryptography", "redis", "httpx", "httpcore", "upstash_redis", "dev", "api"}
+    heavy = {
+        "pydantic",
+        "jwt",
+        "cryptography",
+        "redis",
+        "httpx",
+        "httpcore",
+        "upstash_redis",
+        "werkzeug",
+        "dev",
+        "api",
+    }
     started = time.monotonic()
     found = subprocess.run(
         [sys.executable, "-c", program],
@@ -597,4 +608,4 @@ def test_it_is_light() -> None:
     assert time.monotonic() - started < 30
     modules = set(json.loads(found.stdout.splitlines()[-1].replace("'", '"')))
     assert modules & heavy == set()
-    assert {"lib", "werkzeug"} <= modules
+    assert "lib" in modules

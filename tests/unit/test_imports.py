@@ -33,6 +33,8 @@ HEAVY = {
     "httpcore",
     "upstash_redis",
     "requests",
+    "werkzeug",
+    "itsdangerous",
 }
 
 # Runs in a process of its own: import the function, serve one request, and say what is loaded when.
@@ -122,7 +124,7 @@ def light(answer: dict[str, Any]) -> None:
     """Nothing heavy is loaded, neither by importing the function nor by serving the request."""
     assert packages(answer["imported"]) & HEAVY == set()
     assert packages(answer["served"]) & HEAVY == set()
-    assert {"lib", "werkzeug"} <= packages(answer["imported"])
+    assert "lib" in packages(answer["imported"])
 
 
 def test_verify(bearer: str) -> None:

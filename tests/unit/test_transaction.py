@@ -9,10 +9,9 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from itsdangerous import Signer
 
 from lib.errors import MalformedRequest
-from lib.sessions.keys import keyrings
+from lib.sessions.keys import Signer, keyrings
 from lib.sessions.record import Record
 from lib.sessions.token import Claims, random_n, random_slot, seal
 from lib.settings import read_settings
@@ -43,7 +42,7 @@ def resumed(value, *, now=NOW, at=HERE):
 
 def signed(value, *, at=HERE):
     """A cookie of any content under the genuine signature."""
-    return keyrings(at)[0].transaction.sign(value).decode()
+    return keyrings(at)[0].transaction.sign(value)
 
 
 TRANSACTION, COOKIE = begun("/account?tab=1")
@@ -294,13 +293,13 @@ def test_no_other_signature_is_a_transactions():
     for signer in (
         ring.session,
         ring.degraded,
-        Signer(NEW, key_derivation="none", digest_method=hashlib.sha256),
-        Signer("", key_derivation="none", digest_method=hashlib.sha256),
-        Signer(ring.transaction_secret, key_derivation="none", digest_method=hashlib.sha256),
-        Signer(ring.mask, key_derivation="none", digest_method=hashlib.sha256),
+        Signer(NEW.encode()),
+        Signer(b""),
+        Signer(ring.transaction_secret),
+        Signer(ring.mask),
     ):
-        assert resumed(signer.sign(value).decode()) is None
-    assert resumed(ring.transaction.sign(value).decode()) == TRANSACTION
+        assert resumed(signer.sign(value)) is None
+    assert resumed(ring.transaction.sign(value)) == TRANSACTION
 
 
 def test_no_session_is_a_transaction():

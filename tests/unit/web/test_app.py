@@ -151,4 +151,4 @@ def test_a_path_that_is_missing(site: Site) -> None:
     environ = EnvironBuilder(base_url=ORIGIN).get_environ()
     del environ["PATH_INFO"]
     list(app(environ, lambda status, *_: seen.append(status)))  # type: ignore[arg-type,func-returns-value,return-value]
-    assert seen == ["404 NOT FOUND"]
+    assert seen == ["404 Not Found"]

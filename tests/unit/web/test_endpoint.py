@@ -8,12 +8,12 @@ from urllib.parse import urlencode
 
 import pytest
 from werkzeug.test import EnvironBuilder, run_wsgi_app
-from werkzeug.wrappers import Response
 
 import lib.errors
 from lib.errors import Problem, StoreUnavailable
 from lib.web.endpoint import endpoint
 from lib.web.request import Request
+from lib.web.response import Response
 from tests.unit.web.conftest import (
     APPS,
     COOKIE,
@@ -514,7 +514,7 @@ def test_any_exception_is_answered(
     app = endpoint(GET=handler)
     lines()
     chunks, status, headers = run_wsgi_app(app, EnvironBuilder().get_environ())
-    assert (status, b"".join(chunks).count(b'"code":"internal"')) == ("500 INTERNAL SERVER ERROR", 1)
+    assert (status, b"".join(chunks).count(b'"code":"internal"')) == ("500 Internal Server Error", 1)
     assert headers["Cache-Control"] == "no-store"
     (line,) = lines()
     assert (line["event"], line["reason"], line["route"]) == ("sys_crash", error.__name__, "/telegram/broken")

@@ -27,7 +27,7 @@ import lib.settings
 import lib.telegram.http
 import lib.telegram.relay_client
 from lib.errors import StoreUnavailable
-from lib.sessions.keys import hkdf, keyrings, signer
+from lib.sessions.keys import Signer, hkdf, keyrings
 from lib.sessions.service import SessionService
 from lib.store.base import Unanswered
 from lib.telegram.transaction import resume
@@ -189,9 +189,9 @@ class Pair:
             "issued_at": int(self.clock()),
             **changes,
         }
-        key = signer(hkdf(secret.encode(), b"tgauth/1\0relay ticket"))
+        key = Signer(hkdf(secret.encode(), b"tgauth/1\0relay ticket"))
         text = "~".join(map(str, fields.values()))
-        return Made(f"{text}.{key.get_signature(text).decode()}", verifier, str(fields["host"]))
+        return Made(key.sign(text), verifier, str(fields["host"]))
 
     def code(self, made: "Made", browser: Browser | None = None) -> str:
         return parameter(self.url(made.text, browser), "code")
@@ -881,11 +881,11 @@ def test_who_writes_to_the_store_cannot_say_who_somebody_is(pair: Pair) -> None:
     pair.code(other, pair.member(id=13))
     theirs = held_code(pair, other)["code"][0]
     plain = json.dumps({"id": 13, "first_name": "x"})
-    key = signer(hkdf(RELAY_SECRET.encode(), b"tgauth/1\0relay ticket"))
+    key = Signer(hkdf(RELAY_SECRET.encode(), b"tgauth/1\0relay ticket"))
 
     def under(**env: str) -> Callable[[str], str]:
         site = Site(pair.clock, {**PRODUCTION, **env})
-        return lambda state: keyrings(site.settings)[0].relay_user.sign(state + plain).decode()
+        return lambda state: keyrings(site.settings)[0].relay_user.sign(state + plain)
 
     forged: dict[str, Callable[[str], str]] = {
         "nothing": lambda _: "",
@@ -895,9 +895,9 @@ def test_who_writes_to_the_store_cannot_say_who_somebody_is(pair: Pair) -> None:
         "unsigned": lambda state: state + plain,
         "another code's": lambda _: theirs,
         "another code's, moved": lambda state: state + theirs[24:],
-        "signed as a ticket": lambda state: key.sign(state + plain).decode(),
-        "signed as a code": lambda state: (
-            keyrings(pair.production.settings)[0].relay_code.sign(state + plain).decode()
+        "signed as a ticket": lambda state: key.sign(state + plain),
+        "signed as a code": lambda state: keyrings(pair.production.settings)[0].relay_code.sign(
+            state + plain
         ),
         "signed with another secret": under(AUTH_SECRET="x" * 40),
         "signed in another environment": under(VERCEL_ENV="preview"),

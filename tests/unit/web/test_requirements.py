@@ -11,7 +11,7 @@ Send = Callable[[Site, str], Answer]
 
 # What is presented, the secret's length as it is compared, and the answer when the comparison says no.
 SECRETS: dict[str, tuple[Send, int, str]] = {
-    "a token's signature": (lambda site, token: site.verify(cookie=token), 32, "invalid_session"),
+    "a token's signature": (lambda site, token: site.verify(cookie=token), 43, "invalid_session"),
     "a token's random part": (lambda site, token: site.verify(cookie=token), 23, "invalid_session"),
     "the same at a refresh": (lambda site, token: site.refresh(cookie=token), 23, "invalid_session"),
     "a widget's MAC": (lambda site, _: site.login(site.widget()), 32, "login_rejected"),
