@@ -12,15 +12,18 @@ class Target:
 
 
 TARGETS = {
-    "token": Target(("lib/sessions/token.py",), ("tests/unit/test_token.py",)),
+    "token": Target(
+        ("lib/sessions/token.py", "lib/sessions/keys.py"),
+        ("tests/unit/test_token.py", "tests/unit/test_keys.py"),
+    ),
     "widget": Target(("lib/telegram/widget.py",), ("tests/unit/test_widget.py",)),
     "webapp": Target(
         ("lib/telegram/webapp.py", "lib/telegram/webapp_user.py"),
         ("tests/unit/test_webapp.py", "tests/unit/test_webapp_user.py"),
     ),
     "oidc": Target(
-        ("lib/telegram/oidc.py", "lib/telegram/id_token.py"),
-        ("tests/unit/test_oidc.py", "tests/unit/test_id_token.py"),
+        ("lib/telegram/oidc.py", "lib/telegram/id_token.py", "lib/telegram/jwk.py"),
+        ("tests/unit/test_oidc.py", "tests/unit/test_id_token.py", "tests/unit/test_jwks.py"),
     ),
     "checks": Target(
         ("lib/telegram/checks.py", "lib/telegram/fields.py"),

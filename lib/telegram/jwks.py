@@ -1,22 +1,17 @@
 """Telegram's public keys: fetched when needed, kept for an hour, never asked for more than once a minute.
 
-Source: RFC 7517; https://core.telegram.org/bots/telegram-login. Telegram publishes keys of four kinds; one
+Sources: RFC 7517; https://core.telegram.org/bots/telegram-login. Telegram publishes keys of four kinds; one
 that cannot be used is left out and disturbs no other.
 """
 
 import json
 import threading
 from collections.abc import Callable
-from typing import Any
-
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from jwt import PyJWK
-from jwt.exceptions import PyJWTError
 
 from lib import budget, log
 from lib.environment import DAY, HOUR
 from lib.errors import IdentityProviderUnavailable, LoginRejected
+from lib.telegram.jwk import Key, read_key
 
 FRESH = HOUR
 """Seconds after which keys are fetched anew."""
@@ -28,7 +23,6 @@ COOL_DOWN = 60
 """Seconds between two fetches, whatever tokens name."""
 
 _RETRY = 10
-_MIN_RSA_BITS = 2048
 
 
 class Keys:
@@ -36,13 +30,13 @@ class Keys:
 
     def __init__(self, fetch: Callable[[], bytes]) -> None:
         self._fetch = fetch
-        self._keys: dict[str, PyJWK] = {}
+        self._keys: dict[str, Key] = {}
         self._fetched_at = self._not_before = float("-inf")
         self._failed = False
         # Held while fetching, so that of many logins at a cold start one fetches and all use it.
         self._lock = threading.Lock()
 
-    def find(self, kid: str, *, now: float) -> PyJWK:
+    def find(self, kid: str, *, now: float) -> Key:
         """The key that `kid` names; `now` is Unix seconds.
 
         Raises `LoginRejected` when there is none, `IdentityProviderUnavailable` when that is not known.
@@ -81,33 +75,14 @@ class Keys:
         self._keys, self._fetched_at, self._failed = keys, now, False
 
 
-def parse(document: bytes) -> dict[str, PyJWK]:
+def parse(document: bytes) -> dict[str, Key]:
     """The keys in a JWKS that we can use, by id; raises `IdentityProviderUnavailable` when there is none."""
     try:
         listed = json.loads(document)["keys"]
-        found = [_key(entry) for entry in listed]
+        found = [read_key(entry) for entry in listed]
     except (ValueError, TypeError, KeyError, RecursionError):
         raise IdentityProviderUnavailable("Telegram's keys are not a JWKS") from None
-    keys = {key.key_id: key for key in found if key is not None and key.key_id}
+    keys = {key.id: key for key in found if key is not None and key.id}
     if not keys:
         raise IdentityProviderUnavailable("Telegram's keys hold none for RS256 or ES256")
     return keys
-
-
-def _key(entry: Any) -> PyJWK | None:
-    """The key of one entry, bound to the one algorithm that it is for."""
-    if not isinstance(entry, dict) or not isinstance(entry.get("kid"), str):
-        return None
-    algorithm = {"RSA": "RS256", "EC": "ES256"}.get(str(entry.get("kty")))
-    if algorithm is None or entry.get("alg", algorithm) != algorithm or entry.get("use", "sig") != "sig":
-        return None
-    try:
-        key = PyJWK(entry, algorithm)
-    except (PyJWTError, ValueError, TypeError):
-        return None
-    match key.key:
-        case RSAPublicKey() if key.key.key_size >= _MIN_RSA_BITS:
-            return key
-        case EllipticCurvePublicKey() if isinstance(key.key.curve, SECP256R1):
-            return key
-    return None

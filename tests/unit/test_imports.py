@@ -296,7 +296,7 @@ def telegram() -> Iterator[Serving]:
         yield running
 
 
-OPENID = {"pydantic", "pydantic_core", "jwt", "cryptography", "httpx", "httpcore"}
+OPENID = {"pydantic", "pydantic_core", "cryptography", "httpx", "httpcore"}
 
 
 def test_login_with_an_id_token(telegram: Serving) -> None:
