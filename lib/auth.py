@@ -6,7 +6,6 @@ Both give the session without its token: what is not there gets into no answer a
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from lib import budget
 from lib.errors import CrossSiteBlocked, MalformedRequest, Unauthorized
@@ -56,4 +55,4 @@ def authenticate(headers: Mapping[str, str], method: str = "GET") -> Session | N
 
 
 def _session(request: Request) -> Session:
-    return replace(request.session(renew=request.method != "HEAD"), token="")
+    return request.session(renew=request.method != "HEAD")._replace(token="")

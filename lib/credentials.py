@@ -6,17 +6,16 @@ without encryption is a problem that names the variable, and never a reason to k
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 StoreKind = Literal["memory", "upstash", "redis"]
 
 LOOPBACK = re.compile(r"(localhost|[a-z0-9.-]+\.localhost|127\.0\.0\.1)(:[0-9]{1,5})?")
 HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?")
-_TOKEN = re.compile(r"[\x21-\x7e]+")
+_TOKEN = r"[\x21-\x7e]+"  # noqa: S105 (a form, no token)
 
-_DATABASE = re.compile(r"(/[0-9]{0,4})?")
+_DATABASE = r"(/[0-9]{0,4})?"
 
 # Vercel's Marketplace sets the second pair. Each has a read-only token besides, which is never looked at.
 _PAIRS = (
@@ -25,13 +24,15 @@ _PAIRS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(NamedTuple):
     """Where sessions are kept: the REST pair of `upstash`, the whole REDIS_URL of `redis`, or nothing."""
 
     kind: StoreKind = "memory"
-    url: str = field(default="", repr=False)
-    token: str = field(default="", repr=False)
+    url: str = ""
+    token: str = ""
+
+    def __repr__(self) -> str:
+        return f"Credentials(kind={self.kind!r})"
 
 
 def read_credentials(text: Callable[[str], str], problem: Callable[[str, str], None]) -> Credentials:
@@ -54,7 +55,7 @@ def _rest(
         problem(url_name, "is no REST URL; copy https://….upstash.io from Upstash's console")
     elif scheme == "http" and not LOOPBACK.fullmatch(host):
         problem(url_name, "is not encrypted; use https")
-    if not _TOKEN.fullmatch(token):
+    if not re.fullmatch(_TOKEN, token):
         problem(token_name, "has white space or other characters that no token has; copy it again")
     return Credentials("upstash", f"{scheme}://{host}", token)
 
@@ -67,8 +68,8 @@ def _redis(url: str, problem: Callable[[str, str], None]) -> Credentials:
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         parts, host = urlsplit(""), ""
-    form = _TOKEN.fullmatch(url) and url.startswith(("redis://", "rediss://"))
-    if not form or not HOST.fullmatch(host) or not _DATABASE.fullmatch(parts.path) or "?" in url:
+    form = re.fullmatch(_TOKEN, url) and url.startswith(("redis://", "rediss://"))
+    if not form or not HOST.fullmatch(host) or not re.fullmatch(_DATABASE, parts.path) or "?" in url:
         problem("REDIS_URL", "is no Redis URL; set redis://user:password@host:port or rediss://…")
         return Credentials("redis")
     if not host.endswith(".upstash.io"):

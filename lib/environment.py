@@ -14,18 +14,19 @@ HOUR = 3600
 DAY = 24 * HOUR
 
 BOT_TOKEN = re.compile(r"[1-9][0-9]{0,19}:[A-Za-z0-9_-]+")
-_BOT_ID = re.compile(r"[1-9][0-9]{0,19}")
-_USERNAME = re.compile(r"@?[A-Za-z][A-Za-z0-9_]{3,31}")
-_NUMBER = re.compile(r"[1-9][0-9]{0,9}")
-_PATH = re.compile(r"[A-Za-z0-9._~/-]*")
-_CHAT = re.compile(r"-?[1-9][0-9]{0,19}|@[A-Za-z][A-Za-z0-9_]{3,31}")
-_RELAY_HOST = re.compile(r"([a-z0-9*-]+\.)*[a-z0-9-]+\.[a-z0-9-]+(:[0-9]{1,5})?")
+# As text, so that a start compiles those alone whose variables are set.
+_BOT_ID = r"[1-9][0-9]{0,19}"
+_USERNAME = r"@?[A-Za-z][A-Za-z0-9_]{3,31}"
+_NUMBER = r"[1-9][0-9]{0,9}"
+_PATH = r"[A-Za-z0-9._~/-]*"
+_CHAT = r"-?[1-9][0-9]{0,19}|@[A-Za-z][A-Za-z0-9_]{3,31}"
+_RELAY_HOST = r"([a-z0-9*-]+\.)*[a-z0-9-]+\.[a-z0-9-]+(:[0-9]{1,5})?"
 # Anybody can have addresses below these, so a pattern there must say how one's own begin.
-_SHARED_HOST = re.compile(r".*\*.*\.(vercel\.app|now\.sh)(:[0-9]+)?")
-_OWN_HOST = re.compile(r"[a-z0-9][a-z0-9-]{2}[a-z0-9*-]*\.(vercel\.app|now\.sh)(:[0-9]+)?")
-_SESSION_READ = re.compile(r"primary|replica")
-_CLIENT_SECRET = re.compile(r"[\x21-\x7e]{8,256}")
-_SECRET = re.compile(r"[\x20-\x7e]{32,}")
+_SHARED_HOST = r".*\*.*\.(vercel\.app|now\.sh)(:[0-9]+)?"
+_OWN_HOST = r"[a-z0-9][a-z0-9-]{2}[a-z0-9*-]*\.(vercel\.app|now\.sh)(:[0-9]+)?"
+_SESSION_READ = r"primary|replica"
+_CLIENT_SECRET = r"[\x21-\x7e]{8,256}"  # noqa: S105 (a form, no secret)
+_SECRET = r"[\x20-\x7e]{32,}"  # noqa: S105 (a form, no secret)
 
 
 def _is_port(digits: str) -> bool:
@@ -50,9 +51,9 @@ class Reader:
     def problem(self, name: str, fix: str) -> None:
         self.problems.append(f"{name}: {fix}")
 
-    def matching(self, name: str, pattern: re.Pattern[str], accepted: str) -> str:
+    def matching(self, name: str, pattern: str, accepted: str) -> str:
         text = self.text(name)
-        if text and not pattern.fullmatch(text):
+        if text and not re.fullmatch(pattern, text):
             self.problem(name, f"is malformed; set {accepted}")
         return text
 
@@ -85,7 +86,7 @@ class Reader:
         secret = self.matching("AUTH_RELAY_SECRET", _SECRET, "32 plain characters or more")
         for name in ("AUTH_SECRET", "TELEGRAM_BOT_TOKEN", "TELEGRAM_CLIENT_SECRET", "ADMIN_TOKEN"):
             # All previews hold it.
-            if _SECRET.fullmatch(secret) and secret in (self.text(name), *self.entries(name)):
+            if re.fullmatch(_SECRET, secret) and secret in (self.text(name), *self.entries(name)):
                 self.problem("AUTH_RELAY_SECRET", f"is {name} too; set another (openssl rand -base64 32)")
         return secret or None
 
@@ -99,11 +100,11 @@ class Reader:
         """Hosts of previews; a star stands for a part of one label."""
         # Browsers leave https' own port out.
         hosts = [entry.lower().removesuffix(":443") for entry in self.entries("AUTH_RELAY_HOSTS")]
-        if not all(_RELAY_HOST.fullmatch(host) and _is_port(host.partition(":")[2]) for host in hosts):
+        if not all(re.fullmatch(_RELAY_HOST, host) and _is_port(host.partition(":")[2]) for host in hosts):
             self.problem(
                 "AUTH_RELAY_HOSTS", "has an entry that is no host; set such as app-*-team.vercel.app"
             )
-        if any(_SHARED_HOST.fullmatch(host) and not _OWN_HOST.fullmatch(host) for host in hosts):
+        if any(re.fullmatch(_SHARED_HOST, host) and not re.fullmatch(_OWN_HOST, host) for host in hosts):
             self.problem("AUTH_RELAY_HOSTS", "lets everybody on Vercel in; set such as app-*-team.vercel.app")
         return tuple(hosts)
 
@@ -129,11 +130,11 @@ class Reader:
         if not text and not from_token:
             self.problems.append(bot_token_problem)
         digits = from_token or text
-        return int(digits) if _BOT_ID.fullmatch(digits) else 0
+        return int(digits) if re.fullmatch(_BOT_ID, digits) else 0
 
     def secrets(self, bot_token: str | None, bot_token_problem: str) -> tuple[str, ...]:
         secrets = self.entries("AUTH_SECRET")
-        if not all(_SECRET.fullmatch(secret) for secret in secrets):
+        if not all(re.fullmatch(_SECRET, secret) for secret in secrets):
             self.problem(
                 "AUTH_SECRET",
                 "has an empty or short entry; each, between commas, needs 32 plain characters or more"
@@ -191,7 +192,7 @@ class Reader:
         scheme, _, rest = text.partition("://")
         host, slash, path = rest.partition("/")
         origin = self.origin(name, f"{scheme}://{host}")
-        if not _PATH.fullmatch(path):
+        if not re.fullmatch(_PATH, path):
             self.problem(name, "has a path that is none; remove it to use Telegram's own")
         elif origin and environment == "production" and not LOOPBACK.fullmatch(host.lower()):
             self.problem(name, "may differ from Telegram's own only in development, preview or on localhost")
@@ -201,7 +202,7 @@ class Reader:
         text = self.text(name)
         if not text:
             return default
-        if not _NUMBER.fullmatch(text) or int(text) > most:
+        if not re.fullmatch(_NUMBER, text) or int(text) > most:
             self.problem(name, f"is no whole number from 1 to {most}; remove it for {default}")
             return default
         return int(text)
@@ -211,7 +212,7 @@ class Reader:
 
     def ids(self, name: str) -> frozenset[int]:
         entries = self.entries(name)
-        if not all(_BOT_ID.fullmatch(entry) for entry in entries):
+        if not all(re.fullmatch(_BOT_ID, entry) for entry in entries):
             self.problem(name, "has an entry that is empty or no Telegram id; set numbers between commas")
             return frozenset()
         return frozenset(map(int, entries))

@@ -4,9 +4,10 @@ A class that gains a field which is not described here stops the generator.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from dataclasses import is_dataclass
+from typing import Any, Literal, get_type_hints
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, create_model
 
 from dev.openapi.forms import Schema, one_of, record, ref
 from lib.credentials import StoreKind
@@ -150,8 +151,12 @@ def _stats() -> Schema:
 def _from(
     source: type, described: Mapping[str, str], only: Iterable[str] | None = None, **more: Any
 ) -> Schema:
-    """The fields of a dataclass; what can be None is left out of an answer instead."""
-    made = TypeAdapter(source).json_schema()
+    """The fields of a class; what can be None is left out of an answer instead."""
+    if is_dataclass(source):
+        made = TypeAdapter(source).json_schema()
+    else:
+        hints: dict[str, Any] = {name: (kind, ...) for name, kind in get_type_hints(source).items()}
+        made = create_model(source.__name__, **hints).model_json_schema()
     fields: dict[str, Schema] = {name: made["properties"][name] for name in only or made["properties"]}
     optional = [name for name in fields if name not in made["required"]]
     return record(

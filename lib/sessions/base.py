@@ -4,7 +4,6 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
 from lib.environment import DAY
@@ -39,21 +38,23 @@ _GONE_SECONDS = 60
 _OUTSIDER_SECONDS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(NamedTuple):
     """A live session. `id` is public, `token` is secret; times are Unix seconds.
 
     `expires_at` is when it ends if it is not used again, `ends_at` when it ends whatever happens.
     """
 
     id: str
-    token: str = field(repr=False)
+    token: str
     user: TelegramUser
     method: Method
     transport: Transport
     created_at: int
     expires_at: int
     ends_at: int
+
+    def __repr__(self) -> str:
+        return f"Session(id={self.id!r}, user={self.user!r}, method={self.method!r})"
 
 
 class Sessions:

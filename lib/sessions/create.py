@@ -3,7 +3,6 @@
 import hashlib
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from dataclasses import replace
 
 from lib import log
 from lib.errors import InvalidSession, LoginRejected, LoginStale, RateLimited, StoreUnavailable
@@ -73,7 +72,7 @@ class Creation(Sessions):
         """
         user_id, ours = record.user.id, set[str]()
         for last in (False, True):
-            attempt = replace(record, n=random_n())
+            attempt = record._replace(n=random_n())
             ours.add(attempt.n)
             slot, *elsewhere = self._issuer.slots(proof, record.transport)
             try:

@@ -4,7 +4,7 @@ Everything here is asked with a token, and done only while that token's own sess
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lib.sessions.base import ENDED, REVOKED, REVOKED_SECONDS, SESSION, Revocation, Sessions, is_mark
 from lib.sessions.record import Record, Transport
@@ -12,8 +12,7 @@ from lib.sessions.token import Claims, recurs
 from lib.telegram.user import Method
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(NamedTuple):
     """One session as its owner sees it in a list; times are Unix seconds."""
 
     id: str

@@ -5,7 +5,6 @@ With a shared store the record there decides (lib.sessions.token); without one t
 """
 
 from lib.errors import InvalidSession
-from lib.sessions import degraded
 from lib.sessions.keys import keyrings
 from lib.sessions.record import Record, Transport
 from lib.sessions.token import Claims, derived_slot, random_slot, seal, unseal
@@ -23,10 +22,13 @@ class Issuer:
         self.idle = min(settings.session_ttl, settings.session_max_age)
         """Seconds that a session lives after its last use."""
         self._absolute = settings.session_max_age
-        if self.degraded:
-            self.idle = self._absolute = degraded.lifetime(settings)
         self._keyrings = keyrings(settings)
-        self._tombstones = degraded.Tombstones()
+        if self.degraded:
+            # How to do without a store is imported where there is none, and nowhere else.
+            from lib.sessions import degraded
+
+            self._carrying, self._tombstones = degraded, degraded.Tombstones()
+            self.idle = self._absolute = degraded.lifetime(settings)
 
     def slots(self, proof: Proof, transport: Transport) -> list[str]:
         """Where the session of `proof` goes, and then where else one may be that the proof began.
@@ -50,7 +52,7 @@ class Issuer:
     def issue(self, slot: str, record: Record) -> str:
         """The token of a session; the same for the same record."""
         if self.degraded:
-            return degraded.seal(record.user.id, slot, record, self._keyrings[0])
+            return self._carrying.seal(record.user.id, slot, record, self._keyrings[0])
         return seal(Claims(record.user.id, slot, record.created_at, record.n), self._keyrings[0])
 
     def open(self, token: str, now: float) -> tuple[Claims, Record | None]:
@@ -60,7 +62,7 @@ class Issuer:
         """
         claims: Claims | None
         if self.degraded:
-            claims, carried = degraded.unseal(token, self._keyrings) or (None, None)
+            claims, carried = self._carrying.unseal(token, self._keyrings) or (None, None)
         else:
             claims, carried = unseal(token, self._keyrings), None
         if claims is None:

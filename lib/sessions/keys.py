@@ -6,8 +6,8 @@ what is signed for one of them is worth nothing for another.
 
 import hmac
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Literal
 
 from lib.settings import Settings
@@ -25,11 +25,11 @@ Purpose = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class Signer:
     """HMAC-SHA256 (RFC 2104) with a key that was derived for one purpose."""
 
-    key: bytes
+    def __init__(self, key: bytes) -> None:
+        self.key = key
 
     def sign(self, text: str) -> str:
         """`text`, a dot, and its signature in base64url."""
@@ -46,19 +46,19 @@ class Signer:
         return urlsafe_b64encode(hmac.digest(self.key, text.encode(), "sha256")).rstrip(b"=")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class Keyring:
-    """One entry of AUTH_SECRET with all its keys."""
+    """One entry of AUTH_SECRET with all its keys; `key` derives the one of a purpose."""
 
-    session: Signer
-    degraded: Signer
-    mask: bytes
-    init_data_slot: bytes
-    log: bytes
-    transaction: Signer
-    transaction_secret: bytes
-    relay_code: Signer
-    relay_user: Signer
+    def __init__(self, key: Callable[[Purpose], bytes]) -> None:
+        self.session = Signer(key("session"))
+        self.degraded = Signer(key("degraded session"))
+        self.mask = key("mask")
+        self.init_data_slot = key("init data slot")
+        self.log = key("log")
+        self.transaction = Signer(key("transaction"))
+        self.transaction_secret = key("transaction secret")
+        self.relay_code = Signer(key("relay code"))
+        self.relay_user = Signer(key("relay user"))
 
 
 @lru_cache(maxsize=4)
@@ -69,20 +69,7 @@ def keyrings(settings: Settings) -> tuple[Keyring, ...]:
         info = "\0".join(("tgauth/1", settings.environment, str(settings.bot_id), purpose))
         return hkdf(secret.encode(), info.encode())
 
-    return tuple(
-        Keyring(
-            session=Signer(key(secret, "session")),
-            degraded=Signer(key(secret, "degraded session")),
-            mask=key(secret, "mask"),
-            init_data_slot=key(secret, "init data slot"),
-            log=key(secret, "log"),
-            transaction=Signer(key(secret, "transaction")),
-            transaction_secret=key(secret, "transaction secret"),
-            relay_code=Signer(key(secret, "relay code")),
-            relay_user=Signer(key(secret, "relay user")),
-        )
-        for secret in settings.secrets
-    )
+    return tuple(Keyring(partial(key, secret)) for secret in settings.secrets)
 
 
 def hkdf(secret: bytes, info: bytes) -> bytes:

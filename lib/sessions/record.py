@@ -3,8 +3,8 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from dataclasses import replace
+from typing import Literal, NamedTuple, get_args
 
 from lib.telegram.user import Method, TelegramUser
 
@@ -49,8 +49,7 @@ _FORMS: dict[str, Callable[[object], bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One session. `created_at` and `proof_at` (when Telegram vouched) are Unix seconds."""
 
     user: TelegramUser
@@ -88,7 +87,7 @@ class Record:
             language_code=self.user.language_code and self.user.language_code[:35],
             photo_url=None,
         )
-        return replace(self, user=user, user_agent=self.user_agent[:80], country=self.country[:2])
+        return self._replace(user=user, user_agent=self.user_agent[:80], country=self.country[:2])
 
 
 def load(text: str, user_id: int) -> Record | None:

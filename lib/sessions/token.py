@@ -10,7 +10,7 @@ import hmac
 import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lib.sessions.keys import Keyring
 from lib.sessions.record import Transport
@@ -25,8 +25,7 @@ _RECURS, _BEARER = 0x80, 0x40
 _NONCE_BYTES = 17
 
 
-@dataclass(frozen=True, slots=True)
-class Claims:
+class Claims(NamedTuple):
     """What a token says: whose session, in which slot, since when (Unix seconds), and its secret `n`."""
 
     user_id: int

@@ -7,8 +7,7 @@ Times to live are whole seconds. All methods are safe to call from several threa
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from lib.credentials import StoreKind
 from lib.errors import StoreUnavailable
@@ -18,8 +17,7 @@ class Unanswered(StoreUnavailable):
     """It is not known whether what was asked for took effect."""
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(NamedTuple):
     """How much a store holds; not `exact` where it only looked at a part."""
 
     users: int

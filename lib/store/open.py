@@ -3,7 +3,6 @@
 from lib import log
 from lib.settings import Settings
 from lib.store.base import Store
-from lib.store.memory import MemoryStore
 
 
 def open_store(settings: Settings) -> Store:
@@ -23,6 +22,8 @@ def open_store(settings: Settings) -> Store:
 
         log.event("store_selected", store=kind, message="✅ Redis connected for session storage")
         return RedisStore(store.url)
+    from lib.store.memory import MemoryStore
+
     message = "⚠️ Sessions are kept in memory (Redis is not configured)"
     log.event("store_selected", level="warning", store=kind, message=message)
     return MemoryStore()

@@ -1,7 +1,5 @@
 """A preview redeems the code that production gave its browser, from server to server."""
 
-from dataclasses import replace
-
 from pydantic import BaseModel, ValidationError
 
 from lib import budget
@@ -41,4 +39,4 @@ def redeem(
         raise IdentityProviderUnavailable("production gave no user") from None
     if not is_user_id(str(user.id)):
         raise IdentityProviderUnavailable("production gave no user")
-    return user, replace(transaction.proof, method="relay")
+    return user, transaction.proof._replace(method="relay")

@@ -1,7 +1,7 @@
 """Who somebody is on Telegram, and what proved it. A leaf: every layer may import it, it imports none."""
 
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Method = Literal["widget", "webapp", "oidc", "relay"]
 
@@ -37,8 +37,7 @@ class TelegramUser:
         return {name: value for name, value in pairs if value is not None}
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(NamedTuple):
     """What Telegram vouched for, as far as sessions care.
 
     `check_string` is what was signed: it, and not a signature that has several spellings, tells two proofs

@@ -1,7 +1,6 @@
 """Which sessions a request to /telegram/sessions is about."""
 
 import re
-from dataclasses import asdict
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -46,4 +45,4 @@ def keeps_current(request: Request) -> bool:
 
 def device_list(devices: list[Device]) -> dict[str, Any]:
     """The answer that lists them."""
-    return {"sessions": [asdict(device) for device in devices]}
+    return {"sessions": [device._asdict() for device in devices]}

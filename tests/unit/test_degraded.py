@@ -236,7 +236,7 @@ def test_lifetime(env, expected):
 def test_a_buried_token_stays_dead():
     """A token that was ended here opens nothing until it would end by itself; others are not touched."""
     issuer = Issuer(settings())
-    other = replace(RECORD, n=random_n())
+    other = RECORD._replace(n=random_n())
     issuer.bury(RECORD.n, NOW)
     for now in (NOW, NOW + 3600, NOW + DAY - 1):
         with pytest.raises(InvalidSession):

@@ -229,6 +229,7 @@ def test_addresses_that_do_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
         store = RedisStore("redis://canary.example?socket_connect_timeout=0.15")
         with within(0.4):
             create(store)
+        store._redis.close()
 
 
 def test_waits() -> None:

@@ -380,6 +380,7 @@ def test_addresses_that_do_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(Unanswered, match="ConnectTimeout"):
             create(store)
         assert 0.39 < time.monotonic() - started < 0.7
+        store._redis.close()
 
 
 def test_an_address_that_refuses_is_not_the_last(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
