@@ -3,7 +3,7 @@ PORT ?= 3000
 STORE ?= memory
 python = .venv/bin/python
 
-.PHONY: dev test check lint typescript slow vercel-check doctor bench peers load faults mutants openapi clean screenshots
+.PHONY: dev test check lint typescript slow vercel-check doctor bench peers load faults fuzz mutants openapi clean screenshots
 
 dev: .venv/$(if $(filter memory,$(STORE)),run,dev)
 	@$(python) -m dev.server --port $(PORT) --store $(STORE)
@@ -39,6 +39,9 @@ load: .venv/dev
 
 faults: .venv/dev
 	@$(python) -m dev.faults $(if $(QUICK),--quick) $(if $(JSON),--json)
+
+fuzz: .venv/dev
+	@$(python) -m dev.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json)
 
 mutants: .venv/dev
 	@$(python) -m dev.mutants $(if $(MODULE),"$$MODULE")
