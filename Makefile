@@ -3,7 +3,7 @@ PORT ?= 3000
 STORE ?= memory
 python = .venv/bin/python
 
-.PHONY: dev test check lint typescript slow vercel-check doctor bench peers load mutants openapi clean screenshots
+.PHONY: dev test check lint typescript slow vercel-check doctor bench peers load faults fuzz mutants openapi clean screenshots
 
 dev: .venv/$(if $(filter memory,$(STORE)),run,dev)
 	@$(python) -m dev.server --port $(PORT) --store $(STORE)
@@ -36,6 +36,12 @@ bench: .venv/dev
 
 load: .venv/dev
 	@$(python) -m dev.load $(if $(JSON),--json) $(if $(MINUTES),--minutes "$$MINUTES")
+
+faults: .venv/dev
+	@$(python) -m dev.faults $(if $(QUICK),--quick) $(if $(JSON),--json)
+
+fuzz: .venv/dev
+	@$(python) -m dev.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json)
 
 mutants: .venv/dev
 	@$(python) -m dev.mutants $(if $(MODULE),"$$MODULE")

@@ -1,0 +1,101 @@
+"""Requests to a WSGI application in this process, as Vercel's runtime hands them over."""
+
+import io
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+HOST = "tgauth.example"
+ORIGIN = f"https://{HOST}"
+COOKIE = "__Host-tgauth"
+OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
+NAVIGATION = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "cross-site"}
+
+Environ = dict[str, Any]
+App = Callable[[Environ, Any], Any]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back, and how long it took (seconds)."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+    seconds: float = 0.0
+
+    def all(self, name: str) -> list[str]:
+        """The values of a header."""
+        return [value for key, value in self.headers if key.lower() == name]
+
+    def one(self, name: str) -> str:
+        """The value of a header that may be there once."""
+        return ", ".join(self.all(name))
+
+    def json(self) -> Any:
+        """The body, which must be JSON."""
+        return json.loads(self.body)
+
+    @property
+    def code(self) -> str | None:
+        """The problem's code, also of one that is shown as a page; None without a problem, or to a HEAD."""
+        page = urlsplit(self.one("location"))
+        if page.path == "/error.html":
+            return parse_qs(page.query)["code"][0]
+        shown = self.body and self.one("content-type") == "application/problem+json"
+        return self.json()["code"] if shown else None
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies that this answer sets, by name; "" for those that it removes."""
+        pairs = (header.partition(";")[0].partition("=") for header in self.all("set-cookie"))
+        return {name: value for name, _, value in pairs}
+
+    @property
+    def worked(self) -> bool:
+        """Whether it did what was asked for."""
+        return self.status < 400 and not self.one("location").startswith("/error.html")
+
+
+def environ_of(
+    method: str, path: str, query: str = "", headers: Mapping[str, str] | None = None, body: bytes = b""
+) -> Environ:
+    """What Vercel's runtime makes of such a request: header values are latin-1 text, the path is raw."""
+    environ: Environ = {
+        "REQUEST_METHOD": method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path,
+        "QUERY_STRING": query,
+        "SERVER_NAME": HOST,
+        "SERVER_PORT": "443",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "198.51.100.77",
+        "HTTP_HOST": HOST,
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "https",
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": io.StringIO(),
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        "CONTENT_LENGTH": str(len(body)),
+    }
+    for name, value in (headers or {}).items():
+        key = name.upper().replace("-", "_")
+        environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = value
+    return environ
+
+
+def call(app: App, environ: Environ) -> Answer:
+    """Send one request."""
+    given: list[tuple[int, list[tuple[str, str]]]] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], _: object = None) -> None:
+        given.append((int(status[:3]), headers))
+
+    started = time.perf_counter()
+    body = b"".join(app(environ, start_response))
+    return Answer(*given[-1], body, time.perf_counter() - started)

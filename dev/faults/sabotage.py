@@ -1,0 +1,135 @@
+"""Ways to break tgauth, each of which the faults must show: a check that cannot fail is none.
+
+A function of these takes effect in the process that calls it.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import lib.deadline
+import lib.store.hashes
+import lib.store.upstash
+import lib.web.endpoint
+import lib.web.membership
+from lib.errors import Problem, StoreUnavailable, Unavailable
+from lib.sessions import create
+from lib.web.cookies import set_session_cookie
+
+
+def clears_cookies() -> None:
+    """Every error removes the session's cookie."""
+    real = lib.web.endpoint.problem_response
+
+    def problem_response(problem: Problem, request: Any) -> Any:
+        response = real(problem, request)
+        set_session_cookie(response, "", max_age=0, origin=request.own_origin)
+        return response
+
+    lib.web.endpoint.problem_response = problem_response
+
+
+def says_no_time() -> None:
+    """An error does not say when to try again."""
+    real = lib.web.endpoint.problem_response
+
+    def problem_response(problem: Problem, request: Any) -> Any:
+        response = real(problem, request)
+        response.headers.pop("Retry-After", None)
+        return response
+
+    lib.web.endpoint.problem_response = problem_response
+
+
+def misses() -> None:
+    """A store that fails is one where nothing is."""
+    real = lib.store.hashes.HashStore.renew
+
+    def renew(self: Any, key: str, field: str, ttl: int) -> str | None:
+        try:
+            return real(self, key, field, ttl)
+        except StoreUnavailable:
+            return None
+
+    lib.store.hashes.HashStore.renew = renew
+
+
+def opens_the_gate() -> None:
+    """Without Telegram's answer everybody is a member."""
+    real = lib.web.membership._membership
+
+    def membership(request: Any, user_id: int) -> Any:
+        try:
+            return real(request, user_id)
+        except Unavailable:
+            return "member"
+
+    lib.web.membership._membership = membership
+
+
+def takes_proofs_twice() -> None:
+    """A second attempt leaves another mark than the first."""
+    real = create.Creation._attempt
+    lost = threading.local()
+
+    def attempt(self: Any, slot: str, record: Any, proof: Any) -> tuple[bool, dict[str, str]]:
+        if getattr(lost, "one", False):
+            proof = replace(proof, check_string=f"{proof.check_string} again")
+        lost.one = True
+        made = real(self, slot, record, proof)
+        lost.one = False
+        return made
+
+    create.Creation._attempt = attempt
+
+
+def forgets_what_ended() -> None:
+    """What a refused login has left in the store counts as a session."""
+    real = create._is_over
+
+    def is_over(found: Any, ours: set[str], *ended: Any) -> bool:
+        return (found is None or found.n in ours) and real(found, ours, *ended)
+
+    create._is_over = is_over
+
+
+def says_it_worked() -> None:
+    """What cannot be deleted counts as deleted."""
+    real = lib.store.hashes.HashStore.delete
+
+    def delete(self: Any, key: str, *fields: str) -> int:
+        try:
+            return real(self, key, *fields)
+        except StoreUnavailable:
+            return len(fields)
+
+    lib.store.hashes.HashStore.delete = delete
+
+
+def breaks_down() -> None:
+    """An error of the client's is one that nobody has thought of."""
+
+    def explain(_: Any, error: Exception) -> StoreUnavailable:
+        raise RuntimeError from error
+
+    lib.store.upstash.UpstashStore._explain = explain
+
+
+def waits() -> None:
+    """The store has 4.6 seconds for an attempt, whatever the request has left."""
+    lib.store.upstash.ATTEMPT_SECONDS = 4.6
+    lib.deadline.budget.remaining = lambda: float("inf")
+
+
+SABOTAGE: dict[str, Callable[[], None]] = {
+    "clears-cookies": clears_cookies,
+    "says-no-time": says_no_time,
+    "misses": misses,
+    "opens-the-gate": opens_the_gate,
+    "takes-proofs-twice": takes_proofs_twice,
+    "forgets-what-ended": forgets_what_ended,
+    "says-it-worked": says_it_worked,
+    "breaks-down": breaks_down,
+    "waits": waits,
+}
