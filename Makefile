@@ -62,11 +62,11 @@ clean:
 	@python=$$(dev/find-python) && "$$python" -m venv --clear .venv
 
 .venv/run: requirements.txt dev/requirements.txt | .venv/bin/python
-	@echo "Installing what tgauth and its development server run on into .venv ..."
+	@echo "Installing what tgauth and its development server run on into .venv ..." >&2
 	@$(python) -m pip install --quiet --disable-pip-version-check -r dev/requirements.txt
 	@touch $@
 
 .venv/dev: requirements.txt dev/requirements.txt requirements-dev.txt | .venv/bin/python
-	@echo "Installing what the tests and checks use into .venv ..."
+	@echo "Installing what the tests and checks use into .venv ..." >&2
 	@$(python) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch .venv/run $@

@@ -74,7 +74,7 @@ def install_cli() -> None:
     installed, lock = CLI / "node_modules/.package-lock.json", CLI / "package-lock.json"
     if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
         return
-    print("Installing the Vercel CLI into dev/vercel/node_modules ...", flush=True)
+    print("Installing the Vercel CLI into dev/vercel/node_modules ...", file=sys.stderr, flush=True)
     # Its optional packages are native variants: 200 MB, and the JavaScript serves as well.
     command = ["npm", "ci", "--omit=optional", "--ignore-scripts", "--no-audit", "--loglevel=error"]
     result = subprocess.run(command, cwd=CLI, stdin=subprocess.DEVNULL, capture_output=True, text=True)
