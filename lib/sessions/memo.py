@@ -41,5 +41,10 @@ class Memo:
     def _put(self, name: str, ends_at: float, times: int) -> None:
         self._held[name] = (ends_at, times)
         self._held.move_to_end(name)
-        if len(self._held) > self._limit:
-            self._held.popitem(last=False)
+        # The oldest go that are over; where all names have one lifetime, that is every one of them.
+        now = self._clock()
+        while self._held:
+            oldest, (over_at, _) = next(iter(self._held.items()))
+            if len(self._held) <= self._limit and now < over_at:
+                break
+            del self._held[oldest]

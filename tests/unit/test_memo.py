@@ -62,6 +62,20 @@ def test_over_the_limit_the_oldest_goes(clock: Clock) -> None:
     assert len(memo._held) == 3
 
 
+def test_what_is_over_takes_no_room(clock: Clock) -> None:
+    """With the next name everything goes whose time is over, so memory is what a lifetime brings."""
+    memo = Memo(clock)
+    for number in range(1000):
+        memo.remember(f"a{number}", 60)
+        clock.advance(1)
+    assert len(memo._held) <= 60
+    clock.advance(60)
+    memo.remember("b", 0)
+    assert len(memo._held) == 0
+    memo.remember("c", 60)
+    assert memo.knows("c")
+
+
 def test_the_default_limit(clock: Clock) -> None:
     """4,096 names fit, as documented."""
     memo = Memo(clock)
