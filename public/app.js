@@ -10,6 +10,8 @@ import * as view from "./view.js";
 // data stays, since Telegram gives it once and reloading the app needs it again.
 const arrival = takeArrival();
 const target = destination();
+// Whose account the page shows.
+let shown;
 
 translatePage(arrival.initData ? location.hash : "");
 view.onLogin(logIn);
@@ -46,7 +48,7 @@ async function open() {
     const answer = arrival.initData ? await openMiniApp() : await finishLogin();
     // A Mini App's session would end with the page.
     if (answer && target && !arrival.initData) return location.replace(target);
-    if (answer) return view.showAccount(answer, { announce: true });
+    if (answer) return showAccount(answer, { announce: true });
   } catch (error) {
     await report(error);
     dropSpentLaunch(error);
@@ -54,11 +56,16 @@ async function open() {
   try {
     const found = await session();
     // A link and no redirect: a target that does not know this session and sends back here would be a circle.
-    if (found) view.showAccount(found, { target });
+    if (found) showAccount(found, { target });
     else showEntrance();
   } catch (error) {
     await report(error, { retry: true });
   }
+}
+
+function showAccount(answer, options) {
+  shown = answer.user.id;
+  view.showAccount(answer, options);
 }
 
 /** Offer the way to log in: the button, or a question where the launch may be somebody else's. */
@@ -91,7 +98,7 @@ async function logIn() {
   view.busy(arrival.initData ? "loggingIn" : "opening");
   try {
     if (!arrival.initData) return await leaveForTelegram();
-    view.showAccount(await openMiniApp(), { announce: true });
+    showAccount(await openMiniApp(), { announce: true });
   } catch (error) {
     dropSpentLaunch(error);
     showEntrance();
@@ -113,10 +120,12 @@ async function leaveForTelegram() {
 async function logOut() {
   view.busy("loggingOut");
   try {
-    await logout();
+    await logout({ user: shown });
     if (arrival.initData) launch.noteLogout(arrival.initData);
     showEntrance({ announce: true });
   } catch (error) {
+    // Somebody else has logged in from another tab.
+    if (error.code === "invalid_session") return location.reload();
     view.idle();
     await report(error);
   }

@@ -5,7 +5,7 @@ import { dateTime, language, text, titlePage, translatePage } from "./i18n.js";
 import { hideNotice, report } from "./notice.js";
 import { fullName, isolated } from "./person.js";
 import { fill } from "./question.js";
-import { logout, revoke, session, sessions } from "./tgauth.js";
+import { logout, Problem, revoke, session, sessions } from "./tgauth.js";
 import { describe } from "./user-agent.js";
 
 const LOGGED_OUT = ["unauthenticated", "invalid_session"];
@@ -24,17 +24,19 @@ const day = new Intl.DateTimeFormat(language, { dateStyle: "medium" });
 const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
 const regions = new Intl.DisplayNames(language, { type: "region", fallback: "none" });
 
-// What is asked about in the dialog just now: what to do, and what comes after it.
+// Whose sessions the page shows. Somebody else may log in from another tab, and theirs are not meant.
+let user;
+// What is asked about in the dialog just now: what to do, to whose sessions, and what comes after it.
 let asked = null;
 
 translatePage();
 titlePage(text("devices"));
 $("others-button").addEventListener("click", () => {
-  ask("endOthersAsked", "endOthers", () => revoke("others"), () => reload("othersEnded"));
+  ask("endOthersAsked", "endOthers", (whose) => revoke("others", whose), () => reload("othersEnded"));
   $("note").textContent = text("endOthersNote");
 });
 $("all-button").addEventListener("click", () => {
-  ask("endAllAsked", "endAll", () => revoke("all"), () => finish("allEnded"));
+  ask("endAllAsked", "endAll", (whose) => revoke("all", whose), () => finish("allEnded"));
   $("note").textContent = text("endAllNote");
 });
 $("yes-button").addEventListener("click", act);
@@ -44,21 +46,26 @@ $("dialog").addEventListener("close", settle);
 addEventListener("pageshow", (event) => event.persisted && location.reload());
 await open();
 
+/** Show the sessions of who is logged in now; whether there is somebody, and a list. */
 async function open() {
   try {
     const [login, found] = await Promise.all([session(), sessions()]);
     if (!login) return leave();
+    user = login.user.id;
     fill($("whose"), "devicesNote", "name", isolated("", fullName(login.user), ""));
     show(found);
+    return true;
   } catch (error) {
     if (LOGGED_OUT.includes(error.code)) return leave();
     await report(error, { retry: true });
   }
+  return false;
 }
 
 /** To the login page, and back when there is somebody to show. */
 function leave() {
   location.replace(`/?${new URLSearchParams({ return_to: location.pathname })}`);
+  return false;
 }
 
 function show(found) {
@@ -105,7 +112,8 @@ function endButton(device, name, heading, index) {
       ask("endHere", "logout", logout, () => finish("loggedOut"));
       $("note").textContent = text("endHereNote");
     } else {
-      ask("endOne", "endOneYes", () => revoke(device.id), () => reload("oneEnded", { device: name }, index));
+      const after = () => reload("oneEnded", { device: name }, index);
+      ask("endOne", "endOneYes", (whose) => revoke(device.id, whose), after);
       fill($("note"), "endOneNote", "device", bdi(name));
     }
   });
@@ -132,7 +140,7 @@ function ago(seconds) {
 
 /** Ask in the dialog whether to do it. */
 function ask(question, answer, action, after) {
-  asked = { answer, action, after };
+  asked = { action, after, whose: { user } };
   $("asked").textContent = text(question);
   ready(answer);
   $("no-button").textContent = text("cancel");
@@ -156,14 +164,22 @@ async function act() {
   $("yes-button").disabled = true;
   $("yes-button").textContent = text("ending");
   try {
-    await doing.action();
+    await doing.action(doing.whose);
   } catch (error) {
-    if (LOGGED_OUT.includes(error.code)) return leave();
+    if (LOGGED_OUT.includes(error.code)) return startOver();
     // Ended elsewhere meanwhile: what was wanted is so.
     if (error.code !== "not_found") return refuse(doing, error);
   }
   if (asked === doing) $("dialog").close();
   await doing.after();
+}
+
+/** Nobody, or somebody else, is logged in here now. Nothing was ended, and what the page shows is not theirs. */
+async function startOver() {
+  $("dialog").close();
+  if (!(await open())) return;
+  $("heading").focus();
+  await report(new Problem("login_changed"));
 }
 
 async function refuse(doing, error) {
@@ -186,12 +202,7 @@ function settle() {
 
 /** Show what is left, say what happened, and go on where the list goes on. */
 async function reload(key, values, index = Infinity) {
-  try {
-    show(await sessions());
-  } catch (error) {
-    if (LOGGED_OUT.includes(error.code)) return leave();
-    return report(error, { retry: true });
-  }
+  if (!(await open())) return;
   $("status").textContent = text(key, values);
   const buttons = $("list").querySelectorAll("button");
   (buttons.length > 1 && index < Infinity ? buttons[Math.min(index, buttons.length - 1)] : $("heading")).focus();

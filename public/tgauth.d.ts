@@ -102,14 +102,19 @@ export function session(): Promise<Login | null>;
 /** As `session`, and the session's cookie lasts longer again. */
 export function refresh(): Promise<Login | null>;
 
+export interface EndOptions {
+  /** The id of the person whom the page shows. If somebody else is logged in by now, it is "invalid_session". */
+  readonly user?: number;
+}
+
 /** End this session; it is no error if there is none. */
-export function logout(): Promise<void>;
+export function logout(options?: EndOptions): Promise<void>;
 
 /** The person's sessions on all devices, the newest first. */
 export function sessions(): Promise<Device[]>;
 
 /** End one session by its `id`, all "others", or "all" of them, this one too. */
-export function revoke(which: "others" | "all" | (string & {})): Promise<void>;
+export function revoke(which: "others" | "all" | (string & {}), options?: EndOptions): Promise<void>;
 
 /** Whether Telegram shows this page. */
 export function insideTelegram(): boolean;

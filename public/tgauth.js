@@ -47,9 +47,15 @@ export function refresh() {
   return personOrNull(request("POST", "/telegram/refresh", { body: {} }));
 }
 
-/** End this session; it is no error if there is none. */
-export async function logout() {
+/**
+ * End this session; it is no error if there is none. With `user`, an id, only that person's: where somebody else is
+ * logged in by now, it is the Problem "invalid_session".
+ */
+export async function logout({ user } = {}) {
   const app = miniApp();
+  // A Mini App's token is nobody else's.
+  const found = !app && user !== undefined && (await session());
+  if (found && found.user.id !== user) throw new Problem("invalid_session");
   if (!app) return void (await send("POST", "/telegram/logout", {}));
   // First of all: a call that finds the session ended would log in again.
   app.over = true;
@@ -68,11 +74,12 @@ export async function sessions() {
   return (await request("GET", "/telegram/sessions")).sessions;
 }
 
-/** End one session by its `id`, all "others", or "all" of them, this one too. */
-export async function revoke(which) {
-  if (which === "others") await request("DELETE", "/telegram/sessions?keep=current");
-  else if (which === "all") await request("DELETE", "/telegram/sessions");
-  else await request("DELETE", "/telegram/sessions", { body: { id: which } });
+/** End one session by its `id`, all "others", or "all" of them, this one too. `user` as for `logout`. */
+export async function revoke(which, { user } = {}) {
+  const query = new URLSearchParams(user && { user });
+  if (which === "others") query.set("keep", "current");
+  const body = which === "others" || which === "all" ? undefined : { id: which };
+  await request("DELETE", `/telegram/sessions?${query}`, { body });
   const app = miniApp();
   if (!app || (which !== "all" && which !== app.opened?.session.id)) return;
   app.over = true;

@@ -2,7 +2,7 @@
 
 from lib.errors import NotFound
 from lib.web.cookies import set_session_cookie
-from lib.web.devices import device_list, keeps_current, named_session
+from lib.web.devices import device_list, ending_query, named_session
 from lib.web.endpoint import Response, endpoint
 from lib.web.request import Request
 from lib.web.respond import json_response, no_content
@@ -19,10 +19,15 @@ def list_sessions(request: Request) -> Response:
 
 
 def end_sessions(request: Request) -> Response:
-    """204; 404 for an id that names none of the caller's sessions. Ending all clears the cookie too."""
+    """204; 404 for an id that names none of the caller's sessions. Ending all clears the cookie too.
+
+    A page that says whose sessions it shows is refused where somebody else has logged in since.
+    """
     slot = named_session(request)
-    keep_current = slot is None and keeps_current(request)
+    keep_current, user_id = ending_query(request, slot)
     token, transport = request.require_token(own_page=True)
+    if user_id is not None:
+        request.service.require_user(token, user_id, transport)
     request.notes["event"] = "authn_token_revoked"
     if slot is None:
         request.service.revoke_sessions(token, transport, keep_current=keep_current)

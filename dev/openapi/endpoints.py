@@ -83,6 +83,14 @@ _TEXT: Schema = {"type": "string"}
 _USER_AND_SESSION = Success("The user and the session.", ("LoggedIn",))
 _ENDED = Success("Done.", sets=True)
 _RETURN_TO = {"return_to": ref("ReturnTo")}
+_USER: dict[str, Schema] = {
+    "user": {
+        "type": "integer",
+        "minimum": 1,
+        "exclusiveMaximum": 1 << 52,
+        "description": "Whose session it must be that asks, as a Telegram id: with another's nothing ends.",
+    }
+}
 
 OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/health"): Operation(
@@ -211,7 +219,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         {204: _ENDED},
         (CrossSiteBlocked, NotFound, SharedStoreRequired, *_SESSION),
         "All without a body, all but the caller's with `keep=current`, and with a body the one it names.",
-        fields={"keep": {"type": "string", "enum": ["current"]}},
+        fields={"keep": {"type": "string", "enum": ["current"]}, **_USER},
         bodies=("EndRequest",),
         body_required=False,
         security=PRESENTED,
@@ -229,6 +237,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "End one session",
         {204: Success("Ended.")},
         (CrossSiteBlocked, NotFound, SharedStoreRequired, *_SESSION),
+        fields=_USER,
         security=PRESENTED,
         guarded=True,
     ),

@@ -11,6 +11,7 @@ import {
   session,
   sessions,
   type Device,
+  type EndOptions,
   type Login,
   type LoginOptions,
   type Method,
@@ -50,6 +51,9 @@ export async function everyFunction(): Promise<void> {
   await revoke("others");
   const ended = await revoke("all");
   same<typeof ended, void>(true);
+  const theirs: EndOptions = { user: answer.user.id };
+  await revoke("all", theirs);
+  await logout(theirs);
   const over = await logout();
   same<typeof over, void>(true);
 
@@ -113,6 +117,8 @@ export async function mistakes(found: Login | null, problem: Problem): Promise<v
   await revoke();
   // @ts-expect-error: by its id
   await revoke((await sessions())[0]);
+  // @ts-expect-error: an id is a number
+  await logout({ user: "1" });
   // @ts-expect-error: by text
   await revoke(1);
   // @ts-expect-error: no such code

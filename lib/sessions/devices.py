@@ -6,6 +6,7 @@ Everything here is asked with a token, and done only while that token's own sess
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from lib.errors import InvalidSession
 from lib.sessions.base import ENDED, REVOKED, REVOKED_SECONDS, SESSION, Revocation, Sessions, is_mark
 from lib.sessions.record import Record, Transport
 from lib.sessions.token import Claims, recurs
@@ -40,6 +41,12 @@ class Devices(Sessions):
             self._device(slot, live[slot], seconds, current=slot == claims.slot)
             for slot, seconds in zip(slots, left, strict=True)
         ]
+
+    def require_user(self, token: str, user_id: int, transport: Transport | None = None) -> None:
+        """Raises `InvalidSession` unless the token is this user's; the store is not asked."""
+        claims, _ = self._open(token, transport)
+        if claims.user_id != user_id:
+            raise InvalidSession("another user than the one whose sessions were shown")
 
     def end_session(self, token: str, slot: str, transport: Transport | None = None) -> bool:
         """End another session of the same user and say whether there was one; raises `InvalidSession`."""

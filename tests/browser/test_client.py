@@ -285,6 +285,21 @@ def test_ending_other_sessions(open_own: OpenPage, redis_server: Server) -> None
     assert session_cookies(third) == []
 
 
+@pytest.mark.parametrize("call", ["revoke('all',", "revoke('others',", "revoke(argument[1],", "logout("])
+def test_ending_sessions_of_the_user_whom_the_page_shows(
+    open_own: OpenPage, redis_server: Server, call: str
+) -> None:
+    """With `user`, a session of anybody else's ends nothing; one that is theirs does as without."""
+    here, there = (open_own(on=redis_server) for _ in range(2))
+    for page in (here, there):
+        cookie_login(page)
+    slot = run(there, "return (await session()).session.id")
+    assert run(here, f"return {call} {{ user: argument[0] }})", [MARIA, slot])["code"] == "invalid_session"
+    assert [who(here), who(there)] == [ALICE, ALICE]
+    assert run(here, f"return {call} {{ user: argument[0] }})", [ALICE, slot]) is None
+    assert [who(here), who(there)].count(None) == (2 if "all" in call else 1)
+
+
 @pytest.mark.parametrize("which", ["", "other", "ALL", "../logout", "x" * 16, None, 1, {}, ["all"]])
 def test_what_names_no_session_ends_none(open_own: OpenPage, redis_server: Server, which: object) -> None:
     """What is misspelt, or was never there, does not mean all."""

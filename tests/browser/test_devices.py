@@ -573,3 +573,35 @@ def test_no_frame_shows_it(page: Page) -> None:
     """No site may frame the page, Telegram's neither: it could have its buttons pressed."""
     answer = page.request.get("/devices.html")
     assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+
+
+ENDING = [
+    "End Safari on iPhone",
+    "End all other sessions",
+    "Log out everywhere",
+    "Log out Chrome on Windows",
+]
+
+
+@pytest.mark.parametrize("button", ENDING)
+def test_somebody_else_logs_in_from_another_tab(
+    here: Page, there: Page, open_page: OpenPage, shared: Server, button: str
+) -> None:
+    """The page acts for the person it names alone: else it ends nothing, says so, and shows the new one's."""
+    bob: User = {"id": next(_ids), "first_name": "Bob"}
+    elsewhere = logged_in(open_page(base_url=shared.origin, user_agent=IPHONE), bob)
+    open_devices(here)
+    logged_in(here.context.new_page(), bob)
+    here.get_by_role("button", name=button).click()
+    here.get_by_role("alertdialog").get_by_role("button").first.click()
+    expect(here.get_by_role("alert")).to_contain_text("Nothing was ended")
+    expect(here.get_by_role("alertdialog")).to_be_hidden()
+    expect(here.locator("#whose")).to_contain_text("Bob, here are your sessions")
+    expect(rows(here)).to_have_count(2)
+    expect(here.get_by_role("heading", level=1)).to_be_focused()
+    assert (user_id(here), user_id(elsewhere), user_id(there) is not None) == (bob["id"], bob["id"], True)
+    here.get_by_role("button", name="End all other sessions").click()
+    expect(here.get_by_role("alert")).to_be_hidden()
+    here.get_by_role("alertdialog").get_by_role("button", name="End all other sessions").click()
+    expect(rows(here)).to_have_count(1)
+    assert (is_logged_out(elsewhere), user_id(there) is not None) == (True, True)

@@ -10,6 +10,7 @@ from dev.process import Server
 from dev.signing import tg_auth_result
 from tests.browser.steps import (
     ALICE,
+    MARIA,
     MEI,
     addresses,
     begin,
@@ -308,3 +309,17 @@ def test_real_telegram_is_not_called_simulated(page: Page, answer: dict[str, Any
     expect(page.get_by_role("button", name="Log in with Telegram")).to_be_visible()
     expect(page.get_by_role("link", name="See its users")).to_be_hidden()
     assert set(sent) == {"GET"}
+
+
+def test_log_out_where_somebody_else_is_logged_in(page: Page) -> None:
+    """The button logs out the person whom the page shows; somebody else's page comes in its place."""
+    log_in(page)
+    fields = proof(page, MARIA)
+    headers = {"Sec-Fetch-Site": "same-origin"}
+    assert page.request.post("/telegram/login", data=fields, headers=headers).ok
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Мария")
+    assert user_id(page) == MARIA
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_role("button", name="Log in with Telegram")).to_be_visible()
+    assert user_id(page) is None

@@ -113,12 +113,14 @@ def delete(site: Site, token: str, *, path: str = PATH, **request: Any) -> Answe
     return site.send("DELETE", PATH, cookie=token, headers=headers, environ={"PATH_INFO": path}, **request)
 
 
-FORMS: dict[str, Callable[[Site, str, str], Answer]] = {
-    "path": lambda site, token, slot: delete(site, token, path=f"{PATH}/{slot}"),
-    "own path": lambda site, token, slot: delete(site, token, path=f"/api{PATH}/{slot}"),
-    "body": lambda site, token, slot: delete(site, token, json={"id": slot}),
-    "body at its own path": lambda site, token, slot: delete(
-        site, token, path=f"/api{PATH}", json={"id": slot}
+FORMS: dict[str, Callable[..., Answer]] = {
+    "path": lambda site, token, slot, query="": delete(site, token, path=f"{PATH}/{slot}", query=query),
+    "own path": lambda site, token, slot, query="": delete(
+        site, token, path=f"/api{PATH}/{slot}", query=query
+    ),
+    "body": lambda site, token, slot, query="": delete(site, token, json={"id": slot}, query=query),
+    "body at its own path": lambda site, token, slot, query="": delete(
+        site, token, path=f"/api{PATH}", json={"id": slot}, query=query
     ),
 }
 EACH_FORM = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
@@ -503,3 +505,73 @@ def test_the_query_beside_a_body_that_names_a_session(clock: Clock, query: str) 
     answer = site.end(json={"id": other}, query=query, cookie=cookie)
     assert (answer.status, answer.code) == (400, "malformed_request")
     assert len(site.store.sessions()) == 2
+
+
+@EACH_FORM
+def test_ending_one_of_the_user_whom_the_page_shows(site: Site, form: Callable[..., Answer]) -> None:
+    """`user` says whose session it must be: with another's nothing ends, and no command is spent."""
+    mine, other = site.login(), site.login()
+    before = site.store.fields()
+    site.store.calls.clear()
+    answer = form(site, mine.token, session_id(other), query=f"user={USER['id'] + 1}")
+    assert (answer.status, answer.code, answer.header("Set-Cookie")) == (401, "invalid_session", None)
+    assert (site.store.calls, site.store.fields()) == ([], before)
+    assert form(site, mine.token, session_id(other), query=f"user={USER['id']}").status == 204
+    assert site.verify(cookie=other.token).code == "invalid_session"
+
+
+@pytest.mark.parametrize("query", ["user={}", "user={}&keep=current", "keep=current&user={}"])
+def test_ending_all_of_the_user_whom_the_page_shows(site: Site, query: str) -> None:
+    """The same for all of them, and for all others, by cookie and by bearer."""
+    mine, bearer = site.login(), site.bearer_login()
+    before = site.store.fields()
+    site.store.calls.clear()
+    for credentials in ({"cookie": mine.token}, {"bearer": bearer.token}):
+        answer = site.end(query=query.format(5), **credentials)
+        assert (answer.status, answer.code, answer.header("Set-Cookie")) == (401, "invalid_session", None)
+    assert (site.store.calls, site.store.fields()) == ([], before)
+    assert delete(site, mine.token, query=query.format(USER["id"])).status == 204
+    assert (site.verify(cookie=mine.token).status == 200) == ("keep" in query)
+    assert site.verify(bearer=bearer.token).code == "invalid_session"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "user",
+        "user=",
+        "user=me",
+        "user=0",
+        "user={user}.0",
+        "user=+{user}",
+        "user=0{user}",
+        "user=-{user}",
+        "user=%20{user}",
+        "user={user}0000000000",
+        "user={user}&user={user}",
+        "user={user}&user=5",
+        "User={user}",
+        "users={user}",
+        "user={user}&id=AAAAAAAAAAAAAAAA",
+        "user={user}&x=y",
+    ],
+)
+def test_a_misspelt_user_ends_nothing(site: Site, query: str) -> None:
+    """What is not exactly a Telegram id is 400, however the session is named, and never "whoever it is"."""
+    mine, other = site.login(), site.login()
+    before = site.store.fields()
+    site.store.calls.clear()
+    query = query.format(user=USER["id"])
+    for request in ({}, {"path": f"{PATH}/{session_id(other)}"}, {"json": {"id": session_id(other)}}):
+        answer = delete(site, mine.token, query=query, **request)
+        assert (answer.status, answer.code) == (400, "malformed_request"), request
+    assert (site.store.calls, site.store.fields()) == ([], before)
+
+
+def test_the_id_that_the_rewrite_adds(site: Site) -> None:
+    """Vercel puts what `:id` stands for into the query, too: it is the same id, and changes nothing."""
+    mine, other, third = site.login(), site.login(), site.login()
+    for login, query in ((other, "id={}"), (third, "user={user}&id={}")):
+        query = query.format(session_id(login), user=USER["id"])
+        assert delete(site, mine.token, path=f"{PATH}/{session_id(login)}", query=query).status == 204
+    assert ids(site, cookie=mine.token) == [session_id(mine)]
