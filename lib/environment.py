@@ -10,6 +10,9 @@ Environment = Literal["production", "preview", "development"]
 
 DEVELOPMENT_BOT_TOKEN = "1000000001:tgauth-development-token-never-use-this"  # noqa: S105 (public by design)
 
+OAUTH_URL = "https://oauth.telegram.org"
+API_URL = "https://api.telegram.org"
+
 HOUR = 3600
 DAY = 24 * HOUR
 
@@ -19,7 +22,8 @@ _BOT_ID = r"[1-9][0-9]{0,19}"
 _USERNAME = r"@?[A-Za-z][A-Za-z0-9_]{3,31}"
 _NUMBER = r"[1-9][0-9]{0,9}"
 _PATH = r"[A-Za-z0-9._~/-]*"
-_CHAT = r"-?[1-9][0-9]{0,19}|@[A-Za-z][A-Za-z0-9_]{3,31}"
+# Groups and channels have negative ids; a positive one is a person.
+_CHAT = r"-[1-9][0-9]{0,19}|@[A-Za-z][A-Za-z0-9_]{3,31}"
 _RELAY_HOST = r"([a-z0-9*-]+\.)*[a-z0-9-]+\.[a-z0-9-]+(:[0-9]{1,5})?"
 # Anybody can have addresses below these, so a pattern there must say how one's own begin.
 _SHARED_HOST = r".*\*.*\.(vercel\.app|now\.sh)(:[0-9]+)?"
@@ -58,7 +62,8 @@ class Reader:
         return text
 
     def bot_username(self) -> str | None:
-        return self.matching("TELEGRAM_BOT_USERNAME", _USERNAME, "the bot's name").removeprefix("@") or None
+        accepted = "the bot's name, such as example_bot"
+        return self.matching("TELEGRAM_BOT_USERNAME", _USERNAME, accepted).removeprefix("@") or None
 
     def client_secret(self) -> str | None:
         accepted = "the Client Secret that @BotFather shows under Bot Settings > Web Login"
@@ -76,7 +81,7 @@ class Reader:
         return "primary"
 
     def require_chat(self, bot_token: str | None) -> str | None:
-        accepted = "the chat's id, such as -1001234567890, or the @name of a public one"
+        accepted = "the chat's id with its minus, such as -1001234567890, or the @name of a public one"
         chat = self.matching("TELEGRAM_REQUIRE_CHAT", _CHAT, accepted)
         if chat and bot_token is None:
             self.problem("TELEGRAM_REQUIRE_CHAT", "needs TELEGRAM_BOT_TOKEN; set that, of a bot in the chat")
@@ -125,7 +130,7 @@ class Reader:
     def bot_id(self, bot_token: str | None, bot_token_problem: str) -> int:
         text = self.matching("TELEGRAM_BOT_ID", _BOT_ID, "the digits before the colon of the bot's token")
         from_token = bot_token.partition(":")[0] if bot_token else ""
-        if text and from_token and text != from_token:
+        if re.fullmatch(_BOT_ID, text) and from_token and text != from_token:
             self.problem("TELEGRAM_BOT_ID", "is another bot's than TELEGRAM_BOT_TOKEN; remove one of them")
         if not text and not from_token:
             self.problems.append(bot_token_problem)
@@ -150,7 +155,12 @@ class Reader:
             )
         return ()
 
-    def origin(self, name: str, text: str) -> str:
+    def origin(
+        self,
+        name: str,
+        text: str,
+        fix: str = "set https://host in ASCII, without a path (http for localhost)",
+    ) -> str:
         """An exact origin: https, or http on a loopback host; no path, no user, lower case."""
         scheme, _, host = text.lower().rstrip("/").partition("://")
         domain, _, digits = host.partition(":")
@@ -160,7 +170,7 @@ class Reader:
             port = int(digits or default)
             # Browsers leave a scheme's own port out of Origin.
             return f"{scheme}://{domain}" + (f":{port}" if port != default else "")
-        self.problem(name, "is no origin; set https://host in ASCII, without a path (http for localhost)")
+        self.problem(name, f"is no origin; {fix}")
         return ""
 
     def origins(self, name: str) -> list[str]:
@@ -191,24 +201,26 @@ class Reader:
             return default
         scheme, _, rest = text.partition("://")
         host, slash, path = rest.partition("/")
-        origin = self.origin(name, f"{scheme}://{host}")
+        fix = "remove it to use Telegram's own"
+        origin = self.origin(name, f"{scheme}://{host}", fix)
         if not re.fullmatch(_PATH, path):
-            self.problem(name, "has a path that is none; remove it to use Telegram's own")
+            self.problem(name, f"has a path that is none; {fix}")
         elif origin and environment == "production" and not LOOPBACK.fullmatch(host.lower()):
-            self.problem(name, "may differ from Telegram's own only in development, preview or on localhost")
+            self.problem(name, f"may differ only in development, preview or on localhost; {fix}")
         return origin + slash + path
 
-    def number(self, name: str, default: int, *, most: int) -> int:
+    def number(self, name: str, default: int, *, most: int, unit: str = "a number") -> int:
         text = self.text(name)
         if not text:
             return default
         if not re.fullmatch(_NUMBER, text) or int(text) > most:
-            self.problem(name, f"is no whole number from 1 to {most}; remove it for {default}")
+            fix = f"write {unit} in digits; without it {default} counts"
+            self.problem(name, f"is no whole number from 1 to {most}; {fix}")
             return default
         return int(text)
 
     def seconds(self, name: str, default: int) -> int:
-        return self.number(name, default, most=365 * DAY)
+        return self.number(name, default, most=365 * DAY, unit="seconds")
 
     def ids(self, name: str) -> frozenset[int]:
         entries = self.entries(name)

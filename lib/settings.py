@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from lib.credentials import LOOPBACK, Credentials, read_credentials
-from lib.environment import DAY, HOUR, Environment, Reader
+from lib.environment import API_URL, DAY, HOUR, OAUTH_URL, Environment, Reader
 from lib.errors import Misconfigured, NotFound
 
 
@@ -124,8 +124,8 @@ def read_settings(env: Mapping[str, str]) -> Settings:
         bot_id_only=bool(read.text("TELEGRAM_BOT_ID")) and not read.text("TELEGRAM_BOT_TOKEN"),
         bot_username=read.bot_username(),
         client_secret=read.client_secret(),
-        oauth_url=read.telegram_url("TELEGRAM_OAUTH_URL", "https://oauth.telegram.org", environment),
-        api_url=read.telegram_url("TELEGRAM_API_URL", "https://api.telegram.org", environment),
+        oauth_url=read.telegram_url("TELEGRAM_OAUTH_URL", OAUTH_URL, environment),
+        api_url=read.telegram_url("TELEGRAM_API_URL", API_URL, environment),
         require_chat=read.require_chat(bot_token),
         require_chat_ttl=read.seconds("TELEGRAM_REQUIRE_CHAT_TTL", HOUR),
         secrets=read.secrets(bot_token, bot_token_problem),

@@ -135,7 +135,6 @@ def test_empty_means_unset():
         ({"TELEGRAM_API_URL": "https://bots.example/x", "VERCEL_ENV": "preview"}, "api_url",
          "https://bots.example/x"),
         ({"TELEGRAM_REQUIRE_CHAT": " -1001234567890\n"}, "require_chat", "-1001234567890"),
-        ({"TELEGRAM_REQUIRE_CHAT": "1234567890"}, "require_chat", "1234567890"),
         ({"TELEGRAM_REQUIRE_CHAT": "@some_chat7"}, "require_chat", "@some_chat7"),
         ({"TELEGRAM_REQUIRE_CHAT": "@" + "a" * 32}, "require_chat", "@" + "a" * 32),
         ({"TELEGRAM_REQUIRE_CHAT_TTL": " 60 "}, "require_chat_ttl", 60),
@@ -265,6 +264,7 @@ BAD = [
         ("TELEGRAM_REQUIRE_CHAT", value)
         for value in (
             *("canary", "@", "@can", "@1canary", "@canary-chat", "@canary chat", "@@canary", "@" + "a" * 33),
+            *("1009876543210", "1", "987654321"),
             *("0", "-0", "-", "--1", "-01", "+1", "1.5", "1e3", "١٢٣", "-100 123", "1" * 21, "-1001,-1002"),
             *("https://t.me/canary", "t.me/canary", "@canaryканал", "@canary,@other", "@canary\n@other"),
         )
@@ -421,11 +421,40 @@ def test_all_problems_at_once():
         (
             "TELEGRAM_REQUIRE_CHAT",
             "canary",
-            "is malformed; set the chat's id, such as -1001234567890, or the @name",
+            "is malformed; set the chat's id with its minus, such as -1001234567890, or the @name",
         ),
-        ("TELEGRAM_REQUIRE_CHAT_TTL", "0", "is no whole number from 1 to 31536000; remove it for 3600"),
-        ("TELEGRAM_API_URL", "https://canary.example", "may differ from Telegram's own only in development,"),
-        ("TELEGRAM_API_URL", "https://canary", "may differ from Telegram's own only in development,"),
+        (
+            "TELEGRAM_REQUIRE_CHAT_TTL",
+            "0",
+            "is no whole number from 1 to 31536000; write seconds in digits; without it 3600 counts",
+        ),
+        (
+            "SESSION_TTL",
+            "canary",
+            "is no whole number from 1 to 31536000; write seconds in digits; without it 2592000 counts",
+        ),
+        (
+            "SESSION_LIMIT",
+            "canary",
+            "is no whole number from 1 to 1000; write a number in digits; without it 20 counts",
+        ),
+        (
+            "TELEGRAM_BOT_USERNAME",
+            "https://t.me/canary",
+            "is malformed; set the bot's name, such as example_bot",
+        ),
+        ("TELEGRAM_BOT_ID", "canary", "is malformed; set the digits before the colon of the bot's token"),
+        ("TELEGRAM_OAUTH_URL", "canary", "is no origin; remove it to use Telegram's own"),
+        (
+            "TELEGRAM_API_URL",
+            "https://canary.example",
+            "may differ only in development, preview or on localhost;",
+        ),
+        (
+            "TELEGRAM_API_URL",
+            "https://canary",
+            "may differ only in development, preview or on localhost; remove it",
+        ),
         ("AUTH_RELAY_SECRET", "canary", "is malformed; set 32 plain characters or more"),
         ("AUTH_RELAY_URL", "canary", "is no origin; set https://host in ASCII, without a path"),
         ("AUTH_RELAY_HOSTS", "canary", "has an entry that is no host; set such as app-*-team.vercel.app"),
