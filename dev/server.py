@@ -41,7 +41,7 @@ def set_defaults(environ: MutableMapping[str, str], origin: str) -> None:
     """
     # Not at the top: a mistake in lib/ must become a page, not end the server.
     from dev.oidc import DEVELOPMENT_CLIENT_SECRET
-    from lib.environment import DEVELOPMENT_BOT_TOKEN
+    from lib.environment import API_URL, DEVELOPMENT_BOT_TOKEN, OAUTH_URL
 
     environ.setdefault("VERCEL_ENV", "development")
     # A preview that has been told what Vercel calls it is known by that, as when it is deployed.
@@ -52,8 +52,10 @@ def set_defaults(environ: MutableMapping[str, str], origin: str) -> None:
         environ.setdefault("TELEGRAM_CLIENT_SECRET", DEVELOPMENT_CLIENT_SECRET)
     if environ.get("TELEGRAM_BOT_TOKEN") == DEVELOPMENT_BOT_TOKEN:
         environ.setdefault("TELEGRAM_BOT_USERNAME", "tgauth_dev_bot")
-        environ.setdefault("TELEGRAM_OAUTH_URL", f"{origin}{TELEGRAM}")
-        environ.setdefault("TELEGRAM_API_URL", f"{origin}{TELEGRAM}")
+        for name, real in (("TELEGRAM_OAUTH_URL", OAUTH_URL), ("TELEGRAM_API_URL", API_URL)):
+            # A copied .env.example has the real addresses, where nobody knows the development bot.
+            if environ.get(name, "").strip().rstrip("/") in ("", real):
+                environ[name] = f"{origin}{TELEGRAM}"
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -147,10 +149,9 @@ def _greeting(origin: str, upstash: str) -> str:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:
-        raise ValueError
-    return port
+    if not (text.isascii() and text.isdigit() and int(text[:6]) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 65535")
+    return int(text)
 
 
 def main() -> int:

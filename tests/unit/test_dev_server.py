@@ -405,9 +405,45 @@ def test_development_secret_is_for_no_bot_alone(environ: dict[str, str], secret:
         assert environ.get("TELEGRAM_CLIENT_SECRET") == secret
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (None, "http://localhost:3000/_telegram"),
+        ("https://oauth.telegram.org", "http://localhost:3000/_telegram"),
+        ("https://oauth.telegram.org/ ", "http://localhost:3000/_telegram"),
+        ("http://localhost:4000/another", "http://localhost:4000/another"),
+    ],
+)
+def test_the_development_bot_never_asks_the_real_telegram(given: str | None, expected: str) -> None:
+    """A copied .env.example has Telegram's own addresses; an address of one's own choice stays."""
+    environ = {"TELEGRAM_OAUTH_URL": given} if given else {}
+    environ["TELEGRAM_API_URL"] = "https://api.telegram.org"
+    for _ in range(2):
+        set_defaults(environ, "http://localhost:3000")
+        assert environ["TELEGRAM_OAUTH_URL"] == expected
+        assert environ["TELEGRAM_API_URL"] == "http://localhost:3000/_telegram"
+
+
+def test_a_bot_of_ones_own_asks_the_real_telegram() -> None:
+    """Who names a bot gets what they set."""
+    environ = {"TELEGRAM_BOT_TOKEN": "42:TEST", "TELEGRAM_OAUTH_URL": "https://oauth.telegram.org"}
+    set_defaults(environ, "http://localhost:3000")
+    assert environ["TELEGRAM_OAUTH_URL"] == "https://oauth.telegram.org"
+    assert "TELEGRAM_API_URL" not in environ
+
+
 def run(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "dev.server", *arguments]
     return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=30, check=False)
+
+
+@pytest.mark.parametrize("port", ["abc", "-1", "65536", "9" * 5000, "٣", ""])
+def test_what_is_no_port_is_said(port: str) -> None:
+    """A port that is none is answered in words."""
+    result = run(f"--port={port}")
+    assert result.returncode == 2
+    assert "is no number from 0 to 65535" in result.stderr
+    assert "_port" not in result.stderr
 
 
 def test_port_in_use_is_said() -> None:
