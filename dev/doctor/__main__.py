@@ -20,7 +20,7 @@ from dev.doctor.client import Client
 from dev.doctor.deployment import check_deployment
 from dev.doctor.login import check_login
 from dev.doctor.report import Check, Report, line, problem, secrets_in
-from dev.doctor.settings import check_settings, read, store_is_wrong
+from dev.doctor.settings import check_settings, names, read, store_is_wrong
 from dev.doctor.store import check_store
 from dev.doctor.telegram import check_bot
 from dev.doctor.tree import check_tree
@@ -82,7 +82,7 @@ def run(report: Report, origin: str, root: Path) -> Iterator[Check]:
         return
     client = Client()
     yield from _guarded(report, "telegram", lambda: check_bot(settings, client))
-    yield from _guarded(report, "login", lambda: check_login(settings, client))
+    yield from _guarded(report, "login", lambda: check_login(settings, names(wrong), client))
     if not store_is_wrong(wrong):
         yield from _guarded(report, "redis", lambda: check_store(settings))
 

@@ -64,7 +64,7 @@ def _https(origin: str) -> Check:
 
 
 def _health(answer: Answer) -> Iterator[Check]:
-    where = "docs/REDIS_QUICK_START.md#4-look-whether-it-works"
+    where = "docs/REDIS_QUICK_START.md"
     match answer.status, answer.fields:
         case 200, {"status": "ok", "store": "memory"}:
             yield warning(

@@ -17,15 +17,22 @@ from lib.telegram.oidc import redirect_uri
 from lib.telegram.widget import authorization_url
 
 _WHERE = "in @BotFather's mini app (https://t.me/botfather?startapp), Bot Settings > Web Login"
-_STEPS = "README.md#deploy"
+_STEPS = "README.md#at-botfather"
 _SECRET_FIX = f"copy the Client Secret of this bot {_WHERE}; it is not the bot token: {_STEPS}"
 _REFUSED_DOMAIN = "domain invalid"
 _NO_CODE = "tgauth-doctor-has-no-code"
 
 
-def check_login(settings: Settings, client: Client) -> Iterator[Check]:
-    """What the settings turn on, and what has to be entered at @BotFather for it."""
-    if settings.uses_relay or (settings.client_secret is None and settings.bot_token is None):
+def check_login(settings: Settings, wrong: set[str], client: Client) -> Iterator[Check]:
+    """What the settings turn on, and what has to be entered at @BotFather for it.
+
+    Of the variables in `wrong` it is not known what is meant.
+    """
+    if (
+        "TELEGRAM_CLIENT_SECRET" in wrong
+        or settings.uses_relay
+        or (settings.client_secret is None and settings.bot_token is None)
+    ):
         return
     origin = settings.canonical_origin
     if settings.client_secret is None:

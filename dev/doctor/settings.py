@@ -13,7 +13,7 @@ from lib.settings import Settings, read_settings
 NO_BOT = "docs/API.md#ways-to-log-in"
 _EXPLAINED = {
     "AUTH_RELAY_": "docs/PREVIEWS.md#setting-it-up",
-    "TELEGRAM_CLIENT_SECRET": "README.md#deploy",
+    "TELEGRAM_CLIENT_SECRET": "README.md#at-botfather",
     "TELEGRAM_REQUIRE_CHAT": "docs/API.md#members-only",
     "SESSION_": "docs/REDIS_SETUP.md#how-long-sessions-live",
     **dict.fromkeys(STORE, "docs/REDIS_SETUP.md#settings"),
@@ -30,7 +30,7 @@ def read(values: Mapping[str, str]) -> tuple[Settings | None, list[str]]:
         return read_settings(values), []
     except Misconfigured as error:
         wrong = _SEVERAL.split(error.reason)
-    named = {text.partition(":")[0] for text in wrong}
+    named = names(wrong)
     # Another database than the one that is meant says nothing.
     dropped = {*named, *STORE} if named & {*STORE} else named
     try:
@@ -39,9 +39,14 @@ def read(values: Mapping[str, str]) -> tuple[Settings | None, list[str]]:
         return None, wrong
 
 
+def names(wrong: list[str]) -> set[str]:
+    """The variables that something is wrong with: what is said of one that is not set would mislead."""
+    return {text.partition(":")[0] for text in wrong}
+
+
 def store_is_wrong(wrong: list[str]) -> bool:
     """Whether a variable of the store is among what is wrong."""
-    return any(text.partition(":")[0] in STORE for text in wrong)
+    return not names(wrong).isdisjoint(STORE)
 
 
 def check_settings(values: Mapping[str, str], settings: Settings | None, wrong: list[str]) -> Iterator[Check]:
@@ -57,20 +62,25 @@ def check_settings(values: Mapping[str, str], settings: Settings | None, wrong: 
         return
     if not wrong:
         yield ok("settings", "every value is of the form that tgauth takes")
-    named = "VERCEL_ENV" if values.get("VERCEL_ENV") else "VERCEL_ENV is not set, so this counts as it"
-    yield ok("environment", f"{settings.environment} ({named})")
-    yield from _bot(settings)
-    yield from _secret(values, settings, {text.partition(":")[0] for text in wrong})
-    yield from _origin(values, settings)
+    source = "VERCEL_ENV" if values.get("VERCEL_ENV") else "VERCEL_ENV is not set, so this counts as it"
+    yield ok("environment", f"{settings.environment} ({source})")
+    unclear = names(wrong)
+    yield from _bot(settings, unclear)
+    yield from _secret(values, settings, unclear)
+    if "AUTH_ORIGIN" not in unclear:
+        yield from _origin(values, settings)
     if not store_is_wrong(wrong):
         yield from _store(values)
-    yield from _relay(settings)
+    if not any(name.startswith("AUTH_RELAY_") for name in unclear):
+        yield from _relay(settings)
 
 
-def _bot(settings: Settings) -> Iterator[Check]:
+def _bot(settings: Settings, wrong: set[str]) -> Iterator[Check]:
     if settings.bot_token is not None:
         return
     if settings.bot_id_only and settings.client_secret is None and not settings.uses_relay:
+        if "TELEGRAM_CLIENT_SECRET" in wrong:
+            return
         yield warning(
             "bot",
             "there is a bot's id, but neither its token nor TELEGRAM_CLIENT_SECRET: only Mini Apps log in",

@@ -2,12 +2,13 @@
 
 import contextlib
 import difflib
+import io
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 from dev.doctor.report import Check, ok, warning
 from lib.errors import Misconfigured
@@ -56,6 +57,8 @@ class Variables:
     sources: Mapping[str, str]
     hidden: tuple[str, ...] = ()
     """Variables that Vercel's CLI wrote into a file without their values."""
+    unread: tuple[str, ...] = ()
+    """Lines of files that set nothing, though something stands there."""
 
 
 class _Recorder(dict[str, str]):
@@ -86,19 +89,22 @@ def read_variables(environ: Mapping[str, str], root: Path) -> Variables:
     values = {name: value for name, value in environ.items() if value.strip()}
     sources = dict.fromkeys(values, SHELL)
     hidden: set[str] = set()
+    unread: list[str] = []
     for name in FILES:
         file = root / name
         if not file.is_file():
             continue
-        held = dotenv_values(file, interpolate=False, encoding="utf-8-sig")
-        by_vercel = file.read_text(encoding="utf-8-sig").startswith("# Created by Vercel CLI")
-        for variable, value in held.items():
+        text = file.read_text(encoding="utf-8-sig")
+        by_vercel = text.startswith("# Created by Vercel CLI")
+        bindings = list(parse_stream(io.StringIO(text)))
+        unread += [f"{name}, line {binding.original.line}" for binding in bindings if binding.error]
+        for variable, value in {b.key: b.value for b in bindings if b.key is not None}.items():
             if (value or "").strip():
                 if variable not in values:
                     values[variable], sources[variable] = value or "", name
             elif by_vercel:
                 hidden.add(variable)
-    return Variables(values, sources, tuple(sorted(hidden - values.keys())))
+    return Variables(values, sources, tuple(sorted(hidden - values.keys())), tuple(unread))
 
 
 def check_variables(variables: Variables) -> Iterator[Check]:
@@ -110,6 +116,8 @@ def check_variables(variables: Variables) -> Iterator[Check]:
         places.setdefault(variables.sources[name], []).append(name)
     listed = "; ".join(f"from {place}: {', '.join(names)}" for place, names in places.items())
     yield ok("variables", listed or "none of tgauth's is set")
+    for place in variables.unread:
+        yield warning("variables", f"{place} sets nothing", "write NAME=value there, or # before a comment")
     if empty := [name for name in variables.hidden if name in known and not name.startswith("VERCEL")]:
         yield warning(
             "variables",

@@ -49,7 +49,14 @@ def bot(**env):
 
 def login(**env):
     settings = read_settings({"TELEGRAM_BOT_TOKEN": TOKEN, "AUTH_ORIGIN": ORIGIN, **env})
-    return by_name(check_login(settings, Client()))
+    return by_name(check_login(settings, set(), Client()))
+
+
+def test_a_wrong_client_secret_is_no_wish_for_the_widget(web):
+    """Where the client secret is set and wrong, nobody is told to enter the widget's domain at @BotFather."""
+    settings = read_settings({"TELEGRAM_BOT_TOKEN": TOKEN, "AUTH_ORIGIN": "https://example.com"})
+    assert list(check_login(settings, {"TELEGRAM_CLIENT_SECRET"}, Client())) == []
+    assert not web.calls
 
 
 def by_name(checks):

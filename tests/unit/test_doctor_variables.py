@@ -123,6 +123,43 @@ def test_everything_that_lib_finds_wrong_is_a_problem():
 
 
 @pytest.mark.parametrize(
+    ("wrong", "also", "unsaid"),
+    [
+        ({"AUTH_ORIGIN": "example.com"}, {}, "origin"),
+        (
+            {"AUTH_ORIGIN": "example.com"},
+            {"VERCEL_PROJECT_PRODUCTION_URL": "canary.vercel.app"},
+            "origin",
+        ),
+        (
+            {"TELEGRAM_CLIENT_SECRET": "short"},
+            {"TELEGRAM_BOT_TOKEN": ..., "TELEGRAM_BOT_ID": "1", "AUTH_SECRET": SECRET},
+            "bot",
+        ),
+        ({"AUTH_RELAY_SECRET": "short"}, {"AUTH_RELAY_HOSTS": "app-*.example.com"}, "relay"),
+        ({"AUTH_RELAY_SECRET": "short"}, {"VERCEL_ENV": "preview", "AUTH_ORIGIN": ...}, "relay"),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_is_not_called_missing(wrong, also, unsaid):
+    """Of a variable that is set and wrong nothing else is said, such as that it is not set."""
+    found = settled(**wrong, **also)
+    assert [check.message.partition(":")[0] for check in found["settings"]] == list(wrong)
+    assert unsaid not in found
+    assert unsaid in settled(**also, **dict.fromkeys(wrong, ...))
+
+
+def test_a_line_that_sets_nothing_is_named_with_its_file(tmp_path):
+    """A broken line costs itself alone, and the doctor says in which file it is."""
+    (tmp_path / ".env.local").write_text("ADMIN_TOKEN=a\n")
+    (tmp_path / ".env").write_text("SESSION_TTL=1\nthis is broken 'canary\nSESSION_LIMIT=2\n# a comment\n\n")
+    found = read_variables({}, tmp_path)
+    assert found.values == {"ADMIN_TOKEN": "a", "SESSION_TTL": "1", "SESSION_LIMIT": "2"}
+    _, check = check_variables(found)
+    assert (check.status, check.message) == ("warning", ".env, line 2 sets nothing")
+
+
+@pytest.mark.parametrize(
     ("env", "name", "status", "says"),
     [
         ({}, "settings", "ok", "every value"),
