@@ -207,7 +207,8 @@ def within(seconds: float) -> Iterator[None]:
             yield
     finally:
         budget.stop()
-    assert seconds - 0.05 < time.monotonic() - started < seconds + 0.3
+    # It ends: a machine under load may be late, and without the limit it would not end at all.
+    assert seconds - 0.05 < time.monotonic() - started < seconds + 1.5
 
 
 @pytest.mark.parametrize(("scheme", "beginning"), [("redis", b"$"), ("rediss", b"\x16\x03\x03\x10\x00")])
@@ -225,7 +226,7 @@ def test_a_server_that_drips(scheme: str, beginning: bytes, call: Callable[[Any]
 def test_addresses_that_do_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many addresses a name has, connecting takes no longer than the request has time."""
     with full() as port:
-        monkeypatch.setattr(socket, "getaddrinfo", resolving(port, *["127.0.0.1"] * 5))
+        monkeypatch.setattr(socket, "getaddrinfo", resolving(port, *["127.0.0.1"] * 20))
         store = RedisStore("redis://canary.example?socket_connect_timeout=0.15")
         with within(0.4):
             create(store)
