@@ -399,10 +399,10 @@ def test_russian_and_dark(open_page: OpenPage, shared: Server, user: User) -> No
     expect(rows(page).nth(1)).to_contain_text("Последняя активность: сейчас")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(16, 22, 28)"
     page.get_by_role("button", name="Завершить Safari на iPhone").click()
-    expect(page.get_by_role("alertdialog", name="Завершить этот сеанс?")).to_contain_text(
+    expect(page.get_by_role("alertdialog", name="Завершить эту сессию?")).to_contain_text(
         "там придётся войти снова"
     )
-    page.get_by_role("button", name="Завершить сеанс").click()
+    page.get_by_role("button", name="Завершить сессию").click()
     expect(page.get_by_text("Больше вы нигде не вошли.")).to_be_visible()
     assert is_logged_out(other)
 
