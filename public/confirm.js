@@ -21,6 +21,8 @@ const FIELDS = {
 const REQUIRED = ["id", "first_name", "auth_date", "hash"];
 // With these the same link never logs in, however often it is tried.
 const FINAL = ["login_stale", "login_rejected", "malformed_request"];
+// Milliseconds to wait for who is logged in.
+const PATIENCE = 3000;
 
 const $ = (id) => document.getElementById(id);
 
@@ -54,7 +56,8 @@ function readFields(hash) {
 /** Say who would be logged in, and who is now, if that is somebody else. */
 async function open() {
   // Who is logged in is worth knowing here, and no more: where it cannot be known, the question stands.
-  const now = await session().catch(() => null);
+  const found = session().catch(() => null);
+  const now = await Promise.race([found, new Promise((done) => setTimeout(done, PATIENCE))]);
   fill($("asked"), "confirm", "who", ...person(widget));
   if (now && String(now.user.id) !== widget.id) {
     fill($("replaces"), "confirmReplaces", "who", ...person(now.user));
@@ -80,5 +83,5 @@ async function logIn() {
 /** Somebody's name, and their username if there is one. */
 function person({ username, ...user }) {
   const name = isolated("", fullName(user), "");
-  return username ? [name, " ", isolated("(", `@${username}`, ")")] : [name];
+  return username ? [name, " ", isolated("(", `@${username}`, ")", "whole")] : [name];
 }

@@ -5,11 +5,11 @@ export function fullName({ first_name, last_name }) {
   return [first_name, last_name].filter(Boolean).join(" ");
 }
 
-/** Words as text of their own direction, on a line of their own where they need one. */
-export function isolated(before, words, after) {
+/** Words as text of their own direction: on a line of their own where they need one, or "whole". */
+export function isolated(before, words, after, kind = "person") {
   const made = document.createElement("span");
   const inner = document.createElement("bdi");
-  made.className = "person";
+  made.className = kind;
   inner.textContent = words;
   made.append(before, inner, after);
   return made;

@@ -1,6 +1,7 @@
 """The page that asks before a link logs anybody in: a chat's button leads here, and so does an attacker."""
 
 import re
+import time
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -165,6 +166,23 @@ def test_long_names_keep_to_their_line(open_page: Any, name: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") == 320
 
 
+def test_usernames_are_shown_whole(open_page: Any) -> None:
+    """A username, which is one person's alone, is there to the closing bracket, on a small screen too."""
+    page = open_page(viewport={"width": 320, "height": 568})
+    page.goto(confirm({**proof(page, ALICE), "username": "w" * 32}))
+    shown = page.get_by_role("heading").locator(".whole")
+    expect(shown).to_have_text(f"(@{'w' * 32})")
+    assert (
+        shown.evaluate("(node) => node.scrollWidth <= node.clientWidth && getComputedStyle(node).overflow")
+        == "visible"
+    )
+    inside = page.locator("#card").bounding_box()
+    box = shown.bounding_box()
+    assert inside["x"] <= box["x"]
+    assert box["x"] + box["width"] <= inside["x"] + inside["width"]
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+
+
 def test_long_real_name(page: Page) -> None:
     """Who has the longest of names logs in with it, and assistive technology reads all of it."""
     page.goto(widget_link(proof(page, LONG_NAME)))
@@ -253,3 +271,14 @@ def test_question_without_knowing_who_is_logged_in(page: Page) -> None:
     )
     page.goto(confirm(proof(page, ALICE)))
     expect(page.get_by_role("heading")).to_have_text(QUESTION)
+
+
+def test_question_while_it_takes_long_to_know(page: Page) -> None:
+    """Where the API does not answer who is logged in, the question waits for it three seconds and no more."""
+    page.route("**/telegram/verify", lambda _: None)
+    began = time.monotonic()
+    page.goto(confirm(proof(page, ALICE)))
+    expect(page.get_by_role("heading")).to_have_text(QUESTION, timeout=10_000)
+    assert 2.5 < time.monotonic() - began < 8
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/")
