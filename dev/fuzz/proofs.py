@@ -3,7 +3,6 @@
 import json
 import re
 from base64 import urlsafe_b64decode
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -166,7 +165,7 @@ def check_record(text: str) -> None:
     if record is not None:
         again = load(record.dump(), m.USER.id)
         # Only these two are cut, to what a login cuts them to.
-        same = replace(record, user_agent=record.user_agent[:200], country=record.country[:2])
+        same = record._replace(user_agent=record.user_agent[:200], country=record.country[:2])
         require(again == same or _is_empty(record.user), "changed by writing")
         require(re.fullmatch(r"[A-Za-z0-9_-]{23}", record.n), "a secret of another form")
 
