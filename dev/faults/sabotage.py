@@ -5,7 +5,6 @@ A function of these takes effect in the process that calls it.
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import lib.deadline
@@ -75,7 +74,7 @@ def takes_proofs_twice() -> None:
 
     def attempt(self: Any, slot: str, record: Any, proof: Any) -> tuple[bool, dict[str, str]]:
         if getattr(lost, "one", False):
-            proof = replace(proof, check_string=f"{proof.check_string} again")
+            proof = proof._replace(check_string=f"{proof.check_string} again")
         lost.one = True
         made = real(self, slot, record, proof)
         lost.one = False
