@@ -25,10 +25,10 @@ PROOF = "p:"
 REVOKED = "r"
 """Field with a `Revocation`, as `time` or `time:n`."""
 
-ENDED = "x"
-"""Begins the mark in a record's place, before the time (Unix seconds) when it was ended from another device.
+ENDED = "x:"
+"""Field with the time (Unix seconds) when the session of a slot was ended from another device.
 
-The same initData must not bring the session back.
+The same initData must not bring it back. A field of its own: no use of the slot shortens or deletes it.
 """
 
 REVOKED_SECONDS = DAY + 120
@@ -100,8 +100,6 @@ class Sessions:
         if carried is not None:
             self._adopt(claims, carried)
             return carried
-        if text is not None and is_mark(text):
-            self._keep_mark(claims.user_id, claims.slot, text)
         # What is gone stays gone: a new session always has a new `n`.
         self._forget(token)
         raise InvalidSession("ended" if text is None else "ended, or superseded by the same login")
@@ -110,11 +108,6 @@ class Sessions:
         """The record in `text` if it is the one of this very token."""
         record = load(text, claims.user_id) if text is not None else None
         return record if record is not None and hmac.compare_digest(record.n, claims.n) else None
-
-    def _keep_mark(self, user_id: int, slot: str, mark: str) -> None:
-        """Looking has set the mark's time to a session's, which may be too short to outlast its initData."""
-        if self._issuer.idle < REVOKED_SECONDS:
-            self.store.replace(self._key(user_id), SESSION + slot, mark, REVOKED_SECONDS)
 
     def _forget(self, token: str) -> None:
         """Refuse the token for a while without asking; other instances ask."""
@@ -201,15 +194,9 @@ class Sessions:
         return f"{self._users}{user_id}"
 
 
-def is_mark(value: str) -> bool:
-    """Whether this says that a session was ended; a record begins with a brace."""
-    return value.startswith(ENDED)
-
-
 def ended_at(mark: str) -> int:
     """The mark's time (Unix seconds); 0, before all sessions, where it is none."""
-    time = mark.removeprefix(ENDED)
-    return int(time) if time.isascii() and time.isdecimal() else 0
+    return int(mark) if mark.isascii() and mark.isdecimal() else 0
 
 
 class Revocation(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from lib import log
 from lib.errors import InvalidSession, LoginRejected, LoginStale, RateLimited, StoreUnavailable
-from lib.sessions.base import PROOF, SESSION, Revocation, Session, Sessions, ended_at, is_mark
+from lib.sessions.base import ENDED, PROOF, SESSION, Revocation, Session, Sessions, ended_at
 from lib.sessions.record import Record, Transport
 from lib.sessions.token import Claims, random_n
 from lib.store.base import Unanswered
@@ -89,9 +89,11 @@ class Creation(Sessions):
                     raise LoginStale("proof already used")
             older = self._issuer.older_slots(proof, record.transport)
             known = next((other for other in older if other in live), None)
-            marks = [mark for other in (slot, *elsewhere) if is_mark(mark := held.get(SESSION + other, ""))]
-            if _is_over(live.get(known or slot), ours, marks, Revocation.among(held), proof):
-                self._refuse(user_id, slot, held.get(SESSION + slot, ""))
+            marks = [held[ENDED + other] for other in (slot, *elsewhere) if ENDED + other in held]
+            # Ending replaces the record, so one beside its mark is a leftover, whatever clocks say.
+            over = ENDED + (known or slot) in held
+            if over or _is_over(live.get(known or slot), ours, marks, Revocation.among(held), proof):
+                self.store.delete(self._key(user_id), SESSION + slot)
                 self._spent.remember(_name(proof, record.transport), proof.window)
                 raise LoginStale("the session of this initData, or all sessions, were ended since")
             if known is not None:
@@ -117,13 +119,6 @@ class Creation(Sessions):
             renew=SESSION + slot,
             ttl=self._issuer.idle,
         )
-
-    def _refuse(self, user_id: int, slot: str, held: str) -> None:
-        """Leave nothing of what was just made, and the mark of what was ended as it was."""
-        if is_mark(held):
-            self._keep_mark(user_id, slot, held)
-        else:
-            self.store.delete(self._key(user_id), SESSION + slot)
 
     def _end_surplus(self, user_id: int, live: Mapping[str, Record], new: str, replaces: str | None) -> None:
         """End the session that was presented at the login, and the oldest over SESSION_LIMIT."""

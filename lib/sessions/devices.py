@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from lib.errors import InvalidSession
-from lib.sessions.base import ENDED, REVOKED, REVOKED_SECONDS, SESSION, Revocation, Sessions, is_mark
+from lib.sessions.base import ENDED, REVOKED, REVOKED_SECONDS, SESSION, Revocation, Sessions
 from lib.sessions.record import Record, Transport
 from lib.sessions.token import Claims, recurs
 from lib.telegram.user import Method
@@ -56,7 +56,9 @@ class Devices(Sessions):
         if slot not in self._live(held, claims.user_id):
             return False
         if recurs(slot) and slot != claims.slot:
-            self.store.replace(key, field, f"{ENDED}{int(self.now())}", REVOKED_SECONDS)
+            # One command: no record stands beside its mark, and what is done to the one leaves the other.
+            mark = {field: "ended", ENDED + slot: str(int(self.now()))}
+            self.store.put(key, mark, REVOKED_SECONDS)
         else:
             self.store.delete(key, field)
         if slot == claims.slot:
@@ -78,10 +80,7 @@ class Devices(Sessions):
         revocation = Revocation(at, claims.n if keep_current else "")
 
         def doomed(fields: Mapping[str, str]) -> list[str]:
-            sessions = (
-                name for name, value in fields.items() if name.startswith(SESSION) and not is_mark(value)
-            )
-            return [name for name in sessions if name != kept]
+            return [name for name in fields if name.startswith(SESSION) and name != kept]
 
         left = self.store.revoke(
             key, *doomed(held), mark=REVOKED, value=revocation.dump(), window=REVOKED_SECONDS

@@ -38,12 +38,15 @@ class Signer:
     def unsign(self, signed: str) -> str | None:
         """What was signed, or None when it was not with this key; compared in constant time."""
         text, dot, signature = signed.rpartition(".")
-        if not dot or not hmac.compare_digest(self._signature(text), signature.encode()):
+        # What is no text at all, such as half of a surrogate pair, is no signature either.
+        given = signature.encode(errors="surrogatepass")
+        if not dot or not hmac.compare_digest(self._signature(text), given):
             return None
         return text
 
     def _signature(self, text: str) -> bytes:
-        return urlsafe_b64encode(hmac.digest(self.key, text.encode(), "sha256")).rstrip(b"=")
+        digest = hmac.digest(self.key, text.encode(errors="surrogatepass"), "sha256")
+        return urlsafe_b64encode(digest).rstrip(b"=")
 
 
 class Keyring:

@@ -56,11 +56,8 @@ class Store(Protocol):
         """The field's value, its time to live untouched: HGET key field."""
         ...
 
-    def replace(self, key: str, field: str, value: str, ttl: int) -> bool:
-        """Put another value, for `ttl`, where the field has one, and say whether it had.
-
-        HSETEX key FXX EX ttl FIELDS 1 field value
-        """
+    def put(self, key: str, fields: Mapping[str, str], ttl: int) -> None:
+        """Set all `fields`, whatever is there, for `ttl` seconds: HSETEX key EX ttl FIELDS n field value …"""
         ...
 
     def take(self, key: str, field: str) -> str | None:

@@ -73,9 +73,10 @@ class HashStore(ABC):
         """See `Store.read`."""
         return self._one(_value, "HGET", key, field)
 
-    def replace(self, key: str, field: str, value: str, ttl: int) -> bool:
-        """See `Store.replace`."""
-        return self._one(_flag, "HSETEX", key, "FXX", "EX", ttl, "FIELDS", 1, field, value)
+    def put(self, key: str, fields: Mapping[str, str], ttl: int) -> None:
+        """See `Store.put`."""
+        pairs = [part for pair in fields.items() for part in pair]
+        self._one(_done, "HSETEX", key, "EX", ttl, "FIELDS", len(fields), *pairs)
 
     def take(self, key: str, field: str) -> str | None:
         """See `Store.take`."""
@@ -201,6 +202,11 @@ def _flag(answer: object) -> bool:
     if _integer(answer) not in (0, 1):
         raise _Malformed
     return answer == 1
+
+
+def _done(answer: object) -> None:
+    if not _flag(answer):
+        raise _Malformed
 
 
 def _value(answer: object) -> str | None:

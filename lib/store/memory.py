@@ -61,15 +61,12 @@ class MemoryStore:
             value, _ = self._live(key).get(field, (None, 0))
             return value
 
-    def replace(self, key: str, field: str, value: str, ttl: int) -> bool:
-        """See `Store.replace`."""
+    def put(self, key: str, fields: Mapping[str, str], ttl: int) -> None:
+        """See `Store.put`."""
         with self._lock:
             held = self._live(key)
-            if field not in held:
-                return False
-            held[field] = (value, self._clock() + ttl)
+            held |= {name: (value, self._clock() + ttl) for name, value in fields.items()}
             self._keep(key, held)
-            return True
 
     def take(self, key: str, field: str) -> str | None:
         """See `Store.take`."""

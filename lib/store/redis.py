@@ -17,6 +17,7 @@ from redis.exceptions import (
     ReadOnlyError,
     ResponseError,
 )
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
 from lib import budget
@@ -42,6 +43,8 @@ class RedisStore(HashStore):
             socket_timeout=WAIT_SECONDS,
             socket_connect_timeout=WAIT_SECONDS,
             retry=Retry(NoBackoff(), 0),
+            # With them on, redis-py takes a connection on which an answer is left over, and gives that out.
+            maint_notifications_config=MaintNotificationsConfig(enabled=False),
         )
         # Of its own accord `from_url` takes a class for `redis://` alone.
         pool.connection_class = _InTimeTLS if pool.connection_class is SSLConnection else _InTime

@@ -43,7 +43,7 @@ def endpoint(**handlers: Handler) -> "WSGIApplication":
             response = _refuse(request, InternalError(type(error).__name__))
         finally:
             budget.stop()
-        for header in request.set_cookies:
+        for header in request.cookies:
             response.add_cookie(header)
         for name, value in SECURITY_HEADERS:
             response.headers.setdefault(name, value)
@@ -69,7 +69,10 @@ def _dispatch(request: Request, handlers: dict[str, Handler], allow: str) -> Res
     if handler is None:
         raise MethodNotAllowed("no handler")
     request.check_form()
-    return handler(request)
+    response = handler(request)
+    if not isinstance(response, Response):
+        raise TypeError("a handler returns a Response")
+    return response
 
 
 def _refuse(request: Request, problem: Problem) -> Response:

@@ -1,6 +1,6 @@
 """An answer, for WSGI (PEP 3333)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -8,18 +8,38 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
 
 
-class Headers(dict[str, str]):
-    """Header fields by their names, which are spelled as they are sent.
+class Headers(MutableMapping[str, str]):
+    """Header fields by their names in any case, each once and as it was spelled last.
 
-    Setting one raises ValueError for a value that is no single line of ASCII.
+    Setting one, in whatever way, raises ValueError for a name or value that no header can have.
     """
 
+    def __init__(self) -> None:
+        self._fields: dict[str, tuple[str, str]] = {}
+
     def __setitem__(self, name: str, value: str) -> None:
-        super().__setitem__(name, checked(value))
+        if not (name.isascii() and name.replace("-", "").isalnum()):
+            raise ValueError("not a header's name")
+        self._fields[name.lower()] = (name, checked(value))
+
+    def __getitem__(self, name: str) -> str:
+        return self._fields[name.lower()][1]
+
+    def __delitem__(self, name: str) -> None:
+        del self._fields[name.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._fields.values())
+
+    def __len__(self) -> int:
+        return len(self._fields)
 
 
 class Response:
-    """`status`, `headers`, and `body`, which HEAD and 204 go without. `cookies` are Set-Cookie headers."""
+    """`status`, `headers`, and `body`, which HEAD, 204 and 304 go without.
+
+    Raises ValueError for a status that there is not, TypeError for a body that is not of bytes.
+    """
 
     def __init__(
         self,
@@ -29,10 +49,10 @@ class Response:
         content_type: str = "text/plain; charset=utf-8",
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self.status = status
-        self.body = body
+        self.status = HTTPStatus(status)
+        self.body = memoryview(body).tobytes()
         self.headers = Headers()
-        self.cookies = list[str]()
+        self._cookies = list[str]()
         if status != 204:
             self.headers["Content-Type"] = content_type
         for name, value in (headers or {}).items():
@@ -40,15 +60,17 @@ class Response:
 
     def add_cookie(self, header: str) -> None:
         """Send one more Set-Cookie header; raises ValueError for what is no single line of ASCII."""
-        self.cookies.append(checked(header))
+        self._cookies.append(checked(header))
 
     def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         """Answer the request that `environ` describes."""
-        headers = [*self.headers.items(), *(("Set-Cookie", cookie) for cookie in self.cookies)]
-        if self.status != 204:
-            headers.append(("Content-Length", str(len(self.body))))
-        start_response(f"{self.status} {HTTPStatus(self.status).phrase}", headers)
-        return [] if self.status == 204 or environ["REQUEST_METHOD"] == "HEAD" else [self.body]
+        bare = self.status in (204, 304)
+        self.headers.pop("Content-Length", None)
+        if not bare:
+            self.headers["Content-Length"] = str(len(self.body))
+        cookies = [("Set-Cookie", cookie) for cookie in self._cookies]
+        start_response(f"{self.status} {self.status.phrase}", [*self.headers.items(), *cookies])
+        return [] if bare or environ["REQUEST_METHOD"] == "HEAD" else [self.body]
 
 
 def checked(value: str) -> str:

@@ -11,6 +11,7 @@ from lib.telegram import transaction as transactions
 from lib.telegram.transaction import LIFETIME, Transaction
 from lib.web.cookies import cookie_name, read_cookies, set_cookie
 from lib.web.request import Request
+from lib.web.response import checked
 
 _KEPT = 3
 # Of a browser's that is full of others, a few at a time: headers have limits.
@@ -81,4 +82,4 @@ def _name(state: str) -> str:
 
 def _set(request: Request, name: str, value: str, *, max_age: int) -> None:
     header = set_cookie(_prefix(request) + name, value, max_age=max_age, origin=request.own_origin)
-    request.set_cookies.append(header)
+    request.cookies.append(checked(header))

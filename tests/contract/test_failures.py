@@ -19,7 +19,7 @@ OPERATIONS: dict[str, Callable[[Store], object]] = {
     "create": lambda store: store.create(KEY, {"s:b": "1"}, window=10, renew="s:b", ttl=100),
     "renew": lambda store: store.renew(KEY, "s:a", 100),
     "read": lambda store: store.read(KEY, "s:a"),
-    "replace": lambda store: store.replace(KEY, "s:a", "2", 100),
+    "put": lambda store: store.put(KEY, {"s:a": "2"}, 100),
     "take": lambda store: store.take(KEY, "s:a"),
     "delete": lambda store: store.delete(KEY, "s:a"),
     "show": lambda store: store.show(KEY, "s:a", 100),
@@ -78,7 +78,7 @@ def test_a_full_server_still_verifies_and_logs_out(remote: Store, full: Valkey) 
     """Without room nothing is made or changed, but sessions are read and deleted."""
     assert remote.create(KEY, {"s:a": "1"}, window=10, renew="s:a", ttl=100)[0]
     full.run("CONFIG", "SET", "maxmemory", "1")
-    for name in ("create", "replace", "revoke"):
+    for name in ("create", "put", "revoke"):
         with pytest.raises(StoreUnavailable, match="full"):
             OPERATIONS[name](remote)
     assert remote.renew(KEY, "s:a", 100) == "1"
@@ -128,7 +128,7 @@ def test_a_replica_still_verifies(redis_store: RedisStore, valkey: Valkey) -> No
     valkey.run("REPLICAOF", "127.0.0.1", "1")
     try:
         assert redis_store.renew(KEY, "s:b", 50) == "1"
-        for name in ("create", "replace", "take", "delete", "revoke"):
+        for name in ("create", "put", "take", "delete", "revoke"):
             with pytest.raises(StoreUnavailable, match="replica"):
                 OPERATIONS[name](redis_store)
     finally:

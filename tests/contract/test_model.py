@@ -74,13 +74,12 @@ class Model(RuleBasedStateMachine):
         """What is there is answered."""
         assert self.store.read(key, field) == self.live(key).get(field)
 
-    @rule(key=keys, field=fields, value=values, ttl=seconds)
-    def replace(self, key: str, field: str, value: str, ttl: int) -> None:
-        """What is there gets another value."""
-        there = field in self.live(key)
-        if there:
-            self.put(key, field, value, ttl)
-        assert self.store.replace(key, field, value, ttl) == there
+    @rule(key=keys, field=fields, other=fields, value=values, ttl=seconds)
+    def put_both(self, key: str, field: str, other: str, value: str, ttl: int) -> None:
+        """What is there or not gets this value."""
+        for name in (field, other):
+            self.put(key, name, value, ttl)
+        self.store.put(key, {field: value, other: value}, ttl)
 
     @rule(key=keys, field=fields)
     def take(self, key: str, field: str) -> None:

@@ -77,14 +77,14 @@ def test_what_is_taken_is_one_takers(subject: Subject, at_once: AtOnce) -> None:
 
 
 def test_a_taken_field_does_not_come_back(subject: Subject, at_once: AtOnce) -> None:
-    """No renewal, replacement or second create that runs beside the taking undoes it."""
+    """No renewal, look or second create that runs beside the taking undoes it."""
 
     def use_or_take(number: int) -> object:
         fields = {"code": "2", "spent": "1"}
         uses = (
             lambda: subject.store.take(KEY, "code"),
             lambda: subject.store.renew(KEY, "code", 100),
-            lambda: subject.store.replace(KEY, "code", "1", 100),
+            lambda: subject.store.show(KEY, "code", 100),
             lambda: subject.store.create(KEY, fields, window=50, renew="code", ttl=100)[0],
         )
         return uses[number % len(uses)]()
@@ -99,14 +99,13 @@ def test_a_taken_field_does_not_come_back(subject: Subject, at_once: AtOnce) -> 
 
 
 def test_a_deleted_field_does_not_come_back(subject: Subject, at_once: AtOnce) -> None:
-    """No renewal or replacement that runs beside the deletion undoes it."""
+    """No renewal or look that runs beside the deletion undoes it."""
 
     def use_or_delete(number: int) -> object:
         if number == 0:
             return subject.store.delete(KEY, "s:a")
         uses = (
             lambda: subject.store.renew(KEY, "s:a", 100),
-            lambda: subject.store.replace(KEY, "s:a", "2", 100),
             lambda: subject.store.show(KEY, "s:a", 100),
         )
         return uses[number % len(uses)]()

@@ -105,21 +105,6 @@ def test_an_expired_field_can_be_created_again(subject: Subject) -> None:
     assert create(subject, "b", proof="x")
 
 
-def test_replace_changes_only_what_is_there(subject: Subject) -> None:
-    """A field gets another value and lives from now; one that is missing or expired stays away."""
-    create(subject, "a", value="1")
-    create(subject, "b", value="1", proof="x")
-    subject.advance(90)
-    assert subject.store.replace(KEY, "s:a", "2", 50)
-    subject.advance(40)
-    assert not subject.store.replace(KEY, "s:b", "2", 50)
-    assert not subject.store.replace(KEY, "s:never", "2", 50)
-    assert not subject.store.replace(KEY + "0", "s:a", "2", 50)
-    assert subject.store.show(KEY, "s:a", 50) == ("2", {"s:a": "2"})
-    subject.advance(51)
-    assert subject.store.read(KEY, "s:a") is None
-
-
 def test_take_gives_a_value_once(subject: Subject) -> None:
     """What is taken is gone with that, and everything beside it stays as it is."""
     create(subject, "a", value="1", proof="x")
@@ -255,13 +240,24 @@ def test_check_passes(subject: Subject) -> None:
     subject.store.check()
 
 
+def test_put_sets_whatever_is_there(subject: Subject) -> None:
+    """Fields get these values and live from now, those that were there and those that were not."""
+    create(subject, "a", value="1")
+    subject.advance(5)
+    subject.store.put(KEY, {"s:a": "2", "x:a": "3"}, 50)
+    assert subject.store.show(KEY, "x:a", None) == ("3", {"s:a": "2", "x:a": "3"})
+    subject.advance(49)
+    assert subject.store.read(KEY, "s:a") == "2"
+    subject.advance(2)
+    assert subject.store.show(KEY, "s:a", None) == (None, {})
+
+
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=st.text(st.characters(exclude_categories=["Cs"]), max_size=300))
 def test_values_come_back_as_they_were(subject: Subject, value: str) -> None:
     """Any text that has UTF-8 survives, whatever alphabet it is in, in every answer that has it."""
     subject.store.delete(KEY, "s:a")
-    assert subject.store.create(KEY, {"s:a": "-"}, window=10, renew="s:a", ttl=100)[1] == {"s:a": "-"}
-    assert subject.store.replace(KEY, "s:a", value, 100)
+    assert subject.store.create(KEY, {"s:a": value}, window=10, renew="s:a", ttl=100)[1] == {"s:a": value}
     assert subject.store.read(KEY, "s:a") == value
     assert subject.store.renew(KEY, "s:a", 100) == value
     assert subject.store.show(KEY, "s:a", 100) == (value, {"s:a": value})

@@ -1,5 +1,6 @@
 """Where somebody is logged in, and ending that from one of their devices (lib/sessions/devices.py)."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -137,7 +138,7 @@ def test_a_store_that_fails_is_said_to(
     def fail() -> None:
         raise StoreUnavailable("down")
 
-    for operation in ("show", "renew", "remaining", "revoke", "replace", "delete"):
+    for operation in ("show", "renew", "remaining", "revoke", "put", "delete"):
         store.before = {operation: fail}
         store.calls.clear()
         try:
@@ -451,6 +452,49 @@ def test_revoking_the_others(clock: Clock, sessions: SessionService, store: Watc
         assert store.slots() == {mine.id}
         clock.advance(1)
         sessions.delete_session(mine.token)
+
+
+def stays_ended(clock: Clock, store: WatchedStore, proof: Proof, **env: str) -> None:
+    """The proof opens nothing any more, now, after a short SESSION_TTL, and until it is no longer fresh."""
+    for seconds in (0, 61, HOUR, DAY - 2 * HOUR):
+        clock.advance(seconds)
+        for transport in ("cookie", "bearer"):
+            with pytest.raises(LoginStale):
+                log_in(service(clock, store, **env), clock, proof, transport=transport)
+
+
+@pytest.mark.parametrize("act", ["delete_session", "get_session", "refresh_session", "list_sessions"])
+def test_no_use_of_a_dead_token_shortens_the_end(clock: Clock, store: WatchedStore, act: str) -> None:
+    """With sessions shorter than initData is good for, who holds both cannot make the end be forgotten."""
+    proof, env = init_data(clock), {"SESSION_TTL": "60"}
+    owner = service(clock, store, **env)
+    phone, mine = log_in(owner, clock, proof), log_in(owner, clock)
+    assert owner.end_session(mine.token, phone.id)
+    with contextlib.suppress(InvalidSession):
+        getattr(service(clock, store, **env), act)(phone.token)
+    stays_ended(clock, store, proof, **env)
+
+
+def test_a_logout_beside_the_end_is_not_stronger(clock: Clock, store: WatchedStore) -> None:
+    """A dead token's logout that has looked before the end, and deletes after it, brings nothing back."""
+    proof = init_data(clock)
+    owner, thief = service(clock, store), service(clock, store)
+    phone, mine = log_in(owner, clock, proof), log_in(owner, clock)
+    ended: list[bool] = []
+    store.before["delete"] = lambda: ended.append(owner.end_session(mine.token, phone.id))
+    thief.delete_session(phone.token)
+    assert ended == [True]
+    stays_ended(clock, store, proof)
+
+
+def test_an_end_beside_a_logout_is_an_end(clock: Clock, store: WatchedStore) -> None:
+    """The session is logged out after the owner has seen it; that they ended it counts all the same."""
+    proof = init_data(clock)
+    owner, thief = service(clock, store), service(clock, store)
+    phone, mine = log_in(owner, clock, proof), log_in(owner, clock)
+    store.before["put"] = lambda: thief.delete_session(phone.token)
+    assert owner.end_session(mine.token, phone.id)
+    stays_ended(clock, store, proof)
 
 
 def test_a_kept_init_data_session_is_still_led_to(clock: Clock, sessions: SessionService) -> None:

@@ -110,12 +110,12 @@ OPERATIONS = {
         lambda a: values(a, 1, text),
     ),
     "read": Operation(lambda s: s.read("k", "s:a"), ["HGET", "k", "s:a"], "1", "1", text),
-    "replace": Operation(
-        lambda s: s.replace("k", "s:a", "x", 900),
-        ["HSETEX", "k", "FXX", "EX", 900, "FIELDS", 1, "s:a", "x"],
+    "put": Operation(
+        lambda s: s.put("k", {"s:a": "x", "x:a": "1"}, 900),
+        ["HSETEX", "k", "EX", 900, "FIELDS", 2, "s:a", "x", "x:a", "1"],
         1,
-        True,
-        flag,
+        None,
+        lambda a: a == 1 and type(a) is int,
     ),
     "take": Operation(
         lambda s: s.take("k", "s:a"),
@@ -256,7 +256,7 @@ def test_misses_are_no_errors() -> None:
     assert FakeStore([None]).renew("k", "s:a", 1) is None
     assert FakeStore(None).read("k", "s:a") is None
     assert FakeStore([None]).take("k", "s:a") is None
-    assert FakeStore(0).replace("k", "s:a", "x", 1) is False
+
     assert FakeStore(0).delete("k", "s:a") == 0
     assert FakeStore([[None], {}]).show("k", "s:a", 1) == (None, {})
     assert FakeStore([-2]).remaining("k", "s:a") == [-2]

@@ -132,7 +132,7 @@ OPERATIONS: dict[str, tuple[Callable[[UpstashStore], Any], str, Reply, Any]] = {
     "create": (create, "/multi-exec", results(1, ["1"], ["s:a", "1"]), (True, {"s:a": "1"})),
     "renew": (lambda s: s.renew("k", "s:a", 900), "/", result(["Жук 🦊"]), "Жук 🦊"),
     "read": (lambda s: s.read("k", "s:a"), "/", result("1"), "1"),
-    "replace": (lambda s: s.replace("k", "s:a", "x", 900), "/", result(1), True),
+    "put": (lambda s: s.put("k", {"s:a": "x"}, 900), "/", result(1), None),
     "take": (lambda s: s.take("k", "s:a"), "/", result(["Жук 🦊"]), "Жук 🦊"),
     "delete": (lambda s: s.delete("k", "s:a"), "/", result(1), 1),
     "show": (

@@ -30,7 +30,7 @@ def test_what_is_sent() -> None:
     response.add_cookie("a=1")
     response.add_cookie("b=2")
     cookies = [("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")]
-    headers = [("Content-Type", "text/x"), ("A", "~ !"), ("B", "2"), *cookies, ("Content-Length", "3")]
+    headers = [("Content-Type", "text/x"), ("A", "~ !"), ("B", "2"), ("Content-Length", "3"), *cookies]
     assert sent(response) == ("401 Unauthorized", headers, b"abc")
 
 
