@@ -170,13 +170,13 @@ async function act() {
     // Ended elsewhere meanwhile: what was wanted is so.
     if (error.code !== "not_found") return refuse(doing, error);
   }
-  if (asked === doing) $("dialog").close();
+  if (asked === doing) close();
   await doing.after();
 }
 
 /** Nobody, or somebody else, is logged in here now. Nothing was ended, and what the page shows is not theirs. */
 async function startOver() {
-  $("dialog").close();
+  close();
   if (!(await open())) return;
   $("heading").focus();
   await report(new Problem("login_changed"));
@@ -193,8 +193,15 @@ async function refuse(doing, error) {
   $(final ? "no-button" : "yes-button").focus();
 }
 
+/** The browser says only later that the dialog is closed, and must not take away what is reported meanwhile. */
+function close() {
+  $("dialog").close();
+  settle();
+}
+
 /** After the dialog: the browser gives the focus back to the button that opened it. */
 function settle() {
+  if (!asked) return;
   asked = null;
   hideNotice();
   $("card").before($("notice"));

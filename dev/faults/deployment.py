@@ -173,7 +173,7 @@ class Lane:
             "no store": telegram | upstash | {"UPSTASH_REDIS_REST_URL": nowhere},
             "no redis": telegram | {"REDIS_URL": f"redis://127.0.0.1:{port}/0"},
             "no telegram": upstash | {"TELEGRAM_OAUTH_URL": nowhere},
-            "no bot": telegram | upstash | {"TELEGRAM_API_URL": nowhere, "TELEGRAM_REQUIRE_CHAT": "1"},
+            "no bot": telegram | upstash | {"TELEGRAM_API_URL": nowhere, "TELEGRAM_REQUIRE_CHAT": "-1"},
             "no production": preview | {"AUTH_RELAY_URL": nowhere},
         }
         self._instances: dict[str, Instance] = {}
