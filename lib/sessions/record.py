@@ -49,6 +49,9 @@ _FORMS: dict[str, Callable[[object], bool]] = {
 }
 
 
+_REQUIRED = {"c", "at", "m", "t", "n"}
+
+
 class Record(NamedTuple):
     """One session. `created_at` and `proof_at` (when Telegram vouched) are Unix seconds."""
 
@@ -96,7 +99,9 @@ def load(text: str, user_id: int) -> Record | None:
         values = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(values, dict) or not all(form(values.get(key)) for key, form in _FORMS.items()):
+    if not isinstance(values, dict) or not values.keys() >= _REQUIRED:
+        return None
+    if not all(_FORMS[key](value) for key, value in values.items() if key in _FORMS):
         return None
     user = {name: values[key] for key, name in _USER_KEYS.items() if values.get(key) is not None}
     return Record(

@@ -45,8 +45,7 @@ def endpoint(**handlers: Handler) -> "WSGIApplication":
             budget.stop()
         for header in request.cookies:
             response.add_cookie(header)
-        for name, value in SECURITY_HEADERS:
-            response.headers.setdefault(name, value)
+        response.headers.fill(SECURITY_HEADERS)
         if response.status == 405:
             response.headers["Allow"] = allow
         try:

@@ -8,19 +8,20 @@ from lib.sessions.base import Session
 from lib.web.cookies import set_session_cookie
 from lib.web.json import dump
 from lib.web.request import Request
-from lib.web.response import Response
+from lib.web.response import Headers, Response
 
-SECURITY_HEADERS = (
-    ("Cache-Control", "no-store"),
-    (
-        "Content-Security-Policy",
-        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
-    ),
-    ("Cross-Origin-Resource-Policy", "same-origin"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Strict-Transport-Security", "max-age=63072000"),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Vary", "Origin, Sec-Fetch-Site"),
+SECURITY_HEADERS = Headers(
+    {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": (
+            "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+        ),
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Referrer-Policy": "no-referrer",
+        "Strict-Transport-Security": "max-age=63072000",
+        "X-Content-Type-Options": "nosniff",
+        "Vary": "Origin, Sec-Fetch-Site",
+    }
 )
 
 

@@ -14,8 +14,17 @@ class Headers(MutableMapping[str, str]):
     Setting one, in whatever way, raises ValueError for a name or value that no header can have.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, fields: Mapping[str, str] | None = None) -> None:
         self._fields: dict[str, tuple[str, str]] = {}
+        self.update(fields or {})
+
+    def fill(self, defaults: "Headers") -> None:
+        """Take from `defaults` what is not set here."""
+        self._fields = {**defaults._fields, **self._fields}
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Name and value of each."""
+        return list(self._fields.values())
 
     def __setitem__(self, name: str, value: str) -> None:
         if not (name.isascii() and name.replace("-", "").isalnum()):
@@ -51,12 +60,9 @@ class Response:
     ) -> None:
         self.status = HTTPStatus(status)
         self.body = memoryview(body).tobytes()
-        self.headers = Headers()
+        self.headers = Headers({} if status == 204 else {"Content-Type": content_type})
+        self.headers.update(headers or {})
         self._cookies = list[str]()
-        if status != 204:
-            self.headers["Content-Type"] = content_type
-        for name, value in (headers or {}).items():
-            self.headers[name] = value
 
     def add_cookie(self, header: str) -> None:
         """Send one more Set-Cookie header; raises ValueError for what is no single line of ASCII."""
@@ -66,10 +72,11 @@ class Response:
         """Answer the request that `environ` describes."""
         bare = self.status in (204, 304)
         self.headers.pop("Content-Length", None)
+        headers = self.headers.pairs()
         if not bare:
-            self.headers["Content-Length"] = str(len(self.body))
-        cookies = [("Set-Cookie", cookie) for cookie in self._cookies]
-        start_response(f"{self.status} {self.status.phrase}", [*self.headers.items(), *cookies])
+            headers.append(("Content-Length", str(len(self.body))))
+        headers += [("Set-Cookie", cookie) for cookie in self._cookies]
+        start_response(f"{self.status} {self.status.phrase}", headers)
         return [] if bare or environ["REQUEST_METHOD"] == "HEAD" else [self.body]
 
 

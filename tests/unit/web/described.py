@@ -32,7 +32,7 @@ FORMATS.checks("return-to", MalformedRequest)(lambda text: bool(require_return_t
 FORMATS.checks("init-data", MalformedRequest)(lambda text: bool(data_check_string(_fields(text))))
 
 # On every answer, so the document has them nowhere; and those that describe the body.
-_EVERYWHERE = {name for name, _ in SECURITY_HEADERS} | {"Content-Type", "Content-Length"}
+_EVERYWHERE = set(SECURITY_HEADERS) | {"Content-Type", "Content-Length"}
 
 
 def operations() -> list[tuple[str, str]]:
