@@ -271,7 +271,8 @@ def test_quick_faults(lab: Lab, endpoint: str, after: bool) -> None:
 
     These are some of them; `make faults` has the whole matrix.
     """
-    for kind, sequence in itertools.product[Kind, str](("drop", "429"), SEQUENCES):
+    kinds: tuple[Kind, ...] = ("drop", "429")
+    for kind, sequence in itertools.product(kinds, SEQUENCES):
         try:
             lab.case(endpoint, *faults(kind, sequence, after))
         except AssertionError as error:
