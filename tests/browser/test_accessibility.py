@@ -88,6 +88,8 @@ def test_each_view(shown: tuple[Page, str]) -> None:
 def test_each_views_keyboard(shown: tuple[Page, str]) -> None:
     """Tab goes through all that can be pressed, in its order, and shows where it is; all is big enough."""
     page, _ = shown
+    # A question takes no click in its first moment, and says so.
+    expect(page.locator("[aria-disabled]")).to_have_count(0)
     small = page.evaluate(
         f"""() => {REACHABLE}.filter((element) => {{
             const {{ width, height }} = element.getBoundingClientRect();
