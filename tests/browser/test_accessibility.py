@@ -88,8 +88,6 @@ def test_each_view(shown: tuple[Page, str]) -> None:
 def test_each_views_keyboard(shown: tuple[Page, str]) -> None:
     """Tab goes through all that can be pressed, in its order, and shows where it is; all is big enough."""
     page, _ = shown
-    # A question takes no click in its first moment, and says so.
-    expect(page.locator("[aria-disabled]")).to_have_count(0)
     small = page.evaluate(
         f"""() => {REACHABLE}.filter((element) => {{
             const {{ width, height }} = element.getBoundingClientRect();
@@ -99,7 +97,9 @@ def test_each_views_keyboard(shown: tuple[Page, str]) -> None:
     assert small == []
     # Where everything fits: what scrolls can be reached, too.
     page.set_viewport_size(WIDE)  # type: ignore[arg-type]
-    order = page.evaluate(f"() => {REACHABLE}.map((element) => element.outerHTML)")
+    # A question says of its buttons that they take no click in its first moment, which ends meanwhile.
+    markup = 'outerHTML.replace(` aria-disabled="true"`, "")'
+    order = page.evaluate(f"() => {REACHABLE}.map((element) => element.{markup})")
     assert order
     # From the last to the first, wherever the page has put the focus.
     page.evaluate(f"() => {REACHABLE}.at(-1).focus()")
@@ -113,7 +113,7 @@ def test_each_views_keyboard(shown: tuple[Page, str]) -> None:
             "[getComputedStyle(document.activeElement)].map((s) => `${s.outlineStyle} ${s.outlineWidth}`)[0]"
         )
         assert outline == "solid 3px"
-        reached.append(page.evaluate("document.activeElement.outerHTML"))
+        reached.append(page.evaluate(f"document.activeElement.{markup}"))
         page.keyboard.press("Tab")
     assert reached == order
 
