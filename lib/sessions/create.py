@@ -2,7 +2,8 @@
 
 import hashlib
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from math import inf
 
 from lib import log
 from lib.errors import InvalidSession, LoginRejected, LoginStale, RateLimited, StoreUnavailable
@@ -89,10 +90,8 @@ class Creation(Sessions):
                     raise LoginStale("proof already used")
             older = self._issuer.older_slots(proof, record.transport)
             known = next((other for other in older if other in live), None)
-            marks = [held[ENDED + other] for other in (slot, *elsewhere) if ENDED + other in held]
-            # Ending replaces the record, so one beside its mark is a leftover, whatever clocks say.
-            over = ENDED + (known or slot) in held
-            if over or _is_over(live.get(known or slot), ours, marks, Revocation.among(held), proof):
+            found = known or slot
+            if _is_over(proof, (slot, *elsewhere), found, live.get(found), ours, held):
                 self.store.delete(self._key(user_id), SESSION + slot)
                 self._spent.remember(_name(proof, record.transport), proof.window)
                 raise LoginStale("the session of this initData, or all sessions, were ended since")
@@ -146,18 +145,24 @@ class Creation(Sessions):
 
 
 def _is_over(
-    found: Record | None, ours: set[str], marks: list[str], revocation: Revocation, proof: Proof
+    proof: Proof,
+    slots: Iterable[str],
+    found: str,
+    record: Record | None,
+    ours: set[str],
+    held: Mapping[str, str],
 ) -> bool:
-    """Whether what the proof began, and may begin no more, was ended.
+    """Whether what the proof began, in one of these `slots`, was ended, so that it may begin nothing more.
 
-    `found` is what it leads to. What is not just being made was there before the end, or else was left by a
-    login that was refused, and whose clean-up did not reach the store.
+    `record` is what it leads to, in the slot `found`. What is not just being made was there before the end,
+    or else was left by a login that was refused, and whose clean-up did not reach the store.
     """
-    if found is None or found.n in ours:
-        ended = bool(marks)
-    else:
-        ended = any(found.created_at >= ended_at(mark) for mark in marks)
-    kept = found is not None and found.n == revocation.kept
+    began = record.created_at if record is not None and record.n not in ours else inf
+    marks = {slot: held[ENDED + slot] for slot in slots if ENDED + slot in held}
+    # Ending replaces the record, so one beside its own mark is a leftover, whatever clocks say.
+    ended = any(slot == found or began >= ended_at(mark) for slot, mark in marks.items())
+    revocation = Revocation.among(held)
+    kept = record is not None and record.n == revocation.kept
     return ended or (revocation.at >= proof.issued_at and not kept)
 
 

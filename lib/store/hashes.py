@@ -115,8 +115,9 @@ class HashStore(ABC):
 
         def read(answer: object) -> dict[str, str]:
             marked, *deleted, held = _parts(answer, len(commands) + 1)
-            if not _flag(marked) or [_natural(count) for count in deleted] != deleted:
-                raise _Malformed
+            _done(marked)
+            for count in deleted:
+                _natural(count)
             return _fields(held)
 
         return self._all(read, *commands, ["HGETALL", key])

@@ -220,6 +220,22 @@ def test_what_a_refused_login_leaves_does_not_bring_back_what_was_ended(
     assert store.fields() == held
 
 
+def test_a_slow_clock_does_not_bring_back_what_was_ended(clock: Clock, store: WatchedStore) -> None:
+    """Beside the mark of an end there is no session, though an instance made it "before" by its own clock."""
+    proof = init_data(clock)
+    owner = service(clock, store)
+    phone, mine = log_in(owner, clock, proof), log_in(owner, clock)
+    clock.advance(60)
+    owner.end_session(mine.token, phone.id)
+    # What stands in the record's place can go before the mark does.
+    store.memory.delete(KEY, f"s:{phone.id}")
+    behind = Clock()
+    behind.advance(clock() - behind() - 30)
+    refused_without_clean_up(behind, store, proof, "answers")
+    with pytest.raises(LoginStale):
+        log_in(service(behind, store), behind, proof)
+
+
 def test_ending_one_transports_session_leaves_the_others(clock: Clock, store: WatchedStore) -> None:
     """One initData made two sessions; the one that was not ended is led to as before."""
     proof = init_data(clock)
