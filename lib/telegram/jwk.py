@@ -62,16 +62,16 @@ def read_key(entry: object) -> Key | None:
 def decode(text: str) -> bytes:
     """base64url without padding, in its one spelling (RFC 7515 §2, RFC 4648 §3.5); raises ValueError."""
     if not text.isascii():
-        raise ValueError("not base64url")
+        raise ValueError
     data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
     if urlsafe_b64encode(data).rstrip(b"=") != text.encode():
-        raise ValueError("not the one spelling")
+        raise ValueError
     return data
 
 
 def _p256(entry: dict[str, object]) -> EllipticCurvePublicKey:
     if entry["crv"] != "P-256":
-        raise ValueError("another curve")
+        raise ValueError
     x, y = (_number(entry[name], _P256_BYTES) for name in ("x", "y"))
     # Raises ValueError for a point that is not on the curve.
     return EllipticCurvePublicNumbers(x, y, SECP256R1()).public_key()
@@ -80,10 +80,10 @@ def _p256(entry: dict[str, object]) -> EllipticCurvePublicKey:
 def _number(text: object, size: int | None = None) -> int:
     """A number of a key, of so many bytes where the curve says so."""
     if not isinstance(text, str):
-        raise TypeError("not base64url")
+        raise TypeError
     data = decode(text)
     if size is not None and len(data) != size:
-        raise ValueError("a coordinate of the wrong size")
+        raise ValueError
     return int.from_bytes(data)
 
 

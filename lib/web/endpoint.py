@@ -43,7 +43,7 @@ def endpoint(**handlers: Handler) -> "WSGIApplication":
             response = _refuse(request, InternalError(type(error).__name__))
         finally:
             budget.stop()
-        for header in request.cookies:
+        for header in request.set_cookies:
             response.add_cookie(header)
         response.headers.fill(SECURITY_HEADERS)
         if response.status == 405:

@@ -38,7 +38,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9:._-]{1,128}")
 class Request:
     """One HTTP request; `environ` is WSGI's (PEP 3333).
 
-    `notes` goes into its log line, `cookies` out with whatever answer there will be. `shows_page` says
+    `notes` goes into its log line, `set_cookies` out with whatever answer there will be. `shows_page` says
     that a person is looking: what is wrong is then a page, not a JSON object. `problem` is what was wrong,
     once that is known.
     """
@@ -47,7 +47,7 @@ class Request:
         self.environ = environ
         self.method: str = environ["REQUEST_METHOD"]
         self.notes: dict[str, object] = {}
-        self.cookies: list[str] = []
+        self.set_cookies: list[str] = []
         self.shows_page = False
         self.problem: Problem | None = None
 

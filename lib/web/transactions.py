@@ -82,4 +82,4 @@ def _name(state: str) -> str:
 
 def _set(request: Request, name: str, value: str, *, max_age: int) -> None:
     header = set_cookie(_prefix(request) + name, value, max_age=max_age, origin=request.own_origin)
-    request.cookies.append(checked(header))
+    request.set_cookies.append(checked(header))
