@@ -30,7 +30,7 @@ _NO_LINGER = b"\x01\0\0\0\0\0\0\0"
 
 REFUSED = b'{"error":"WRONGPASS invalid or missing auth token"}'
 
-_ANSWERS = {
+ANSWERS = {
     "full": (400, b'{"error":"ERR DB capacity quota exceeded"}'),
     "401": (401, REFUSED),
     "429": (429, b'{"error":"ERR max requests limit exceeded. Limit: 500000, Usage: 500000."}'),
@@ -40,6 +40,7 @@ _ANSWERS = {
     "error with 200": (200, b'{"error":"ERR internal"}'),
     "wrong shape": (200, b'{"result":{"unexpected":[1.5]}}'),
 }
+"""Status and body of each kind of answer."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,8 @@ class Faulty(BaseHTTPRequestHandler):
 
     def inflict(self, fault: Fault, answer: bytes, released: threading.Event) -> None:
         """Do what `fault` says with the `answer` that there would be; waits end when `released` is set."""
-        if fault.kind in _ANSWERS:
-            status, body = _ANSWERS[fault.kind]
+        if fault.kind in ANSWERS:
+            status, body = ANSWERS[fault.kind]
             self.answer(status, body, {"Location": "/elsewhere"} if status == 302 else {})
         elif fault.kind == "huge":
             self.answer(200, b'{"result":"' + b"A" * 10_000_000 + b'"}')

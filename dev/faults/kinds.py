@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from dev import upstash_faults
+
 Target = Literal["store", "redis", "token", "keys", "bot", "relay"]
 
 SLOW = ("hang", "drip", "late")
@@ -16,27 +18,24 @@ SLOW = ("hang", "drip", "late")
 
 BROKEN = ("refused", "drop", "reset", "truncated", "huge", *SLOW)
 
-_HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
+_UPSTASH = upstash_faults.ANSWERS
+_, _HTML = _UPSTASH["502"]
 
 ANSWERS: dict[str, tuple[int, bytes]] = {
-    "429": (429, b'{"error":"ERR max requests limit exceeded. Limit: 500000, Usage: 500000."}'),
-    "500": (500, b""),
+    **{name: _UPSTASH[name] for name in ("429", "500", "401", "302", "error with 200")},
     "502 HTML": (502, _HTML),
     "503 JSON": (503, b'{"error":"ERR unavailable"}'),
-    "401": (401, b'{"error":"WRONGPASS invalid or missing auth token"}'),
     "403": (403, b"Forbidden"),
     "400 HTML": (400, _HTML),
-    "302": (302, b""),
     "204": (204, b""),
     "200 HTML": (200, _HTML),
     "empty": (200, b""),
     "null": (200, b"null"),
     "wrong JSON": (200, b'{"result":{"unexpected":[1.5]},"keys":7,"ok":1,"user":[]}'),
-    "error with 200": (200, b'{"error":"ERR internal"}'),
     "deep": (200, b"[" * 30_000),
 }
 
-FULL = {"full": (400, b'{"error":"ERR DB capacity quota exceeded"}')}
+FULL = {"full": _UPSTASH["full"]}
 """The store has no room to write: it still reads and deletes."""
 
 # Over TCP there is no status; an error takes the place of the last answer.

@@ -1,6 +1,5 @@
 """Ten thousand malformed requests: each is answered as documented, none breaks anything, none logs in."""
 
-import io
 import json
 import random
 import re
@@ -15,13 +14,12 @@ from hypothesis import strategies as st
 
 import lib.sessions.service
 import lib.settings
+from dev.faults.client import environ_of
 from tests.unit.web.conftest import (
     APPS,
     BOT_TOKEN,
     COOKIE,
     ENV,
-    HOST,
-    IP,
     METHODS,
     ORIGIN,
     OWN_PAGE,
@@ -50,35 +48,6 @@ class Material:
         self.slots = [login.json()["session"]["id"] for login in logins]
         self.widgets = [site.widget(BOT_TOKEN + "x") for _ in range(20)]
         self.init_data = [site.init_data(BOT_TOKEN + "x") for _ in range(20)]
-
-
-def environ_of(
-    method: str, path: str, query: str = "", headers: dict[str, str] | None = None, body: bytes = b""
-) -> Request:
-    """What Vercel's runtime would make of such a request: header values are latin-1 text, the path is raw."""
-    environ: Request = {
-        "REQUEST_METHOD": method,
-        "SCRIPT_NAME": "",
-        "PATH_INFO": path,
-        "QUERY_STRING": query,
-        "SERVER_NAME": HOST,
-        "SERVER_PORT": "443",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "REMOTE_ADDR": IP,
-        "HTTP_HOST": HOST,
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "https",
-        "wsgi.input": io.BytesIO(body),
-        "wsgi.errors": io.StringIO(),
-        "wsgi.multithread": False,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-        "CONTENT_LENGTH": str(len(body)),
-    }
-    for name, value in (headers or {}).items():
-        key = name.upper().replace("-", "_")
-        environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = value
-    return environ
 
 
 def run(app: str, environ: Request) -> tuple[int, list[tuple[str, str]], bytes]:
