@@ -21,6 +21,23 @@ def full() -> Iterator[int]:
 
 
 @contextmanager
+def _served(serve: Callable[[socket.socket], None]) -> Iterator[int]:
+    """A port where each connection is given to `serve`, in a thread of its own."""
+
+    def accept(listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=accept, args=(listener,), daemon=True)
+        thread.start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join(5)
+
+
+@contextmanager
 def dripping(beginning: bytes) -> Iterator[int]:
     """A port where every answer begins like this, goes on byte by byte, and never ends."""
 
@@ -32,17 +49,27 @@ def dripping(beginning: bytes) -> Iterator[int]:
                 connection.sendall(b"1")
                 time.sleep(0.02)
 
-    def accept(listener: socket.socket) -> None:
-        with suppress(OSError):
-            while True:
-                threading.Thread(target=drip, args=(listener.accept()[0],), daemon=True).start()
+    with _served(drip) as port:
+        yield port
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=accept, args=(listener,), daemon=True)
-        thread.start()
-        yield listener.getsockname()[1]
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join(5)
+
+@contextmanager
+def answering_twice() -> Iterator[int]:
+    """A port where Redis answers HGET with the field's name, and then with "stray" though nobody asked."""
+
+    def answer(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            while asked := connection.recv(4096):
+                if b"HGET" in asked:
+                    *_, field, _ = asked.split(b"\r\n")
+                    connection.sendall(b"$%d\r\n%s\r\n$5\r\nstray\r\n" % (len(field), field))
+                elif b"HELLO" in asked:
+                    connection.sendall(b"%1\r\n$5\r\nproto\r\n:3\r\n")
+                else:
+                    connection.sendall(b"+OK\r\n" * asked.count(b"*"))
+
+    with _served(answer) as port:
+        yield port
 
 
 def resolving(port: int, *hosts: str) -> Callable[..., list[Any]]:

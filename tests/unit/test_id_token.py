@@ -155,6 +155,38 @@ def refused_unasked(text, **options):
     return refused(text, find_key=nobody_asks, **options)
 
 
+REASONS = [
+    ("x", "is not a signed JWT"),
+    (sign("[]", CLAIMS, RSA), "has no header or not the claims that it must have"),
+    (sign("{", CLAIMS, RSA), "has no header or not the claims that it must have"),
+    (token(header={"jwk": {}}), "brings a key of its own, or extensions"),
+    (token(header={"alg": "none"}), "is not signed with RS256 or ES256; choose RS256 at @BotFather"),
+    (token(header={"kid": ...}), "does not name its key"),
+    (token(iss="https://other.example"), "is another issuer's"),
+    (token(aud="1"), "is for another client"),
+    (token(exp=NOW - 60), "has expired"),
+    (token(iat=NOW + 61), "is from the future"),
+    (token(iat=NOW - 601), "was issued too long ago"),
+    (token(id=...), "without id: the login must ask for the scope profile"),
+]
+
+
+@pytest.mark.parametrize(("text", "reason"), REASONS)
+def test_the_log_says_why(text, reason):
+    """The owner's log names what was wrong, in words that the guides explain."""
+    assert refused_unasked(text) == f"id_token {reason}"
+
+
+def test_the_log_says_why_of_nonces_and_signatures():
+    """What comes last is named like all else."""
+    wanted = "id_token without nonce: give Telegram.Login the one of POST /telegram/start"
+    assert refused_unasked(token(), required=True) == wanted
+    foreign = token(nonce="another-nonce-of-another-browser-000000")
+    assert refused_unasked(foreign) == "nonce belongs to no login that this browser began"
+    forged = token(nonce=NONCE)[:-8] + "AAAAAAAA"
+    assert refused(forged) == "the signature of id_token does not match"
+
+
 # What is accepted
 
 
@@ -172,6 +204,8 @@ def test_whose_it_is(key):
     )
     assert nonce == NONCE
     assert (proof.method, proof.issued_at, proof.one_time) == ("oidc", NOW - 10, True)
+    # As long as the token is taken by clocks that differ by a minute each way.
+    assert proof.window == MAX_AGE + 120
     assert proof.check_string == text.rpartition(".")[0]
 
 

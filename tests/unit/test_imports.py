@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -367,3 +368,47 @@ def test_the_project_does_not_import_its_tools() -> None:
     """What is deployed imports nothing of dev/ or tests/, which are not deployed."""
     answer = serve("api.telegram.login", body={"init_data": init_data()})
     assert packages(answer["served"]) & {"dev", "tests", "pytest", "hypothesis", "vercel_runtime"} == set()
+
+
+def installed(file: str) -> set[str]:
+    """The packages that a requirements file names, as pip spells their names."""
+    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+    names = (line.partition("==")[0] for line in lines if "==" in line)
+    return {name.partition("[")[0].lower().replace("_", "-") for name in names}
+
+
+@pytest.mark.parametrize(
+    ("files", "modules"),
+    [
+        (("requirements.txt",), ["lib.web.app", "lib.telegram.provider", "lib.store.redis"]),
+        (
+            ("requirements.txt", "dev/requirements.txt"),
+            ["dev.server", "dev.telegram", "dev.oidc", "dev.bot_api", "lib.web.app", "lib.telegram.provider"],
+        ),
+    ],
+    ids=["functions", "make dev"],
+)
+def test_nothing_is_imported_that_is_not_installed(files: tuple[str, ...], modules: list[str]) -> None:
+    """Tests have more installed than a deployed function, or `make dev`; neither may come to need it."""
+    there = set().union(*map(installed, files))
+    hidden = [
+        name
+        for name, distributions in packages_distributions().items()
+        if not there & {one.lower().replace("_", "-") for one in distributions}
+    ]
+    program = f"""
+import importlib, sys
+
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {hidden}:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Hidden())
+for name in {modules}:
+    importlib.import_module(name)
+"""
+    assert {"pytest", "hypothesis"} <= set(hidden)
+    env = {"PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1", **ENV}
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

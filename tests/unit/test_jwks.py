@@ -4,7 +4,7 @@ import copy
 import json
 import threading
 import time
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -144,6 +144,11 @@ def test_what_a_key_need_not_say(absent):
     }
 
 
+def longer(number):
+    """The same number, a byte longer."""
+    return urlsafe_b64encode(b"\0" + urlsafe_b64decode(number + "=")).decode().rstrip("=")
+
+
 UNUSABLE = {
     "null": None,
     "text": "oidc-1",
@@ -173,6 +178,8 @@ UNUSABLE = {
     "P-384": ec_key(ec.SECP384R1(), "P-384"),
     "P-384 for ES256": {**ec_key(ec.SECP384R1(), "P-384"), "alg": "ES256"},
     "P-521": ec_key(ec.SECP521R1(), "P-521"),
+    "P-256, a byte before x": {**EC_KEY, "x": longer(EC_KEY["x"])},
+    "P-256, a byte before y": {**EC_KEY, "y": longer(EC_KEY["y"])},
     "RSA 1024": rsa_key(1024),
     "RSA 1024 for RS256": {**rsa_key(1024), "alg": "RS256"},
     "RSA private": private_rsa_key(),

@@ -14,7 +14,7 @@ from lib.errors import StoreUnavailable
 from lib.store.base import Unanswered
 from lib.store.hashes import StoreFull
 from lib.store.redis import WAIT_SECONDS, RedisStore
-from tests.sockets import dripping, full, resolving
+from tests.sockets import answering_twice, dripping, full, resolving
 
 URL = "redis://canary-user:canary-password@127.0.0.1:6379"
 
@@ -230,6 +230,14 @@ def test_addresses_that_do_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
         store = RedisStore("redis://canary.example?socket_connect_timeout=0.15")
         with within(0.4):
             create(store)
+        store._redis.close()
+
+
+def test_an_answer_that_is_left_over_is_nobodys() -> None:
+    """A connection on which a server said more than it was asked serves no other request."""
+    with answering_twice() as port:
+        store = RedisStore(f"redis://127.0.0.1:{port}")
+        assert [store.read("k", field) for field in ("one", "two", "three")] == ["one", "two", "three"]
         store._redis.close()
 
 

@@ -9,7 +9,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 from lib.web.endpoint import endpoint
 from lib.web.request import Request
 from lib.web.respond import json_response
-from lib.web.response import Response
+from lib.web.response import Headers, Response
 from tests.unit.web.conftest import ORIGIN, Site
 
 BAD = ["a\r\nSet-Cookie: b=c", "a\nb", "a\rb", "a\x00b", "a\x7fb", "a\x0bb", "é", "я", "\u2028", "a\n"]
@@ -40,6 +40,8 @@ def test_without_a_body() -> None:
     assert sent(Response(b"abc"), "HEAD") == ("200 OK", headers, b"")
     assert sent(Response(status=204)) == ("204 No Content", [], b"")
     assert sent(Response(b"abc", status=204)) == ("204 No Content", [], b"")
+    assert sent(Response(b"abc", status=304))[2] == b""
+    assert "Content-Length" not in dict(sent(Response(b"abc", status=304))[1])
     assert sent(Response(status=303))[1][-1] == ("Content-Length", "0")
 
 
@@ -47,6 +49,9 @@ def test_without_a_body() -> None:
 def test_no_value_is_more_than_a_value(value: str) -> None:
     """What would be a line of its own, or is read in different ways, is refused wherever it is put."""
     ways: list[Callable[[], object]] = [
+        lambda: Response().headers.update(Location=value),
+        lambda: Response().headers.setdefault("Location", value),
+        lambda: Headers({"Location": value}),
         lambda: Response(headers={"Location": value}),
         lambda: Response(content_type=value),
         lambda: Response().headers.__setitem__("Location", value),
@@ -55,6 +60,58 @@ def test_no_value_is_more_than_a_value(value: str) -> None:
     for way in ways:
         with pytest.raises(ValueError, match="header"):
             way()
+
+
+@pytest.mark.parametrize("name", ["", "A B", "A:", "A\r\nB", "é", "A\x00", "A_B"])
+def test_no_name_is_more_than_a_name(name: str) -> None:
+    """What is no token of letters, digits and hyphens is no header."""
+    with pytest.raises(ValueError, match="name"):
+        Response(headers={name: "1"})
+
+
+def test_names_are_of_any_case() -> None:
+    """A header is there once, however its name is spelled, and the length is the body's whatever was set."""
+    response = Response(b"abc", headers={"content-type": "text/x", "content-LENGTH": "7"})
+    response.headers["CACHE-control"] = "no-cache"
+    response.headers.fill(Headers({"Cache-Control": "no-store", "Vary": "Origin"}))
+    _, headers, _ = sent(response)
+    assert sorted(headers) == [
+        ("CACHE-control", "no-cache"),
+        ("Content-Length", "3"),
+        ("Vary", "Origin"),
+        ("content-type", "text/x"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        lambda: None,
+        dict,
+        lambda: "text",
+        lambda: Response("text"),  # type: ignore[arg-type]
+        lambda: Response(status=299),
+        lambda: Response(status=0),
+        lambda: Response().add_cookie("a\nb"),
+    ],
+)
+def test_a_handlers_mistake_is_answered(
+    site: Site, lines: Callable[[], list[Any]], mistake: Callable[[], Any]
+) -> None:
+    """What is no answer is 500 with all that every answer has, and one line in the log."""
+
+    def handler(_: Request) -> Response:
+        answer: Response = mistake()
+        return answer
+
+    handler.__module__ = "api.hello"
+    site.verify()
+    app = endpoint(GET=handler)
+    lines()
+    chunks, status, headers = run_wsgi_app(app, EnvironBuilder(base_url=ORIGIN).get_environ())
+    assert (status, b'"code":"internal"' in b"".join(chunks)) == ("500 Internal Server Error", True)
+    assert headers["Cache-Control"] == "no-store"
+    assert [line["event"] for line in lines()] == ["sys_crash"]
 
 
 def test_a_handler_that_tries_is_answered(site: Site) -> None:
