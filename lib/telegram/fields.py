@@ -9,7 +9,7 @@ from lib.telegram.checks import is_user_id
 
 def _id(value: object) -> int:
     """An id as a number, or as the digits of one."""
-    if type(value) is int and 0 < value < 1 << 64:
+    if type(value) is int:
         value = str(value)
     if isinstance(value, str) and is_user_id(value):
         return int(value)

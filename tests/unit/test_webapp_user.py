@@ -55,12 +55,18 @@ def test_ids_of_52_bits(value):
 
 
 @pytest.mark.parametrize(
-    "value", [0, -1, 2**53, 10**16, 2**63, 2**64, 10**400, 1.0, 1e3, True, None, [1], {}]
+    "value", [0, -1, 2**52, 2**53, 10**16, 2**63, 2**64, 10**400, 1.0, 1e3, True, None, [1], {}]
 )
 def test_id_of_any_other_kind_is_refused(value):
     """What is no whole number of 1 to 52 bits is no id; a bool or a float is never read as one."""
     with pytest.raises(LoginRejected):
         parse_user(json.dumps({"id": value, "first_name": "A"}))
+
+
+def test_id_of_more_digits_than_python_writes():
+    """JSON has no end of digits, and Python writes no number of more than 4,300."""
+    with pytest.raises(LoginRejected):
+        parse_user('{"id":1%s,"first_name":"A"}' % ("0" * 5000))
 
 
 @pytest.mark.parametrize(
