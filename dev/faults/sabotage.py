@@ -4,10 +4,10 @@ A function of these takes effect in the process that calls it.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import lib.deadline
+import lib.http_client
 import lib.store.hashes
 import lib.store.upstash
 import lib.web.endpoint
@@ -87,8 +87,11 @@ def forgets_what_ended() -> None:
     """What a refused login has left in the store counts as a session."""
     real = create._is_over
 
-    def is_over(found: Any, ours: set[str], *ended: Any) -> bool:
-        return (found is None or found.n in ours) and real(found, ours, *ended)
+    def is_over(
+        proof: Any, slots: Any, found: str, record: Any, ours: set[str], held: Mapping[str, str]
+    ) -> bool:
+        made_now = record is None or record.n in ours
+        return made_now and real(proof, slots, found, record, ours, held)
 
     create._is_over = is_over
 
@@ -118,7 +121,7 @@ def breaks_down() -> None:
 def waits() -> None:
     """The store has 4.6 seconds for an attempt, whatever the request has left."""
     lib.store.upstash.ATTEMPT_SECONDS = 4.6
-    lib.deadline.budget.remaining = lambda: float("inf")
+    lib.http_client.budget.remaining = lambda: float("inf")
 
 
 SABOTAGE: dict[str, Callable[[], None]] = {

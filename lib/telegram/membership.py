@@ -10,7 +10,7 @@ from typing import Any
 from lib import budget
 from lib.errors import IdentityProviderUnavailable, Misconfigured
 from lib.settings import Settings
-from lib.telegram.http import SECONDS, ask
+from lib.telegram.http import SECONDS, post_json
 from lib.telegram.user import Membership
 
 _NO_SUCH_USER = ("user not found", "participant_id_invalid", "member not found", "user_id_invalid")
@@ -24,19 +24,19 @@ def check_member(user_id: int, *, settings: Settings) -> Membership:
     budget.start(SECONDS)
     # The Bot API has the token in its address, which therefore must never be logged.
     url = f"{settings.api_url}/bot{settings.require_bot_token()}/getChatMember"
-    response = ask("POST", url, json={"chat_id": settings.require_chat, "user_id": user_id})
+    response = post_json(url, {"chat_id": settings.require_chat, "user_id": user_id})
     try:
-        answer = json.loads(response.content)
+        answer = json.loads(response.body)
     except (ValueError, RecursionError):
         answer = None
     match answer:
-        case {"ok": True, "result": dict(member)} if response.status_code == 200:
+        case {"ok": True, "result": dict(member)} if response.status == 200:
             return _belongs(member, user_id)
         case {"ok": False, "error_code": 400 | 401 | 403 | 404 as code, "description": str(text)} if (
-            response.status_code == code
+            response.status == code
         ):
             return _refused(text.lower())
-    raise IdentityProviderUnavailable(f"the Bot API answered {response.status_code}")
+    raise IdentityProviderUnavailable(f"the Bot API answered {response.status}")
 
 
 def _belongs(member: dict[str, Any], user_id: int) -> Membership:

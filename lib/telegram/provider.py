@@ -7,12 +7,11 @@ import json
 from collections.abc import Collection
 from functools import lru_cache
 
-import httpx
-
 from lib import budget
 from lib.errors import IdentityProviderUnavailable, LoginRejected, Misconfigured
+from lib.http_client import Answer
 from lib.settings import Settings
-from lib.telegram.http import SECONDS, ask
+from lib.telegram.http import SECONDS, get, post_form
 from lib.telegram.id_token import verify_id_token
 from lib.telegram.jwks import Keys
 from lib.telegram.oidc import redirect_uri, refused
@@ -33,16 +32,17 @@ def redeem(
     Raises `LoginRejected` for a code or id_token that is not good, `Misconfigured` when Telegram refuses the
     client secret or the redirect URI, `IdentityProviderUnavailable` when it does not answer.
     """
-    client = httpx.BasicAuth(str(settings.bot_id), settings.require_client_secret())
+    client_id, client_secret = str(settings.bot_id), settings.require_client_secret()
     budget.start(SECONDS)
     form = {
         "grant_type": "authorization_code",
         "code": code,
         "redirect_uri": redirect_uri(origin),
-        "client_id": str(settings.bot_id),
+        "client_id": client_id,
         "code_verifier": transaction.verifier,
     }
-    id_token = _id_token(ask("POST", f"{settings.oauth_url}/token", data=form, auth=client))
+    url = f"{settings.oauth_url}/token"
+    id_token = _id_token(post_form(url, form, user=client_id, password=client_secret))
     nonces = [transaction.nonce]
     user, _, _ = _verify(id_token, settings, nonces, nonce_required=False, now=now)
     return user, transaction.proof
@@ -72,14 +72,14 @@ def _verify(
     )
 
 
-def _id_token(response: httpx.Response) -> str:
+def _id_token(response: Answer) -> str:
     """What the token endpoint gave; Telegram's access_token is of no use and is dropped here."""
     try:
-        answer = json.loads(response.content)
+        answer = json.loads(response.body)
     except (ValueError, RecursionError):
         answer = None
     fields = answer if isinstance(answer, dict) else {}
-    match response.status_code, fields:
+    match response.status, fields:
         case 200, {"id_token": str(id_token)}:
             return id_token
         case 400 | 401, {"error": "invalid_grant"}:
@@ -88,7 +88,7 @@ def _id_token(response: httpx.Response) -> str:
             raise Misconfigured(_SECRET_REFUSED)
         case 400 | 401, {"error": "invalid_request" | "unauthorized_client" | "invalid_scope" as error}:
             raise Misconfigured(refused(error))
-    raise IdentityProviderUnavailable(f"the token endpoint gave no id_token (status {response.status_code})")
+    raise IdentityProviderUnavailable(f"the token endpoint gave no id_token (status {response.status})")
 
 
 @lru_cache(maxsize=4)
@@ -97,7 +97,7 @@ def _keys(oauth_url: str) -> Keys:
 
 
 def _fetch_keys(url: str) -> bytes:
-    response = ask("GET", url)
-    if response.status_code != 200:
-        raise IdentityProviderUnavailable(f"the keys' address answered {response.status_code}")
-    return response.content
+    response = get(url)
+    if response.status != 200:
+        raise IdentityProviderUnavailable(f"the keys' address answered {response.status}")
+    return response.body

@@ -6,7 +6,7 @@ from lib import budget
 from lib.errors import IdentityProviderUnavailable, LoginRejected
 from lib.settings import Settings
 from lib.telegram.checks import is_user_id
-from lib.telegram.http import SECONDS, ask
+from lib.telegram.http import SECONDS, post_json
 from lib.telegram.transaction import Transaction
 from lib.telegram.user import Proof, TelegramUser
 
@@ -28,13 +28,13 @@ def redeem(
     budget.start(SECONDS)
     host = origin.partition("://")[2]
     body = {"code": code, "verifier": transaction.verifier, "host": host}
-    response = ask("POST", f"{settings.require_relay_url()}/telegram/relay", json=body)
-    if response.status_code == 400:
+    response = post_json(f"{settings.require_relay_url()}/telegram/relay", body)
+    if response.status == 400:
         raise LoginRejected("production refused the code")
-    if response.status_code != 200:
-        raise IdentityProviderUnavailable(f"production answered {response.status_code}")
+    if response.status != 200:
+        raise IdentityProviderUnavailable(f"production answered {response.status}")
     try:
-        user = Answer.model_validate_json(response.content, strict=True).user
+        user = Answer.model_validate_json(response.body, strict=True).user
     except ValidationError:
         raise IdentityProviderUnavailable("production gave no user") from None
     if not is_user_id(str(user.id)):

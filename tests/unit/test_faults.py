@@ -12,7 +12,7 @@ from dev.faults.actions import actions
 from dev.faults.kinds import CHANGES, Fault, changed
 from dev.faults.points import HttpPoint, Reply
 from dev.faults.sabotage import SABOTAGE
-from lib.telegram.http import _client, ask
+from lib.telegram.http import _client, get, post_json
 from tests.contract.tools import start_valkey
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,14 +90,13 @@ def test_a_point_passes_on_and_fails_as_told() -> None:
     """Without a fault the answer is the real one; with one, the path that is meant fails."""
     point = HttpPoint(lambda *_: Reply(200, b'{"real": 1}'), late=0.1)
     try:
-        assert ask("GET", f"{point.url}/a").content == b'{"real": 1}'
+        assert get(f"{point.url}/a").body == b'{"real": 1}'
         point.expect(Fault("token", "502 HTML", on=True), "/token")
-        assert ask("GET", f"{point.url}/a").status_code == 200
-        assert ask("POST", f"{point.url}/token").status_code == 502
+        assert get(f"{point.url}/a").status == 200
+        assert post_json(f"{point.url}/token", {}).status == 502
         point.expect(None)
-        assert ask("POST", f"{point.url}/token").status_code == 200
+        assert post_json(f"{point.url}/token", {}).status == 200
         assert point.injected == 1
     finally:
         point.close()
-        _client()[0].close()
-        _client.cache_clear()
+        _client.close()

@@ -57,7 +57,8 @@ def test_there_is_something_to_look_at():
     """The modules that the rules are about are found, and each belongs to a layer or is a known leaf."""
     assert set(MODULES) >= {"api.telegram.verify", "lib.web.endpoint", "lib.store.memory"}
     assert set(MODULES) >= LEAVES
-    names = ("budget", "credentials", "deadline", "environment", "errors", "log", "settings", "telegram.user")
+    names = {"budget", "credentials", "environment", "errors", "log", "settings"}
+    names |= {"http_client", "http_connection", "telegram.user"}
     assert {f"lib.{name}" for name in names} == LEAVES
     assert {layer(name) for name in MODULES} == {None, 0, 1, 2, 3, 4, 5}
     assert ours("api.telegram.login") >= {"lib.telegram.login", "lib.web.endpoint"}
@@ -87,11 +88,11 @@ def test_leaves_import_no_layer(name):
 
 
 def test_most_leaves_stand_alone():
-    """Reading the environment is spread over several leaves, and a deadline asks what time is left."""
+    """Reading the environment is spread over several leaves, and requests ask what time is left."""
     assert {name: ours(name) for name in LEAVES if ours(name)} == {
         "lib.settings": {"lib.credentials", "lib.environment", "lib.errors"},
         "lib.environment": {"lib.credentials"},
-        "lib.deadline": {"lib.budget"},
+        "lib.http_client": {"lib.budget", "lib.http_connection"},
     }
 
 
@@ -137,9 +138,7 @@ def test_few_modules_talk_to_the_outside(name):
     clients = {"httpx", "httpcore", "requests", "urllib.request", "urllib3", "http.client", "socket", "ssl"}
     clients |= {"redis", "upstash_redis"}
     used = {found for found in imports(name) if found in clients or found.partition(".")[0] in clients}
-    allowed = {"lib.deadline", "lib.telegram.http", "lib.store.redis", "lib.store.upstash"}
-    # Basic credentials and the type of an answer.
-    allowed |= {"lib.telegram.provider"}
+    allowed = {"lib.http_client", "lib.http_connection", "lib.store.redis", "lib.store.upstash"}
     assert not used or name in allowed, used
 
 
@@ -149,7 +148,8 @@ def test_verifying_does_no_network():
     pure |= {"webapp_user"}
     for name in (f"lib.telegram.{part}" for part in (*sorted(pure), "widget")):
         assert not ours(name) & {
-            *("lib.telegram.provider", "lib.telegram.jwks", "lib.telegram.http", "lib.deadline", "lib.budget")
+            *("lib.telegram.provider", "lib.telegram.jwks", "lib.telegram.http"),
+            *("lib.http_client", "lib.budget"),
         }
     used = {f"lib.telegram.{part}" for part in ("http", "id_token", "jwks")}
     assert ours("lib.telegram.provider") >= used

