@@ -13,7 +13,7 @@ def _id(value: object) -> int:
         value = str(value)
     if isinstance(value, str) and is_user_id(value):
         return int(value)
-    raise ValueError("not a Telegram id")
+    raise ValueError
 
 
 def _encodable(value: str) -> str:

@@ -44,7 +44,7 @@ MAC = hmac.new(KEY, MESSAGE.encode(), "sha256").hexdigest()
 )
 def test_no_bot_token_no_key(token):
     """What is no bot token, the empty one above all, is never made a key of."""
-    with pytest.raises(ValueError, match="empty or malformed"):
+    with pytest.raises(ValueError, match=r"^the bot token is empty or malformed$"):
         require_bot_token(token)
 
 
@@ -192,3 +192,26 @@ def test_odd_spellings_of_now_are_no_time():
     for text in (f"+{NOW}", f" {NOW}", f"{NOW}\n", f"0{NOW}", f"{NOW:_}", f"{NOW}.0"):
         with pytest.raises(LoginRejected):
             require_fresh(text, now=NOW, max_age=300)
+
+
+REASONS = [
+    (lambda: data_check_string({"a": "\n"}), MalformedRequest, "control character in a field"),
+    (lambda: require_mac(KEY, MESSAGE, "x"), LoginRejected, "hash is not 64 lower-case hex digits"),
+    (
+        lambda: require_mac(KEY, MESSAGE, "0" * 64),
+        LoginRejected,
+        "hash does not match (another bot's token, or changed data)",
+    ),
+    (lambda: require_fresh("x", now=NOW, max_age=1), LoginRejected, "auth_date is not a Unix time"),
+    (lambda: require_fresh("9" * 12, now=NOW, max_age=1), LoginRejected, "auth_date lies in the future"),
+    (lambda: require_fresh("1", now=NOW, max_age=1), LoginStale, "auth_date is too old"),
+]
+
+
+@pytest.mark.parametrize(("refuse", "error", "reason"), REASONS, ids=[reason for *_, reason in REASONS])
+def test_the_log_says_why(refuse, error, reason):
+    """The owner's log names what was wrong, in words that the guides explain."""
+    with pytest.raises(error) as caught:
+        refuse()
+    assert type(caught.value) is error
+    assert caught.value.reason == reason
