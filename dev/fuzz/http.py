@@ -60,11 +60,11 @@ def _templates(tokens: dict[str, str]) -> list[dict[str, Any]]:
         _template("GET", "/telegram/verify", **cookie),
         _template("GET", "/telegram/verify", Authorization=f"Bearer {bearer}"),
         _template("POST", "/telegram/refresh", **own),
-        _template("POST", "/telegram/logout", **OWN_PAGE),
+        _template("POST", "/telegram/logout", **own),
         _template("GET", "/telegram/sessions", **cookie),
-        _template("DELETE", f"/telegram/sessions/{m.SLOTS['bearer']}", **OWN_PAGE),
-        _template("DELETE", "/telegram/sessions", {"id": m.SLOTS["bearer"]}),
-        _template("DELETE", "/telegram/sessions", query="keep=current", **OWN_PAGE),
+        _template("DELETE", f"/telegram/sessions/{m.SLOTS['bearer']}", **own),
+        _template("DELETE", "/telegram/sessions", {"id": m.SLOTS["bearer"]}, **own),
+        _template("DELETE", "/telegram/sessions", query="keep=current", **own),
         _template("POST", "/telegram/login", widget),
         _template(
             "POST", "/telegram/login", {"widget": widget, "state": m.STATE, "transport": "bearer"}, **own

@@ -66,7 +66,8 @@ class RedisStore(HashStore):
             case OutOfMemoryError():
                 return StoreFull("the server is full; give it more memory or delete keys")
             case ReadOnlyError():
-                return StoreFull("REDIS_URL: is a replica's, which only reads; set the primary's")
+                # Not "full": what a replica that lags has not seen would pass for ended, and the other way.
+                return StoreUnavailable("REDIS_URL: is a replica's, which only reads; set the primary's")
             case ResponseError() if "unknown command" in str(error).lower():
                 return StoreUnavailable("REDIS_URL: the server is too old; use Redis 8 or Valkey 9.1")
             case ResponseError():

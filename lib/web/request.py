@@ -102,8 +102,12 @@ class Request:
 
     @cached_property
     def body(self) -> bytes:
-        """The body, of at most 16 KiB; Vercel's runtime has read and de-chunked it."""
-        length = self.environ.get("CONTENT_LENGTH") or "0"
+        """The body, of at most 16 KiB. Vercel's runtime has read and de-chunked it; other servers may not say
+        how long it is.
+        """
+        length = self.environ.get("CONTENT_LENGTH")
+        if not length:
+            return self._body_to_its_end()
         if not (length.isascii() and length.isdigit()):
             raise MalformedRequest("Content-Length is not a number")
         if len(length) > 9 or int(length) > MAX_BODY:
@@ -111,6 +115,17 @@ class Request:
         body: bytes = self.environ["wsgi.input"].read(int(length))
         if len(body) != int(length):
             raise MalformedRequest("the body is shorter than its Content-Length")
+        return body
+
+    def _body_to_its_end(self) -> bytes:
+        if not self.environ.get("wsgi.input_terminated"):
+            # Reading on could wait for ever. What is there must not pass for nothing: that can mean "all".
+            if self.environ.get("HTTP_TRANSFER_ENCODING"):
+                raise MalformedRequest("a body without its length")
+            return b""
+        body: bytes = self.environ["wsgi.input"].read(MAX_BODY + 1)
+        if len(body) > MAX_BODY:
+            raise BodyTooLarge("over 16 KiB")
         return body
 
     def check_form(self) -> None:

@@ -1,5 +1,6 @@
 """Where tgauth runs: a host that keeps a process, and functions that come and go, with Redis and without."""
 
+import http.client
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -60,6 +61,24 @@ def test_gunicorn_keeps_sessions_over_a_restart(gunicorn: Start, valkey: Valkey,
     assert {second.verify(mine).status for _ in range(20)} == {401}
     assert IN_MEMORY not in second.output
     assert valkey.url not in first.output + second.output
+
+
+def test_gunicorn_reads_bodies_in_chunks(gunicorn: Start, valkey: Valkey, person: Person) -> None:
+    """A body whose length nobody said is that body, and not an empty one, which would end all sessions."""
+    server = gunicorn({"REDIS_URL": valkey.url})
+    mine, other, third = (server.enter(person, "mini") for _ in range(3))
+    for body, status in (
+        (json.dumps({"id": other.id}).encode(), 204),
+        (b" " * 20_000, 413),
+        (b"{", 400),
+    ):
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {mine.token}"}
+        pieces = (body[at : at + 5] for at in range(0, len(body), 5))
+        connection.request("DELETE", "/telegram/sessions", pieces, headers)
+        assert connection.getresponse().status == status
+        connection.close()
+    assert [server.verify(session).status for session in (mine, other, third)] == [200, 401, 200]
 
 
 @pytest.mark.slow

@@ -77,7 +77,7 @@ ERRORS: list[tuple[Exception, type[StoreUnavailable], str]] = [
     (exceptions.AuthenticationError("canary"), StoreUnavailable, REFUSED),
     (exceptions.NoPermissionError("canary"), StoreUnavailable, REFUSED),
     (exceptions.OutOfMemoryError("canary"), StoreFull, FULL),
-    (exceptions.ReadOnlyError("canary"), StoreFull, REPLICA),
+    (exceptions.ReadOnlyError("canary"), StoreUnavailable, REPLICA),
     (exceptions.ResponseError("unknown command 'HGETEX' canary"), StoreUnavailable, TOO_OLD),
     (
         exceptions.ResponseError("Command # 1 (HSETEX) caused error: Unknown Command"),
@@ -131,10 +131,17 @@ def test_what_is_repeated(error: Exception, kind: type[StoreUnavailable], reason
         assert client.sent[0][0] == command
 
 
-@pytest.mark.parametrize("error", [exceptions.OutOfMemoryError("x"), exceptions.ReadOnlyError("x")])
-def test_people_stay_logged_in_when_nothing_can_be_written(error: Exception) -> None:
+def test_a_replica_does_not_decide() -> None:
+    """What it has not seen yet would pass for ended, and what ended for alive."""
+    store, client = store_with(exceptions.ReadOnlyError("x"), None)
+    with pytest.raises(StoreUnavailable, match="is a replica's"):
+        store.renew("k", "s:a", 900)
+    assert client.sent == [("HGETEX", "k", "EX", 900, "FIELDS", 1, "s:a")]
+
+
+def test_people_stay_logged_in_when_nothing_can_be_written() -> None:
     """Where HGETEX is refused because nothing can be written, the session is read as it is."""
-    store, client = store_with(error, None)
+    store, client = store_with(exceptions.OutOfMemoryError("x"), None)
     assert store.renew("k", "s:a", 900) == "1"
     assert client.sent == [("HGETEX", "k", "EX", 900, "FIELDS", 1, "s:a"), ("HGET", "k", "s:a")]
 

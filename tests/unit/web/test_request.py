@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
+from lib.errors import BodyTooLarge, MalformedRequest
+from lib.web.request import MAX_BODY, Request
 from tests.unit.web.conftest import APPS, COOKIE, METHODS, ORIGIN, OWN_PAGE, Site
 from tests.unit.web.test_json import REFUSED
 
@@ -89,6 +91,31 @@ def test_without_content_length_there_is_no_body(
 ) -> None:
     """No Content-Length means no body, whatever could be read."""
     assert send_raw(site, path, b"x" * 100, length, media_type="") == (status, 0)
+
+
+@pytest.mark.parametrize("length", [None, ""])
+def test_a_body_whose_length_nobody_said(length: str | None) -> None:
+    """It is read where the server ends it, as far as any body, and else refused: it is not nothing."""
+
+    def body(data: bytes, **more: Any) -> tuple[bytes, int]:
+        stream = Input(data)
+        environ = {
+            "REQUEST_METHOD": "POST",
+            "wsgi.input": stream,
+            "HTTP_TRANSFER_ENCODING": "chunked",
+            **more,
+        }
+        if length is not None:
+            environ["CONTENT_LENGTH"] = length
+        return Request(environ).body, stream.asked
+
+    ended = {"wsgi.input_terminated": True}
+    assert body(b"{}", **ended) == (b"{}", MAX_BODY + 1)
+    assert body(b"x" * MAX_BODY, **ended)[0] == b"x" * MAX_BODY
+    with pytest.raises(BodyTooLarge):
+        body(b"x" * (MAX_BODY + 1), **ended)
+    with pytest.raises(MalformedRequest):
+        body(b"{}")
 
 
 @pytest.mark.parametrize("path", ["/telegram/login", "/telegram/start"])
