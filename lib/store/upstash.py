@@ -75,7 +75,7 @@ class UpstashStore(HashStore):
 class _Redis(Redis):
     """upstash-redis's client, without telemetry, over requests of ours.
 
-    Not begun as its own `__init__` does: that makes an HTTP client, which takes a tenth of a cold start.
+    Not begun as its own `__init__` does: that makes an HTTP client, which takes up to a fifth of a start.
     """
 
     def __init__(self, url: str, token: str, http: "_Requests") -> None:

@@ -4,6 +4,7 @@ What slow, endless or broken answers do is in test_upstash_store.py, test_provid
 """
 
 import datetime
+import io
 import ipaddress
 import socket
 import ssl
@@ -25,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from lib import budget, http_client, http_connection
 from lib.http_client import AnswerCompressed, HttpClient
 from lib.http_connection import AnswerTooLong
-from tests.sockets import resolving
+from tests.sockets import full, resolving
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -62,8 +63,11 @@ class Peer:
 
 
 @contextmanager
-def peer(wrap: Callable[[socket.socket], socket.socket] = lambda plain: plain) -> Iterator[Peer]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+def peer(
+    wrap: Callable[[socket.socket], socket.socket] = lambda plain: plain,
+    at: tuple[str, int] = ("127.0.0.1", 0),
+) -> Iterator[Peer]:
+    with socket.create_server(at) as listener:
         found = Peer(listener, wrap)
         thread = threading.Thread(target=found.serve, daemon=True)
         thread.start()
@@ -240,6 +244,19 @@ def test_no_more_time_than_the_request_has(client: HttpClient, server: Peer) -> 
     assert len(server.heard) == 1
 
 
+def test_an_address_that_does_not_answer_is_not_the_last(
+    client: HttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has half of the time, so that there is some for the next one."""
+    client.seconds = 1
+    with full() as port, peer(at=("127.0.0.2", port)) as server:
+        monkeypatch.setattr(socket, "getaddrinfo", resolving(port, "127.0.0.1", "127.0.0.2"))
+        started = time.monotonic()
+        assert client.send("GET", f"http://store.example:{port}/", {}) == (200, b"ok")
+        assert time.monotonic() - started > 0.49
+        assert len(server.heard) == 1
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -351,10 +368,14 @@ def test_a_large_answer_over_tls(authority: Authority, client: HttpClient) -> No
         body = b"x" * 300_000
         server.says = [b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n" + body]
         assert client.send("GET", url, {}) == (200, body)
-        server.says = [OK + b"y" * 16_000, OK]
-        assert client.send("GET", url, {}) == (200, b"ok")
-        assert client.send("GET", url, {}) == (200, b"ok")
-        assert len(server.heard) == 2
+        # An answer as long as what is read at once: the rest of its record is decrypted and not yet read.
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
+        long = b"z" * (io.DEFAULT_BUFFER_SIZE - len(head % 8000))
+        for begun, (stray, answer) in enumerate(((OK, b"ok"), (head % len(long) + long, long)), 2):
+            server.says = [stray + b"y" * 5_000, OK]
+            assert client.send("GET", url, {}) == (200, answer)
+            assert client.send("GET", url, {}) == (200, b"ok")
+            assert len(server.heard) == begun
 
 
 def test_a_host_of_several_addresses_over_tls(
@@ -412,6 +433,25 @@ def test_a_handshake_that_never_ends(client: HttpClient, authority: Authority) -
         with pytest.raises(TimeoutError):
             client.send("GET", f"https://127.0.0.1:{server.port}/", {})
         assert 0.29 < time.monotonic() - started < 1.5
+
+
+def test_a_handshake_has_what_connecting_left(
+    client: HttpClient, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that took long leaves a slow handshake no new time."""
+    client.seconds = 1
+    real = socket.create_connection
+
+    def slow(*address: Any) -> socket.socket:
+        time.sleep(0.7)
+        return real(*address)
+
+    monkeypatch.setattr(socket, "create_connection", slow)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        started = time.monotonic()
+        with pytest.raises(TimeoutError):
+            client.send("GET", f"https://127.0.0.1:{silent.getsockname()[1]}/", {})
+        assert time.monotonic() - started < 1.6
 
 
 def test_plain_where_tls_is_asked_for(client: HttpClient, authority: Authority) -> None:

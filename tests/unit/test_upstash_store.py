@@ -299,9 +299,10 @@ def test_unusable_answers(server: Server, store: UpstashStore, reply: Reply) -> 
     assert store.read("k", "s:a") == "1"
 
 
-def test_a_read_is_tried_twice(server: Server, store: UpstashStore) -> None:
+@pytest.mark.parametrize("hiccup", [(502, b"<html>"), (500, {"error": "ERR internal"}), (503, b"")])
+def test_a_read_is_tried_twice(server: Server, store: UpstashStore, hiccup: Reply) -> None:
     """One hiccup is bridged by the one retry, at once."""
-    server.reply((502, b"<html>"), result("1"))
+    server.reply(hiccup, result("1"))
     started = time.monotonic()
     assert store.read("k", "s:a") == "1"
     assert len(server.seen) == 2
