@@ -94,7 +94,8 @@ class _Requests(HttpClient):
     ) -> object:
         """What the server says; raises `UpstashError` for an error of its own, `Unanswered` for no answer."""
         headers = {**headers, "Content-Type": "application/json"}
-        status, body = self.send("POST", url, headers, json.dumps(command).encode())
+        text = json.dumps(command, ensure_ascii=False, separators=(",", ":"))
+        status, body = self.send("POST", url, headers, text.encode())
         if status >= 500:
             raise Unanswered(f"Upstash answered {status}")
         answer = json.loads(body)

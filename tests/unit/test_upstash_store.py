@@ -172,6 +172,15 @@ def test_requests(
     assert TOKEN not in asked + json.dumps(body)
 
 
+def test_no_byte_too_many(server: Server, store: UpstashStore) -> None:
+    """What is sent is the shortest JSON: names in Cyrillic are not spelled out."""
+    server.reply(result(1))
+    store.put("k", {"s:a": "Жук"}, 900)
+    ((_, _, headers, body),) = server.seen
+    assert int(headers["Content-Length"]) == len('["HSETEX","k","EX",900,"FIELDS",1,"s:a","Жук"]'.encode())
+    assert body[-1] == "Жук"
+
+
 def test_counting_uses_the_same_addresses(server: Server, store: UpstashStore) -> None:
     """Counting is single commands and one pipeline."""
     server.reply(result(2), result(["0", ["u:1", "u:2"]]), results(["s:a", "r"], ["s:b", "s:c"]))
