@@ -8,15 +8,17 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from upstash_redis import Redis
-from upstash_redis.errors import UpstashError
-from upstash_redis.http import format_response, make_headers
-
 from lib.credentials import StoreKind
+from lib.deferred import deferred
 from lib.errors import StoreUnavailable
 from lib.http_client import HttpClient
 from lib.store.base import Unanswered
 from lib.store.hashes import Command, HashStore, StoreFull
+
+with deferred("httpx"):  # A quarter of a cold start, and `_Requests` below sends in its place.
+    from upstash_redis import Redis
+    from upstash_redis.errors import UpstashError
+    from upstash_redis.http import format_response, make_headers
 
 ATTEMPT_SECONDS = 1.2
 """For one HTTP request, from connecting to the last byte; an operation takes two at most."""
@@ -75,7 +77,7 @@ class UpstashStore(HashStore):
 class _Redis(Redis):
     """upstash-redis's client, without telemetry, over requests of ours.
 
-    Not begun as its own `__init__` does: that makes an HTTP client, which takes up to a fifth of a start.
+    Not begun as its own `__init__` does, which makes an HTTP client of httpx.
     """
 
     def __init__(self, url: str, token: str, http: "_Requests") -> None:

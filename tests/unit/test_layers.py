@@ -57,7 +57,7 @@ def test_there_is_something_to_look_at():
     """The modules that the rules are about are found, and each belongs to a layer or is a known leaf."""
     assert set(MODULES) >= {"api.telegram.verify", "lib.web.endpoint", "lib.store.memory"}
     assert set(MODULES) >= LEAVES
-    names = {"budget", "credentials", "environment", "errors", "log", "settings"}
+    names = {"budget", "credentials", "deferred", "environment", "errors", "log", "settings"}
     names |= {"http_client", "http_connection", "telegram.user"}
     assert {f"lib.{name}" for name in names} == LEAVES
     assert {layer(name) for name in MODULES} == {None, 0, 1, 2, 3, 4, 5}
