@@ -105,10 +105,10 @@ ID_TOKENS = (m.id_token(), m.id_token(nonce="n"), m.id_token(aud=[str(m.BOT_ID)]
 _SIGNED = frozenset(token.rpartition(".")[0] for token in ID_TOKENS)
 
 
-def _find_key(kid: str) -> Any:
-    if kid not in _KEYS:
+def _find_key(kid: str, algorithm: Any) -> Any:
+    if (kid, algorithm) not in _KEYS:
         raise LoginRejected("unknown kid")
-    return _KEYS[kid]
+    return _KEYS[kid, algorithm]
 
 
 def check_id_token(token: str) -> None:
@@ -137,7 +137,8 @@ def check_jwks(document: str) -> None:
         return
     require(keys, "no keys, and no complaint")
     listed = [entry for entry in json.loads(document)["keys"] if isinstance(entry, dict)]
-    for kid, key in keys.items():
+    for (kid, algorithm), key in keys.items():
+        require(key.algorithm == algorithm, "a key for another algorithm")
         same = [entry for entry in listed if entry.get("kid") == kid]
         require(same, "a key that the document does not have")
         kind = {"RS256": "RSA", "ES256": "EC"}[key.algorithm]

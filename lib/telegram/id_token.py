@@ -13,10 +13,10 @@ from pydantic import BaseModel, Field, StrictInt, StrictStr
 from lib.errors import LoginRejected
 from lib.telegram.checks import CLOCK_SKEW
 from lib.telegram.fields import TelegramId, Text
-from lib.telegram.jwk import Key, decode
+from lib.telegram.jwk import Algorithm, Key, decode
 from lib.telegram.user import Proof, TelegramUser
 
-ALGORITHMS = ("RS256", "ES256")
+ALGORITHMS: tuple[Algorithm, ...] = ("RS256", "ES256")
 """What we take. Telegram's others, EdDSA and ES256K, come without the claims that say who it is."""
 
 MAX_AGE = 600
@@ -51,7 +51,7 @@ class Claims(BaseModel):
 def verify_id_token(
     token: str,
     *,
-    find_key: Callable[[str], Key],
+    find_key: Callable[[str, Algorithm], Key],
     expected_issuer: str,
     expected_audience: str,
     expected_nonces: Collection[str],
@@ -79,7 +79,7 @@ def verify_id_token(
     if claims.nonce is not None and claims.nonce not in expected_nonces:
         raise LoginRejected("nonce belongs to no login that this browser began")
     signing_input = token.rpartition(".")[0]
-    key = find_key(kid)
+    key = find_key(kid, algorithm)
     # A header cannot choose how a key is used.
     if key.algorithm != algorithm or not key.signed(signing_input.encode(), signature):
         raise LoginRejected("the signature of id_token does not match")
@@ -87,7 +87,7 @@ def verify_id_token(
     return _user(claims), Proof("oidc", signing_input, claims.iat, window, one_time=True), claims.nonce
 
 
-def _algorithm_and_key(header: object) -> tuple[str, str]:
+def _algorithm_and_key(header: object) -> tuple[Algorithm, str]:
     if not isinstance(header, dict):
         raise LoginRejected("id_token has no header or not the claims that it must have")
     if header.keys() & _FOREIGN_HEADERS:

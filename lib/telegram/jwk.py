@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPubli
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
+type Algorithm = Literal["RS256", "ES256"]
+
 _MIN_RSA_BITS = 2048
 _P256_BYTES = 32
 
@@ -28,7 +30,7 @@ class Key:
     """A public key, bound to the one algorithm that it is for: what a token says of that changes nothing."""
 
     id: str
-    algorithm: Literal["RS256", "ES256"]
+    algorithm: Algorithm
     public: RSAPublicKey | EllipticCurvePublicKey
 
     def signed(self, message: bytes, signature: bytes) -> bool:

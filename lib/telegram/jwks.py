@@ -11,7 +11,7 @@ from collections.abc import Callable
 from lib import budget, log
 from lib.environment import DAY, HOUR
 from lib.errors import IdentityProviderUnavailable, LoginRejected
-from lib.telegram.jwk import Key, read_key
+from lib.telegram.jwk import Algorithm, Key, read_key
 
 FRESH = HOUR
 """Seconds after which keys are fetched anew."""
@@ -30,29 +30,30 @@ class Keys:
 
     def __init__(self, fetch: Callable[[], bytes]) -> None:
         self._fetch = fetch
-        self._keys: dict[str, Key] = {}
+        self._keys: dict[tuple[str, Algorithm], Key] = {}
         self._fetched_at = self._not_before = float("-inf")
         self._failed = False
         # Held while fetching, so that of many logins at a cold start one fetches and all use it.
         self._lock = threading.Lock()
 
-    def find(self, kid: str, *, now: float) -> Key:
-        """The key that `kid` names; `now` is Unix seconds.
+    def find(self, kid: str, algorithm: Algorithm, *, now: float) -> Key:
+        """The key for `algorithm` that `kid` names; `now` is Unix seconds.
 
         Raises `LoginRejected` when there is none, `IdentityProviderUnavailable` when that is not known.
         """
         # A key that is known and fresh waits for nobody, whatever others make us fetch.
-        held = self._keys.get(kid)
+        name = kid, algorithm
+        held = self._keys.get(name)
         if held is not None and now - self._fetched_at < FRESH:
             return held
         # A lock cannot wait for ever, as a request without a budget could.
         if not self._lock.acquire(timeout=min(budget.remaining(), threading.TIMEOUT_MAX)):
             raise IdentityProviderUnavailable("Telegram's keys are still being fetched")
         try:
-            if now - self._fetched_at >= FRESH or kid not in self._keys:
+            if now - self._fetched_at >= FRESH or name not in self._keys:
                 self._refresh(now)
-            if now - self._fetched_at < STALE and kid in self._keys:
-                return self._keys[kid]
+            if now - self._fetched_at < STALE and name in self._keys:
+                return self._keys[name]
             if self._failed:
                 raise IdentityProviderUnavailable("Telegram's keys cannot be fetched")
             raise LoginRejected("id_token names a key that Telegram does not have")
@@ -75,14 +76,17 @@ class Keys:
         self._keys, self._fetched_at, self._failed = keys, now, False
 
 
-def parse(document: bytes) -> dict[str, Key]:
-    """The keys in a JWKS that we can use, by id; raises `IdentityProviderUnavailable` when there is none."""
+def parse(document: bytes) -> dict[tuple[str, Algorithm], Key]:
+    """The keys in a JWKS that we can use, by id and algorithm, as two types may share an id (RFC 7517 §4.5).
+
+    Raises `IdentityProviderUnavailable` when there is none.
+    """
     try:
         listed = json.loads(document)["keys"]
         found = [read_key(entry) for entry in listed]
     except (ValueError, TypeError, KeyError, RecursionError):
         raise IdentityProviderUnavailable("Telegram's keys are not a JWKS") from None
-    keys = {key.id: key for key in found if key is not None and key.id}
+    keys = {(key.id, key.algorithm): key for key in found if key is not None and key.id}
     if not keys:
         raise IdentityProviderUnavailable("Telegram's keys hold none for RS256 or ES256")
     return keys

@@ -5,7 +5,7 @@ Sources: https://core.telegram.org/bots/telegram-login, RFC 6749 §4.1.3 and §5
 
 import json
 from collections.abc import Collection
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from lib import budget
 from lib.errors import IdentityProviderUnavailable, LoginRejected, Misconfigured
@@ -63,7 +63,7 @@ def _verify(
     keys = _keys(settings.oauth_url)
     return verify_id_token(
         id_token,
-        find_key=lambda kid: keys.find(kid, now=now),
+        find_key=partial(keys.find, now=now),
         expected_issuer=settings.oauth_url,
         expected_audience=str(settings.bot_id),
         expected_nonces=nonces,

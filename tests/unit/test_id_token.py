@@ -106,14 +106,14 @@ def token(*, key="rsa", header=None, **changes):
     return sign(changed(HEADERS[key], header or {}), changed(CLAIMS, changes), PRIVATE[key])
 
 
-def find(kid):
+def find(kid, algorithm):
     """The key of this name, as lib.telegram.jwks finds it."""
     if kid not in KEYS:
         raise LoginRejected("id_token names a key that Telegram does not have")
     return KEYS[kid]
 
 
-def nobody_asks(kid):
+def nobody_asks(kid, algorithm):
     raise AssertionError("a key was asked for")
 
 
@@ -839,7 +839,7 @@ def test_an_unknown_key_is_refused(kid):
 def test_what_find_key_raises_goes_through():
     """That keys cannot be had is not the token's fault, and is not reported as such."""
 
-    def unavailable(kid):
+    def unavailable(kid, algorithm):
         raise IdentityProviderUnavailable("no keys")
 
     with pytest.raises(IdentityProviderUnavailable):
@@ -849,8 +849,8 @@ def test_what_find_key_raises_goes_through():
 def test_one_key_is_asked_for_once():
     """For a good token the key it names, and no other, is asked for once."""
     asked = []
-    verify(token(key="p256"), find_key=lambda kid: asked.append(kid) or KEYS[kid])
-    assert asked == ["p256"]
+    verify(token(key="p256"), find_key=lambda *name: asked.append(name) or KEYS[name[0]])
+    assert asked == [("p256", "ES256")]
 
 
 JSON = st.recursive(

@@ -70,6 +70,7 @@ PUBLISHED = {
     ]
 }
 RSA_KEY, EC_KEY = PUBLISHED["keys"][:2]
+BOTH = {RSA := ("oidc-1", "RS256"), EC := ("oidc-es256-1", "ES256")}
 
 
 def document(*keys):
@@ -120,28 +121,22 @@ def private_ec_key():
 def test_telegrams_four_keys():
     """Of what Telegram publishes, the RSA and the P-256 key are used, each for its one algorithm."""
     keys = parse(json.dumps(PUBLISHED).encode())
-    assert {kid: key.algorithm for kid, key in keys.items()} == {
-        "oidc-1": "RS256",
-        "oidc-es256-1": "ES256",
-    }
-    assert isinstance(keys["oidc-1"].public, RSAPublicKey)
-    assert isinstance(keys["oidc-es256-1"].public, EllipticCurvePublicKey)
-    assert keys["oidc-1"].public.key_size == 2048
+    assert set(keys) == BOTH
+    assert isinstance(keys[RSA].public, RSAPublicKey)
+    assert isinstance(keys[EC].public, EllipticCurvePublicKey)
+    assert keys[RSA].public.key_size == 2048
 
 
 def test_the_simulated_keys_are_alike():
     """The simulated Telegram's keys are four too, and the same two are used."""
-    assert set(parse(json.dumps(TelegramsKeys().jwks()).encode())) == {"oidc-1", "oidc-es256-1"}
+    assert set(parse(json.dumps(TelegramsKeys().jwks()).encode())) == BOTH
 
 
 @pytest.mark.parametrize("absent", ["alg", "use", "ext", "key_ops"])
 def test_what_a_key_need_not_say(absent):
     """Without `alg` a key is for the algorithm of its type, and without `use` for signatures."""
     keys = parse(document(without(RSA_KEY, absent), without(EC_KEY, absent)))
-    assert {kid: key.algorithm for kid, key in keys.items()} == {
-        "oidc-1": "RS256",
-        "oidc-es256-1": "ES256",
-    }
+    assert set(keys) == BOTH
 
 
 def longer(number):
@@ -225,7 +220,7 @@ def test_an_unusable_key_disturbs_no_other(name):
     if isinstance(entry, dict) and not name.startswith(("no kid", "kid", "empty")):
         entry = {**entry, "kid": "other"}
     for keys in ((entry, RSA_KEY, EC_KEY), (RSA_KEY, entry, EC_KEY), (RSA_KEY, EC_KEY, entry)):
-        assert set(parse(document(*keys))) == {"oidc-1", "oidc-es256-1"}
+        assert set(parse(document(*keys))) == BOTH
     with pytest.raises(IdentityProviderUnavailable):
         parse(document(entry))
 
@@ -238,14 +233,22 @@ def test_an_unusable_key_takes_no_name_away():
         {**PUBLISHED["keys"][3], "kid": "oidc-1"},
     ):
         for keys in ((other, RSA_KEY), (RSA_KEY, other)):
-            assert parse(document(*keys))["oidc-1"].public.key_size == 2048
+            assert parse(document(*keys))[RSA].public.key_size == 2048
 
 
-def test_a_name_that_is_there_twice_is_one_key():
-    """Of two usable keys of one name one is used, always the same, with the algorithm of its own type."""
+def test_keys_of_two_types_may_share_a_name():
+    """Each is found for its own algorithm, in whichever order they stand (RFC 7517 §4.5)."""
     both = {**EC_KEY, "kid": "oidc-1"}
-    assert parse(document(RSA_KEY, both))["oidc-1"].algorithm == "ES256"
-    assert parse(document(both, RSA_KEY))["oidc-1"].algorithm == "RS256"
+    for keys in ((RSA_KEY, both), (both, RSA_KEY)):
+        found = Keys(Source(document(*keys)))
+        assert isinstance(found.find("oidc-1", "RS256", now=NOW).public, RSAPublicKey)
+        assert isinstance(found.find("oidc-1", "ES256", now=NOW).public, EllipticCurvePublicKey)
+
+
+def test_a_key_is_found_for_its_own_algorithm_alone(keys):
+    """What a token says of its algorithm does not make another key of it."""
+    unknown(keys, NOW, kid="oidc-1", algorithm="ES256")
+    unknown(keys, NOW, kid="oidc-es256-1", algorithm="RS256")
 
 
 @pytest.mark.parametrize(
@@ -305,7 +308,7 @@ MEMBERS = st.sampled_from(["kty", "kid", "alg", "use", "crv", "n", "e", "x", "y"
 def test_a_damaged_key_breaks_nothing(key, damage):
     """Whatever a key's members are replaced with, the others are there."""
     found = parse(document({**key, **damage, "kid": "damaged"}, RSA_KEY))
-    assert found["oidc-1"].public.key_size == 2048
+    assert found[RSA].public.key_size == 2048
 
 
 # Fetching
@@ -338,14 +341,14 @@ def keys(source):
     return Keys(source)
 
 
-def unavailable(keys, now, kid="oidc-1"):
+def unavailable(keys, now, kid="oidc-1", algorithm="RS256"):
     with pytest.raises(IdentityProviderUnavailable):
-        keys.find(kid, now=now)
+        keys.find(kid, algorithm, now=now)
 
 
-def unknown(keys, now, kid="other"):
+def unknown(keys, now, kid="other", algorithm="RS256"):
     with pytest.raises(LoginRejected):
-        keys.find(kid, now=now)
+        keys.find(kid, algorithm, now=now)
 
 
 def events(capsys):
@@ -360,25 +363,25 @@ def test_the_limits():
 def test_nothing_is_fetched_before_it_is_needed(keys, source):
     """A function that starts asks nobody; the first token does."""
     assert source.times == 0
-    assert keys.find("oidc-1", now=NOW).id == "oidc-1"
+    assert keys.find("oidc-1", "RS256", now=NOW).id == "oidc-1"
     assert source.times == 1
 
 
 def test_one_fetch_an_hour(keys, source):
     """Keys are used for an hour, whichever they are, and then fetched anew."""
     for age in (0, 1, 59, 60, 61, 1800, FRESH - 1):
-        keys.find("oidc-1", now=NOW + age)
-        keys.find("oidc-es256-1", now=NOW + age)
+        keys.find("oidc-1", "RS256", now=NOW + age)
+        keys.find("oidc-es256-1", "ES256", now=NOW + age)
     assert source.times == 1
-    keys.find("oidc-1", now=NOW + FRESH)
+    keys.find("oidc-1", "RS256", now=NOW + FRESH)
     assert source.times == 2
-    keys.find("oidc-1", now=NOW + 2 * FRESH - 1)
+    keys.find("oidc-1", "RS256", now=NOW + 2 * FRESH - 1)
     assert source.times == 2
 
 
 def test_unknown_names_fetch_at_most_once_a_minute(keys, source):
     """Whatever tokens name, Telegram is asked once a minute, and nobody else's login suffers."""
-    keys.find("oidc-1", now=NOW)
+    keys.find("oidc-1", "RS256", now=NOW)
     for number_, age in enumerate((0, 1, 30, 59, COOL_DOWN - 0.1)):
         unknown(keys, NOW + age, kid=f"other-{number_}")
     assert source.times == 1
@@ -386,7 +389,7 @@ def test_unknown_names_fetch_at_most_once_a_minute(keys, source):
     assert source.times == 2
     for age in (0, 30, 59.9):
         unknown(keys, NOW + COOL_DOWN + age, kid=f"x{age}")
-        keys.find("oidc-1", now=NOW + COOL_DOWN + age)
+        keys.find("oidc-1", "RS256", now=NOW + COOL_DOWN + age)
     assert source.times == 2
     for minute in range(2, 60):
         unknown(keys, NOW + minute * COOL_DOWN)
@@ -401,42 +404,42 @@ def test_a_name_that_is_no_keys(keys, kid):
 
 def test_rotation(keys, source):
     """A new key is found when a token names it, and one that Telegram took back is gone at that moment."""
-    keys.find("oidc-1", now=NOW)
+    keys.find("oidc-1", "RS256", now=NOW)
     source.answer = document({**EC_KEY, "kid": "new"})
-    keys.find("oidc-1", now=NOW + 100)  # not known to be gone
-    assert keys.find("new", now=NOW + 100).algorithm == "ES256"
+    keys.find("oidc-1", "RS256", now=NOW + 100)  # not known to be gone
+    assert keys.find("new", "ES256", now=NOW + 100).algorithm == "ES256"
     assert source.times == 2
     unknown(keys, NOW + 101, kid="oidc-1")
-    unknown(keys, NOW + 101, kid="oidc-es256-1")
-    assert keys.find("new", now=NOW + 101)
+    unknown(keys, NOW + 101, kid="oidc-es256-1", algorithm="ES256")
+    assert keys.find("new", "ES256", now=NOW + 101)
 
 
 def test_a_key_taken_back_is_gone_within_the_hour(keys, source):
     """Though nobody names a new key, an old one is not used for longer than an hour."""
-    keys.find("oidc-1", now=NOW)
+    keys.find("oidc-1", "RS256", now=NOW)
     source.answer = document(EC_KEY)
-    keys.find("oidc-1", now=NOW + FRESH - 1)
+    keys.find("oidc-1", "RS256", now=NOW + FRESH - 1)
     unknown(keys, NOW + FRESH, kid="oidc-1")
 
 
 def test_a_key_that_changed_under_its_name(keys, source):
     """After a fetch a name stands for the key that it stands for now."""
-    first = keys.find("oidc-1", now=NOW)
+    first = keys.find("oidc-1", "RS256", now=NOW)
     source.answer = document({**rsa_key(2048), "kid": "oidc-1"})
-    second = keys.find("oidc-1", now=NOW + FRESH)
+    second = keys.find("oidc-1", "RS256", now=NOW + FRESH)
     assert first.public.public_numbers() != second.public.public_numbers()
 
 
 def test_while_fetching_fails_the_keys_of_a_day_are_used(keys, source, capsys):
     """Keys are used for up to a day when Telegram cannot be asked, which is tried once a minute; then 503."""
-    keys.find("oidc-1", now=NOW)
+    keys.find("oidc-1", "RS256", now=NOW)
     source.fail()
     for age in (FRESH, FRESH + 1, FRESH + 59):
-        keys.find("oidc-1", now=NOW + age)
+        keys.find("oidc-1", "RS256", now=NOW + age)
     assert source.times == 2
-    keys.find("oidc-1", now=NOW + FRESH + COOL_DOWN)
+    keys.find("oidc-1", "RS256", now=NOW + FRESH + COOL_DOWN)
     assert source.times == 3
-    keys.find("oidc-1", now=NOW + STALE - 1)
+    keys.find("oidc-1", "RS256", now=NOW + STALE - 1)
     unavailable(keys, NOW + STALE)
     unavailable(keys, NOW + STALE + 1)
     found = [event["event"] for event in events(capsys)]
@@ -445,7 +448,7 @@ def test_while_fetching_fails_the_keys_of_a_day_are_used(keys, source, capsys):
 
 def test_after_a_day_it_is_tried_often_again(keys, source):
     """Once nothing usable is left, a failure is tried again after ten seconds, as at the start."""
-    keys.find("oidc-1", now=NOW)
+    keys.find("oidc-1", "RS256", now=NOW)
     source.fail()
     later = NOW + STALE + 100
     unavailable(keys, later)
@@ -458,14 +461,14 @@ def test_after_a_day_it_is_tried_often_again(keys, source):
 
 def test_telegram_comes_back(keys, source):
     """After a failure with old keys the new ones are fetched in a minute, and are good for an hour."""
-    keys.find("oidc-1", now=NOW)
+    keys.find("oidc-1", "RS256", now=NOW)
     source.fail()
-    keys.find("oidc-1", now=NOW + FRESH)
+    keys.find("oidc-1", "RS256", now=NOW + FRESH)
     source.answer = document(RSA_KEY)
-    keys.find("oidc-es256-1", now=NOW + FRESH + COOL_DOWN - 1)
+    keys.find("oidc-es256-1", "ES256", now=NOW + FRESH + COOL_DOWN - 1)
     unknown(keys, NOW + FRESH + COOL_DOWN, kid="oidc-es256-1")
     assert source.times == 3
-    keys.find("oidc-1", now=NOW + FRESH + COOL_DOWN + FRESH - 1)
+    keys.find("oidc-1", "RS256", now=NOW + FRESH + COOL_DOWN + FRESH - 1)
     assert source.times == 3
 
 
@@ -476,16 +479,16 @@ def test_the_first_failure_is_retried_after_ten_seconds(keys, source):
         unavailable(keys, NOW + age)
     assert source.times == 1
     source.answer = json.dumps(PUBLISHED).encode()
-    assert keys.find("oidc-1", now=NOW + RETRY)
+    assert keys.find("oidc-1", "RS256", now=NOW + RETRY)
     assert source.times == 2
 
 
 def test_a_jwks_without_keys_replaces_none(keys, source):
     """An answer that holds nothing usable is a failure: the keys that we have stay."""
-    keys.find("oidc-1", now=NOW)
+    keys.find("oidc-1", "RS256", now=NOW)
     for number_, answer in enumerate((b"{}", b"<html>", document(), document(PUBLISHED["keys"][3]))):
         source.answer = answer
-        assert keys.find("oidc-1", now=NOW + FRESH + number_ * COOL_DOWN)
+        assert keys.find("oidc-1", "RS256", now=NOW + FRESH + number_ * COOL_DOWN)
         assert source.times == number_ + 2
 
 
@@ -494,7 +497,7 @@ def test_what_the_log_says(keys, source, capsys):
     source.answer = b"<html>canary"
     unavailable(keys, NOW)
     source.answer = json.dumps(PUBLISHED).encode()
-    keys.find("oidc-1", now=NOW + RETRY)
+    keys.find("oidc-1", "RS256", now=NOW + RETRY)
     failed, refreshed = events(capsys)
     assert (failed["event"], failed["level"]) == ("jwks_unavailable", "error")
     assert failed["reason"] == "Telegram's keys are not a JWKS"
@@ -517,7 +520,7 @@ def test_of_fifty_at_once_one_fetches(source, fails):
     def work(_):
         together.wait(10)
         try:
-            return keys.find("oidc-1", now=NOW).id
+            return keys.find("oidc-1", "RS256", now=NOW).id
         except IdentityProviderUnavailable:
             return None
 
@@ -534,27 +537,27 @@ def test_what_breaks_while_fetching_holds_nobody_up(source):
     source.answer = ZeroDivisionError("a defect")
     keys = Keys(source)
     with pytest.raises(ZeroDivisionError):
-        keys.find("oidc-1", now=NOW)
+        keys.find("oidc-1", "RS256", now=NOW)
     source.answer = copy.copy(json.dumps(PUBLISHED).encode())
-    assert keys.find("oidc-1", now=NOW + COOL_DOWN)
+    assert keys.find("oidc-1", "RS256", now=NOW + COOL_DOWN)
 
 
 def test_issuers_do_not_share(source):
     """Two sets of keys are two, with fetches of their own."""
     one, other = Keys(source), Keys(Source(document(EC_KEY)))
-    one.find("oidc-1", now=NOW)
+    one.find("oidc-1", "RS256", now=NOW)
     unknown(other, NOW, kid="oidc-1")
-    assert other.find("oidc-es256-1", now=NOW)
+    assert other.find("oidc-es256-1", "ES256", now=NOW)
 
 
 def test_an_unknown_key_is_not_refused_while_the_keys_cannot_be_fetched(keys, source):
     """Where Telegram may have a new key that nobody can fetch, that is no reason to call a token forged."""
-    keys.find("oidc-1", now=NOW)
+    keys.find("oidc-1", "RS256", now=NOW)
     unknown(keys, NOW + 1)
     source.fail()
     for age in (COOL_DOWN, COOL_DOWN + 1):
         unavailable(keys, NOW + age, kid="other")
-        keys.find("oidc-1", now=NOW + age)
+        keys.find("oidc-1", "RS256", now=NOW + age)
     source.answer = json.dumps(PUBLISHED).encode()
     unknown(keys, NOW + 2 * COOL_DOWN)
 
@@ -569,7 +572,7 @@ def test_nobody_waits_for_keys_longer_than_the_request_may(source):
         return source()
 
     keys = Keys(slow)
-    first = threading.Thread(target=lambda: keys.find("oidc-1", now=NOW))
+    first = threading.Thread(target=lambda: keys.find("oidc-1", "RS256", now=NOW))
     first.start()
     try:
         assert fetching.wait(10)
@@ -579,14 +582,14 @@ def test_nobody_waits_for_keys_longer_than_the_request_may(source):
         budget.stop()
         go_on.set()
         first.join()
-    assert keys.find("oidc-1", now=NOW)
+    assert keys.find("oidc-1", "RS256", now=NOW)
 
 
 def test_a_known_key_waits_for_nobody(source):
     """While a token that names an unknown key makes us fetch, a login with a fresh key goes on at once."""
     fetching, go_on = threading.Event(), threading.Event()
     keys = Keys(source)
-    known = keys.find("oidc-1", now=NOW)
+    known = keys.find("oidc-1", "RS256", now=NOW)
 
     def slow():
         fetching.set()
@@ -599,7 +602,7 @@ def test_a_known_key_waits_for_nobody(source):
     try:
         assert fetching.wait(10)
         budget.start(0.05)
-        assert keys.find("oidc-1", now=NOW + COOL_DOWN) is known
+        assert keys.find("oidc-1", "RS256", now=NOW + COOL_DOWN) is known
     finally:
         budget.stop()
         go_on.set()
