@@ -12,6 +12,9 @@ from contextlib import contextmanager
 SECONDS = 2.4
 """So that the answer is out within three seconds, on a machine that has other things to do besides."""
 
+TELEGRAM_SECONDS = 5
+"""For all that one request asks of Telegram, or of the relay, before the store has its own."""
+
 _NEVER = float("inf")
 
 _request = threading.local()

@@ -2,7 +2,7 @@
 
 import hashlib
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import inf
 
 from lib import log
@@ -28,9 +28,11 @@ class Creation(Sessions):
         user_agent: str = "",
         country: str = "",
         replaces: str | None = None,
+        admit: Callable[[], None] | None = None,
     ) -> Session:
         """Log `user` in with what `proof` showed, and end the session of the token `replaces`.
 
+        `admit` is called where nothing that is known here speaks against the login, and raises what does.
         A one-time proof works once; another kind leads to the session it led to before, while that lives.
         Raises `LoginStale` for a proof that was used, revoked or ended, `LoginRejected` for a user whom the
         settings keep out, `RateLimited` for initData that comes again and again.
@@ -38,6 +40,8 @@ class Creation(Sessions):
         if not self.settings.permits(user.id):
             raise LoginRejected("kept out by TELEGRAM_ALLOW or TELEGRAM_DENY")
         self._limit(proof, transport)
+        if admit:
+            admit()
         record = Record(
             user,
             int(self.now()),

@@ -5,16 +5,14 @@ from base64 import b64encode
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
+from lib import budget
 from lib.errors import IdentityProviderUnavailable
 from lib.http_client import Answer, HttpClient
-
-SECONDS = 5
-"""For all that one login asks, beside what it asks of the store."""
 
 MAX_ANSWER = 64 * 1024
 """Bytes."""
 
-_client = HttpClient(seconds=SECONDS, max_bytes=MAX_ANSWER)
+_client = HttpClient(seconds=budget.TELEGRAM_SECONDS, max_bytes=MAX_ANSWER)
 
 
 def get(url: str) -> Answer:

@@ -7,10 +7,9 @@ the members of a channel, or of a group that hides them, it must be an administr
 import json
 from typing import Any
 
-from lib import budget
 from lib.errors import IdentityProviderUnavailable, Misconfigured
 from lib.settings import Settings
-from lib.telegram.http import SECONDS, post_json
+from lib.telegram.http import post_json
 from lib.telegram.user import Membership
 
 _NO_SUCH_USER = ("user not found", "participant_id_invalid", "member not found", "user_id_invalid")
@@ -21,7 +20,6 @@ def check_member(user_id: int, *, settings: Settings) -> Membership:
 
     Raises `Misconfigured` when the bot may not ask, `IdentityProviderUnavailable` when Telegram does not say.
     """
-    budget.start(SECONDS)
     # The Bot API has the token in its address, which therefore must never be logged.
     url = f"{settings.api_url}/bot{settings.require_bot_token()}/getChatMember"
     response = post_json(url, {"chat_id": settings.require_chat, "user_id": user_id})

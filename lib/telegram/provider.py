@@ -7,11 +7,10 @@ import json
 from collections.abc import Collection
 from functools import lru_cache, partial
 
-from lib import budget
 from lib.errors import IdentityProviderUnavailable, LoginRejected, Misconfigured
 from lib.http_client import Answer
 from lib.settings import Settings
-from lib.telegram.http import SECONDS, get, post_form
+from lib.telegram.http import get, post_form
 from lib.telegram.id_token import verify_id_token
 from lib.telegram.jwks import Keys
 from lib.telegram.oidc import redirect_uri, refused
@@ -33,7 +32,6 @@ def redeem(
     client secret or the redirect URI, `IdentityProviderUnavailable` when it does not answer.
     """
     client_id, client_secret = str(settings.bot_id), settings.require_client_secret()
-    budget.start(SECONDS)
     form = {
         "grant_type": "authorization_code",
         "code": code,
@@ -53,7 +51,6 @@ def check(
 ) -> tuple[TelegramUser, Proof, str | None]:
     """Verify an id_token that a client brought; raises as `verify_id_token`, `Misconfigured` as `redeem`."""
     settings.require_client_secret()
-    budget.start(SECONDS)
     return _verify(id_token, settings, nonces, nonce_required=nonce_required, now=now)
 
 

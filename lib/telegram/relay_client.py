@@ -2,11 +2,10 @@
 
 from pydantic import BaseModel, ValidationError
 
-from lib import budget
 from lib.errors import IdentityProviderUnavailable, LoginRejected
 from lib.settings import Settings
 from lib.telegram.checks import is_user_id
-from lib.telegram.http import SECONDS, post_json
+from lib.telegram.http import post_json
 from lib.telegram.transaction import Transaction
 from lib.telegram.user import Proof, TelegramUser
 
@@ -25,7 +24,6 @@ def redeem(
     Raises `LoginRejected` for a code that is not good, `IdentityProviderUnavailable` when production does
     not answer.
     """
-    budget.start(SECONDS)
     host = origin.partition("://")[2]
     body = {"code": code, "verifier": transaction.verifier, "host": host}
     response = post_json(f"{settings.require_relay_url()}/telegram/relay", body)

@@ -55,6 +55,7 @@ def require_login_method(request: Request) -> None:
 
 def redeem(request: Request, code: str, transaction: Transaction) -> tuple[TelegramUser, Proof]:
     """Whose code it is, asked of production in a preview and else of Telegram; raises as both clients."""
+    budget.start(budget.TELEGRAM_SECONDS)
     settings, origin = request.settings, request.require_own_origin()
     # HTTP and cryptography are imported for those who come with a login of their own, and for nobody else.
     if settings.uses_relay:
@@ -85,6 +86,7 @@ def identify(request: Request, login: Login) -> tuple[TelegramUser, Proof]:
     `LoginRejected`.
     """
     settings, now = request.settings, request.service.now()
+    budget.start(budget.TELEGRAM_SECONDS)
     if login.state is not None:
         take_transaction(request, login.state)
     if login.id_token is None:
@@ -107,9 +109,12 @@ def identify(request: Request, login: Login) -> tuple[TelegramUser, Proof]:
 
 def log_in(request: Request, user: TelegramUser, proof: Proof, transport: Transport) -> Session:
     """Make the session, in place of the one that the browser or app had; raises as `create_session`."""
-    require_member(request, user.id)
-    # What Telegram took is no reason to give the store less time.
-    budget.start()
+
+    def admit() -> None:
+        require_member(request, user.id)
+        # What Telegram took is no reason to give the store less time.
+        budget.start()
+
     presented, carried_by = request.credentials()
     session = request.service.create_session(
         user,
@@ -118,6 +123,7 @@ def log_in(request: Request, user: TelegramUser, proof: Proof, transport: Transp
         user_agent=request.environ.get("HTTP_USER_AGENT", ""),
         country=request.environ.get("HTTP_X_VERCEL_IP_COUNTRY", ""),
         replaces=presented if carried_by == transport else None,
+        admit=admit,
     )
     request.note_session(session)
     request.notes["event"] = "authn_login_success"

@@ -25,7 +25,13 @@ def recheck_member(request: Request, session: Session) -> None:
     settings, service, user_id = request.settings, request.service, session.user.id
     if settings.require_chat is None or service.now() - session.created_at < settings.require_chat_ttl:
         return
-    membership = service.known_membership(user_id) or _membership(request, user_id)
+    membership = service.known_membership(user_id)
+    if membership is None:
+        left = budget.remaining()
+        budget.start(budget.TELEGRAM_SECONDS)
+        membership = _membership(request, user_id)
+        # What Telegram took is no reason to give the store less time, and none to give it more.
+        budget.start(left)
     if membership == "outsider":
         service.delete_session(session.token)
         raise InvalidSession("not in TELEGRAM_REQUIRE_CHAT")
@@ -46,6 +52,4 @@ def _membership(request: Request, user_id: int) -> Membership:
 
     found = check_member(user_id, settings=request.settings)
     service.remember_membership(user_id, found)
-    # What Telegram took is no reason to give the store less time.
-    budget.start()
     return found

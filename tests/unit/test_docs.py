@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lib.telegram import http, id_token, relay, transaction, webapp, widget
+from lib import budget
+from lib.telegram import id_token, relay, transaction, webapp, widget
 from lib.telegram.user import TelegramUser
 from tests.docs import markdown
 from tests.docs.code import variables
@@ -147,7 +148,7 @@ def test_the_limits_of_the_relay_are_those_of_the_code(document):
         if re.match(r"\| [^|]+ \| \d+ (minutes|seconds|минут|секунд) \|", line)
     ]
     numbers = [int(re.search(r"\| (\d+) ", line)[1]) for line in limits]
-    assert numbers == [relay.TICKET_SECONDS // 60, relay.CODE_SECONDS, http.SECONDS]
+    assert numbers == [relay.TICKET_SECONDS // 60, relay.CODE_SECONDS, budget.TELEGRAM_SECONDS]
 
 
 @pytest.mark.parametrize("document", SETUP)

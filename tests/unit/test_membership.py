@@ -17,7 +17,7 @@ from dev.users import USERS
 from lib import budget
 from lib.errors import IdentityProviderUnavailable, Misconfigured
 from lib.settings import read_settings
-from lib.telegram import http, membership
+from lib.telegram import http
 from lib.telegram.membership import check_member
 
 SECRET = "AAcanary-bot-token_0123456789abcdef"
@@ -73,7 +73,7 @@ def bot(running):
 @pytest.fixture
 def soon(monkeypatch):
     """The time for Telegram is short."""
-    monkeypatch.setattr(membership, "SECONDS", 0.2)
+    monkeypatch.setattr(http._client, "seconds", 0.2)
 
 
 @pytest.fixture
@@ -397,14 +397,6 @@ def test_the_deadline_is_for_the_whole_answer(bot, soon, let_go, slow, capsys, c
     started = time.monotonic()
     unavailable(bot, capsys, caplog)
     assert time.monotonic() - started < 0.6
-
-
-def test_the_time_for_telegram_is_its_own(bot):
-    """What the request has used up before does not shorten it, and it is five seconds."""
-    assert membership.SECONDS == 5
-    budget.start(0)
-    assert check(bot) == "member"
-    assert 4 < budget.remaining() <= 5
 
 
 def unused_port():

@@ -19,7 +19,6 @@ from dev.serving import serving
 from dev.users import USERS
 from lib import budget
 from lib.errors import IdentityProviderUnavailable, LoginRejected, Misconfigured
-from lib.http_client import HttpClient
 from lib.settings import read_settings
 from lib.telegram import http, provider
 from lib.telegram.transaction import begin
@@ -97,8 +96,8 @@ def let_go():
 
 @pytest.fixture
 def soon(monkeypatch, telegram):
-    """A login's time is short."""
-    monkeypatch.setattr(provider, "SECONDS", 0.2)
+    """An answer's time is short."""
+    monkeypatch.setattr(http._client, "seconds", 0.2)
 
 
 class Attempt:
@@ -561,37 +560,6 @@ def test_the_deadline_is_for_the_headers_too(soon, let_go):
     assert time.monotonic() - started < 0.5
 
 
-def test_one_login_has_one_time(telegram, monkeypatch):
-    """The keys are asked for in what the code has left of the login's five seconds, not in five more."""
-    assert provider.SECONDS == 5
-    left = []
-    send = HttpClient.send
-
-    def measured(*request):
-        left.append(budget.remaining())
-        return send(*request)
-
-    monkeypatch.setattr(HttpClient, "send", measured)
-
-    def late(_):
-        time.sleep(0.1)
-        return Response(json.dumps({"id_token": telegram.provider.sign(telegram.provider.claims(USER))}))
-
-    telegram.provider.faults[TOKEN_PATH] = late
-    Attempt(telegram).redeem()
-    token, keys = left
-    assert 4.5 < token <= 5
-    assert keys <= token - 0.1
-
-
-def test_a_request_that_took_long_leaves_its_time_to_telegram(telegram):
-    """What the store has used up before is not Telegram's: a login has five seconds of its own for it."""
-    budget.start(0)
-    assert Attempt(telegram).redeem()
-    budget.start(0)
-    assert checked(telegram, telegram.provider.sign(telegram.provider.claims(USER)))
-
-
 def unused_port():
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -621,7 +589,8 @@ def test_nobody_listens(telegram, url, capsys, caplog):
 
 def test_limits():
     """One login's requests have five seconds, and an answer 64 KiB."""
-    assert (http._client.seconds, http._client.max_bytes) == (http.SECONDS, http.MAX_ANSWER) == (5, 65_536)
+    assert (http._client.seconds, http._client.max_bytes) == (budget.TELEGRAM_SECONDS, http.MAX_ANSWER)
+    assert (budget.TELEGRAM_SECONDS, http.MAX_ANSWER) == (5, 65_536)
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])

@@ -15,11 +15,13 @@ from werkzeug.wrappers import Request, Response
 
 import lib.telegram.http
 from dev.bot_api import CHAT_ID, METHOD_PATH, BotApi, chat_member, refusal, success
+from dev.oidc import TOKEN_PATH
 from dev.runtime import Function
 from dev.serving import Serving, serving
 from dev.signing import sign_widget
 from lib import budget
 from lib.errors import StoreUnavailable
+from lib.http_client import HttpClient
 from tests.unit.web.conftest import (
     BOT_ID,
     BOT_TOKEN,
@@ -244,6 +246,30 @@ def test_denied_users_are_not_asked_about(telegram: Telegram, chat: BotApi) -> N
     site = gated(telegram, TELEGRAM_DENY=str(USER["id"]))
     assert site.login().status == 401
     assert site.store.sessions() == {}
+    assert gate_asked(chat) == 0
+
+
+@pytest.mark.parametrize("way", ["widget_post", "id_token_bearer"])
+def test_a_used_proof_asks_nobody(telegram: Telegram, chat: BotApi, site: Site, way: str) -> None:
+    """Nor does who has logged in once make us ask as often as they like, with what works no more."""
+    chat.members[USER["id"]] = "member"
+    send = WAYS[way](telegram, site)
+    assert send().status == 200
+    site.store.calls.clear()
+    assert [send().code for _ in range(3)] == ["login_stale"] * 3
+    assert (gate_asked(chat), site.store.calls) == (1, [])
+
+
+@pytest.mark.parametrize("fault", ["none", "dropped"])
+def test_init_data_asks_ten_times_a_minute(telegram: Telegram, chat: BotApi, site: Site, fault: str) -> None:
+    """Then it is limited, whether Telegram answered or not, before anybody is asked."""
+    chat.members[USER["id"]] = "member"
+    if fault in FAULTS:
+        chat.faults[METHOD_PATH] = FAULTS[fault]
+    send = init_data(telegram, site)
+    statuses = [send().status for _ in range(12)]
+    assert statuses == [503 if fault in FAULTS else 200] * 10 + [429] * 2
+    assert gate_asked(chat) == 10
 
 
 FAULTS: dict[str, Callable[[Request], Response]] = {
@@ -571,15 +597,86 @@ def test_a_slow_telegram_leaves_the_store_its_time(
 
     chat.faults[METHOD_PATH] = late
     left = []
-    create = site.service.create_session
+    put = site.service._put
 
-    def measured(*args: Any, **kwargs: Any) -> Any:
+    def measured(*args: Any) -> Any:
         left.append(budget.remaining())
-        return create(*args, **kwargs)
+        return put(*args)
 
-    monkeypatch.setattr(site.service, "create_session", measured)
+    monkeypatch.setattr(site.service, "_put", measured)
     assert site.login().status == 200
     assert budget.SECONDS - 0.3 < left[0] <= budget.SECONDS
+
+
+def sends(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What is left of the time for Telegram at each request to it, in the order of the requests."""
+    left: list[float] = []
+    send = HttpClient.send
+
+    def measured(*request: Any) -> Any:
+        left.append(budget.remaining())
+        return send(*request)
+
+    monkeypatch.setattr(HttpClient, "send", measured)
+    return left
+
+
+def test_one_login_has_one_time_for_telegram(
+    telegram: Telegram, chat: BotApi, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The chat is asked about in what code and keys have left of five seconds, not in five more."""
+    chat.members[USER["id"]] = "member"
+    send = code(telegram, site)
+
+    def late(request: Request) -> Response:
+        time.sleep(0.3)
+        return telegram.provider._token(request)
+
+    telegram.provider.faults[TOKEN_PATH] = late
+    left = sends(monkeypatch)
+    assert send().status == 303
+    assert budget.TELEGRAM_SECONDS == 5
+    assert 4.7 < left[0] <= 5
+    assert [after <= left[0] - 0.3 for after in left[1:]] == [True] * len(left[1:])
+    assert len(left) >= 2
+
+
+@EVERY_WAY
+def test_every_login_has_the_whole_time_for_telegram(
+    telegram: Telegram, chat: BotApi, site: Site, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not what the store has: whichever way, the first question can take nearly five seconds."""
+    chat.members[USER["id"]] = "member"
+    send = WAYS[way](telegram, site)
+    left = sends(monkeypatch)
+    assert send().status in (200, 303)
+    assert 4.5 < left[0] <= 5
+
+
+def test_a_refresh_has_a_time_for_the_store_and_one_for_telegram(
+    telegram: Telegram, chat: BotApi, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the store took before is none of Telegram's time, and is not given to the store again."""
+    chat.members[USER["id"]] = "member"
+    token = site.login().token
+    telegram.clock.time = NOW + TTL
+    chat.members[USER["id"]] = "left"
+    refresh, delete, at_the_store = site.service.refresh_session, site.service.delete_session, []
+
+    def slow(*args: Any) -> Any:
+        time.sleep(0.5)
+        return refresh(*args)
+
+    def measured(*args: Any) -> Any:
+        at_the_store.append(budget.remaining())
+        return delete(*args)
+
+    monkeypatch.setattr(site.service, "refresh_session", slow)
+    monkeypatch.setattr(site.service, "delete_session", measured)
+    left = sends(monkeypatch)
+    assert site.refresh(cookie=token).status == 401
+    assert [4.5 < seconds <= 5 for seconds in left] == [True]
+    assert [budget.SECONDS - 1 < seconds <= budget.SECONDS - 0.5 for seconds in at_the_store] == [True]
 
 
 def test_twenty_at_once(telegram: Telegram, chat: BotApi, site: Site) -> None:

@@ -15,7 +15,6 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import pytest
 from werkzeug.wrappers import Request, Response
 
-import lib.telegram.provider
 from dev.serving import serving
 from lib import budget
 from lib.errors import StoreUnavailable
@@ -617,7 +616,7 @@ def test_all_that_a_login_asks_of_telegram_shares_one_deadline(
     telegram: Telegram, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A token endpoint and keys that are slow one after the other get no more time than one that is slow."""
-    monkeypatch.setattr(lib.telegram.provider, "SECONDS", 0.4)
+    monkeypatch.setattr(budget, "TELEGRAM_SECONDS", 0.4)
 
     def slowly(answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
         def slow(request: Request) -> Response:
@@ -948,7 +947,7 @@ def test_the_store_has_its_own_time(telegram: Telegram, monkeypatch: pytest.Monk
         return create(*args, **kwargs)
 
     monkeypatch.setattr(site.store.memory, "create", watched)
-    monkeypatch.setattr(lib.telegram.provider, "SECONDS", 0.5)
+    monkeypatch.setattr(budget, "TELEGRAM_SECONDS", 0.5)
     assert by_code(telegram, Browser(site)).status == 303
     assert by_token(telegram, Browser(site)).status == 200
     assert [seconds > budget.SECONDS - 0.5 for seconds in left] == [True, True]

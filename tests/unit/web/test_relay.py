@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 import lib.sessions.service
 import lib.settings
 import lib.telegram.http
-import lib.telegram.relay_client
+from lib import budget
 from lib.errors import StoreUnavailable
 from lib.sessions.keys import Signer, hkdf, keyrings
 from lib.sessions.service import SessionService
@@ -990,7 +990,7 @@ def test_production_does_not_answer(
 ) -> None:
     """Whatever it does instead: 503, no session, nothing in the preview's store, and the login is over."""
     if fault in (hang, drip):
-        monkeypatch.setattr(lib.telegram.relay_client, "SECONDS", 0.5)
+        monkeypatch.setattr(budget, "TELEGRAM_SECONDS", 0.5)
     browser = Browser(pair.preview)
     url = pair.url(pair.begin(browser))
     pair.server.fault = fault
