@@ -157,6 +157,15 @@ _TELEGRAM_ACTIONS = (
         login=True,
         once=True,
     ),
+    Action(
+        "callback, member",
+        _callback("tgauth.example"),
+        at="gated",
+        targets=("token", "keys", "bot", "store"),
+        prepare=scenes.join_and_begin_oidc,
+        login=True,
+        once=True,
+    ),
     Action("refresh, member", _refresh, at="gated", targets=("bot", "store"), prepare=scenes.join),
     Action(
         "login, outsider",

@@ -20,12 +20,13 @@ App = Callable[[Environ, Any], Any]
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back, and how long it took (seconds)."""
+    """What came back, how long it took (seconds), and which events were logged meanwhile."""
 
     status: int
     headers: list[tuple[str, str]]
     body: bytes
     seconds: float = 0.0
+    events: tuple[str, ...] = ()
 
     def all(self, name: str) -> list[str]:
         """The values of a header."""

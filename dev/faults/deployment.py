@@ -8,6 +8,7 @@ import json
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -25,6 +26,7 @@ from dev.oidc import KEYS_PATH, TOKEN_PATH, Provider
 from dev.telegram import Telegram
 from dev.upstash import Upstash
 from dev.valkey import Valkey
+from lib import log
 from lib.credentials import Credentials
 from lib.sessions.service import SessionService
 from lib.settings import Settings, read_settings
@@ -80,12 +82,13 @@ class Instance:
         path, _, query = target.partition("?")
         body = b"" if value is None else json.dumps(value).encode()
         given = {"Host": host, **({"Content-Type": "application/json"} if body else {}), **(headers or {})}
-        before = getattr(_here, "instance", None)
-        _here.instance = self
+        before = getattr(_here, "instance", None), getattr(_here, "events", None)
+        _here.instance, _here.events = self, []
         try:
-            return call(_application(), environ_of(method, path, query, given, body))
+            answer = call(_application(), environ_of(method, path, query, given, body))
+            return replace(answer, events=tuple(_here.events))
         finally:
-            _here.instance = before
+            _here.instance, _here.events = before
 
 
 def dispatch() -> None:
@@ -94,6 +97,15 @@ def dispatch() -> None:
         module.get_settings = lambda: _here.instance.settings
     lib.web.request.get_session_service = lambda: _here.instance.service
     lib.telegram.provider._keys = lambda _: _here.instance.keys
+    write = log.event
+
+    def event(name: str, **values: Any) -> None:
+        # What a thread does besides, as preparing a scene, belongs to no request.
+        if getattr(_here, "events", None) is not None:
+            _here.events.append(name)
+        write(name, **values)
+
+    log.event = event
 
 
 def _application() -> Any:

@@ -17,6 +17,8 @@ STORE_SECONDS = 3.0
 TELEGRAM_SECONDS = 5.0 + STORE_SECONDS
 
 _STORE = frozenset({"store", "redis"})
+LEFT = "surplus_sessions_left"
+"""What a login logs that could not end the sessions that it replaces: it has worked all the same."""
 
 # What other answers of Telegram's mean: that the code, the client or the token is refused, or the user.
 _MEANS = {
@@ -116,7 +118,7 @@ def _done(verdict: Verdict, action: Action, scene: Scene, at: Instance, answer: 
     """What was said to have been done has been done."""
     live = scene.live()
     for name in action.ends:
-        if scene.sessions[name].id in live and not action.login:
+        if scene.sessions[name].id in live and LEFT not in answer.events:
             verdict.add("open", f"the session {name} was said to have ended, and lives")
     if action.name.startswith("list"):
         listed = {session["id"] for session in answer.json()["sessions"]}
@@ -140,8 +142,8 @@ def _sessions(verdict: Verdict, action: Action, scene: Scene, at: Instance, answ
         if session.id not in live and name not in action.ends:
             verdict.add("lost", f"the session {name} is gone")
             continue
-        if name in action.ends and action.login and answer.worked:
-            # The new session is there; the one that it replaces may stay where ending it failed.
+        if name in action.ends and answer.worked and LEFT in answer.events:
+            # Whether it lives is not known: it is remembered here as ended, and may have been ended.
             continue
         expected = 200 if session.id in live else 401
         for where, found in (

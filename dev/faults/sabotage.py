@@ -96,6 +96,11 @@ def forgets_what_ended() -> None:
     create._is_over = is_over
 
 
+def keeps_the_old_session() -> None:
+    """A login ends nothing."""
+    create.Creation._end_surplus = lambda *_: None
+
+
 def says_it_worked() -> None:
     """What cannot be deleted counts as deleted."""
     real = lib.store.hashes.HashStore.delete
@@ -131,6 +136,7 @@ SABOTAGE: dict[str, Callable[[], None]] = {
     "opens-the-gate": opens_the_gate,
     "takes-proofs-twice": takes_proofs_twice,
     "forgets-what-ended": forgets_what_ended,
+    "keeps-the-old-session": keeps_the_old_session,
     "says-it-worked": says_it_worked,
     "breaks-down": breaks_down,
     "waits": waits,

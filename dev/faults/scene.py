@@ -144,6 +144,12 @@ def join(lane: Lane, scene: Scene) -> None:
     scene.sessions["mine"] = scene.enter(at=scene.ground.earlier(7200), widget=scene.widget(age=7200))
 
 
+def join_and_begin_oidc(lane: Lane, scene: Scene) -> None:
+    """Be in the chat, and about to come back from Telegram."""
+    join(lane, scene)
+    begin_oidc(lane, scene)
+
+
 def leave(lane: Lane, scene: Scene) -> None:
     """As `join`, and have left since."""
     join(lane, scene)

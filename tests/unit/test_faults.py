@@ -47,6 +47,7 @@ SHOWN = {
     "opens-the-gate": ("login, outsider", "open", "an attack was answered 200"),
     "takes-proofs-twice": ("login, widget, TCP", "open", "what works once worked"),
     "forgets-what-ended": ("initData from before, TCP", "open", "what works never worked"),
+    "keeps-the-old-session": ("login again, TCP", "open", "was said to have ended, and lives"),
     "says-it-worked": ("logout, TCP", "open", "was said to have ended, and lives"),
     "breaks-down": ("refresh", "5xx", "internal"),
     "waits": ("refresh", "slow", " s"),
