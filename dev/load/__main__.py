@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from dev.load.soak import GROWTH_KIB, JUDGED_SECONDS, WARM_UP, Result, Seen, failures, soak
+from dev.load.soak import GROWTH_KIB, JUDGED_SECONDS, WARM_UP, Result, failures, smallest_leak, soak
 from dev.load.watch import MB, Sample
 from dev.valkey import Unavailable
 
@@ -39,7 +39,7 @@ def figures(result: Result) -> dict[str, Any]:
             kind: _latencies(times, outcome.errors.get(kind, 0)) for kind, times in outcome.times.items()
         },
         "examples": outcome.examples,
-        "functions": {name: _function(seen) for name, seen in result.functions.items()},
+        "functions": {name: _function(result, name) for name in result.functions},
     }
 
 
@@ -48,7 +48,8 @@ def _latencies(times: list[float], errors: int) -> dict[str, float]:
     return {"count": len(times), "errors": errors, **ms}
 
 
-def _function(seen: Seen) -> dict[str, Any]:
+def _function(result: Result, name: str) -> dict[str, Any]:
+    seen = result.functions[name]
     first, last = (seen.judged or [seen.before])[0], (seen.judged or [seen.after])[-1]
     return {
         "start_mb": round(seen.before.rss / MB, 2),
@@ -58,6 +59,8 @@ def _function(seen: Seen) -> dict[str, Any]:
         "slope_mb_an_hour": round(seen.slope.bytes_an_hour / MB, 2),
         "noise_mb_an_hour": round(seen.slope.noise / MB, 2),
         "slope_judged": seen.judged_seconds >= JUDGED_SECONDS,
+        "requests": result.outcome.sent.get(name, 0),
+        "smallest_leak_bytes": smallest_leak(result, name),
         "threads": [
             seen.before.threads,
             max(one.threads for one in (seen.samples or [seen.after])),
@@ -79,15 +82,16 @@ def show(said: dict[str, Any]) -> None:
         print(f"{kind:<26}{row['count']:>8}{row['errors']:>8}{row['p50_ms']:>9.1f}{row['p99_ms']:>9.1f}")
     print(
         f"\n{'MB of memory':<20}{'start':>7}{'warm':>7}{'end':>7}{'peak':>7}{'an hour':>17}"
-        f"{'threads':>13}{'open files':>13}"
+        f"{'leak from':>12}{'threads':>13}{'open files':>13}"
     )
     for name, row in said["functions"].items():
         rate = f"{row['slope_mb_an_hour']:+.2f} ± {row['noise_mb_an_hour']:.2f}"
         hour = rate if row["slope_judged"] else "–"
+        leak = "–" if row["smallest_leak_bytes"] is None else f"{row['smallest_leak_bytes']} B"
         counts = ("-".join(map(str, row[what])) for what in ("threads", "open_files"))
         print(
             f"{name:<20}{row['start_mb']:>7.1f}{row['warm_mb']:>7.1f}{row['end_mb']:>7.1f}{row['peak_mb']:>7.1f}"
-            f"{hour:>17}" + "".join(f"{count:>13}" for count in counts)
+            f"{hour:>17}{leak:>12}" + "".join(f"{count:>13}" for count in counts)
         )
     total, judged = said["all"], all(row["slope_judged"] for row in said["functions"].values())
     growth = (
@@ -98,6 +102,10 @@ def show(said: dict[str, Any]) -> None:
         f"the load was at most {said['late_seconds']} s late.\n"
         f"Memory an hour: least squares after the first {WARM_UP:.0%} of the time, ± 95 %; {growth}."
     )
+    print(
+        "Leak from: the least bytes for each request that would show here. A function also remembers what is"
+    )
+    print("used up or ended, 4,096 names of each kind at most, which is 1 MB; until then it grows by that.")
     print("Threads and open files: before, most, after.")
     for example in said["examples"]:
         print(f"  {example}")

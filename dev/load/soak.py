@@ -1,6 +1,7 @@
 """Send the traffic, look at the functions all the while, and judge what was seen."""
 
 import json
+import math
 import subprocess
 import sys
 import time
@@ -20,8 +21,7 @@ GROWTH_KIB = 1024
 """Growth over the judged time that is no leak: one arena of Python's allocator.
 
 The runtime has a thread for each request, and the C library spreads their memory over arenas of its own:
-some hundred KiB come by and by while the number of Python's objects stays the same. In ten minutes this limit
-shows a leak of 100 bytes for each verify, in an hour one of 17.
+some hundred KiB come by and by while the number of Python's objects stays the same.
 """
 
 JUDGED_SECONDS = 120
@@ -157,6 +157,14 @@ def grows(seen: Seen) -> bool:
         return False
     growth = seen.slope.bytes_an_hour * seen.judged_seconds / 3600
     return seen.slope.bytes_an_hour > seen.slope.noise and growth > GROWTH_KIB * 1024
+
+
+def smallest_leak(result: Result, name: str) -> int | None:
+    """The least bytes for each request that would show as growth; None where nothing would."""
+    judged = result.outcome.sent.get(name, 0) * (1 - WARM_UP)
+    if not judged or result.functions[name].judged_seconds < JUDGED_SECONDS:
+        return None
+    return math.ceil(GROWTH_KIB * 1024 / judged)
 
 
 def requests(result: Result) -> int:

@@ -36,12 +36,14 @@ class Plan:
 class Outcome:
     """Milliseconds of every request by kind, errors by kind, the first errors in words, seconds taken.
 
-    `late` is how many seconds the load itself was behind its plan at most.
+    `sent` counts the requests of each function; `late` is how many seconds the load was behind its plan at
+    most.
     """
 
     times: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     errors: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     examples: list[str] = field(default_factory=list)
+    sent: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     seconds: float = 0.0
     late: float = 0.0
 
@@ -100,6 +102,8 @@ class Traffic:
         self, function: str, method: str, target: str, headers: Mapping[str, str], body: bytes
     ) -> Response:
         """One request on a connection of its own: the runtime closes it after each answer."""
+        with self._lock:
+            self._outcome.sent[function] += 1
         data = encode_request(method, target, headers, body, next(self._numbers))
         answer = bytearray()
         with socket.create_connection(("127.0.0.1", self._plan.ports[function]), TIMEOUT) as connection:
