@@ -238,6 +238,7 @@ def test_the_documented_example():
         ({}, "John Canary Doe", None),
         ({"given_name": "John", "family_name": "Doe"}, "John", "Doe"),
         ({"given_name": "John"}, "John", None),
+        ({"family_name": "Doe"}, "John Canary Doe", None),
         ({"given_name": "", "name": "J"}, "J", None),
         ({"given_name": None, "family_name": None}, "John Canary Doe", None),
         ({"name": ..., "given_name": "Мария"}, "Мария", None),

@@ -19,6 +19,7 @@ from dev.signing import Keys as TelegramsKeys
 from lib import budget
 from lib.environment import DAY, HOUR
 from lib.errors import IdentityProviderUnavailable, LoginRejected
+from lib.telegram.jwk import decode
 from lib.telegram.jwks import COOL_DOWN, FRESH, STALE, Keys, parse
 
 NOW = 1_800_000_000.0
@@ -309,6 +310,17 @@ def test_a_damaged_key_breaks_nothing(key, damage):
     """Whatever a key's members are replaced with, the others are there."""
     found = parse(document({**key, **damage, "kid": "damaged"}, RSA_KEY))
     assert found[RSA].public.key_size == 2048
+
+
+@given(st.binary(max_size=64))
+@example(b"\0\0\x17")
+def test_base64url_is_decoded_in_its_one_spelling(data):
+    """Whatever was encoded comes back, and with padding or another last letter it is refused."""
+    text = urlsafe_b64encode(data).decode().rstrip("=")
+    assert decode(text) == data
+    for other in (f"{text}=", f"{text}\n", f" {text}", f"{text}!", f"{text}é"):
+        with pytest.raises(ValueError):  # noqa: PT011 (its text says nothing, as it could quote a token)
+            decode(other)
 
 
 # Fetching

@@ -136,10 +136,24 @@ def test_no_key_is_shown():
         assert key.hex() not in shown
 
 
-@pytest.mark.parametrize("text", ["", ".", "a.", ".a", "abc", "a.b", "a.b.c", "é.é", "a" * 100_000, "a.\x00"])
+@pytest.mark.parametrize(
+    "text",
+    ["", ".", "a.", ".a", "abc", "a.b", "a.b.c", "é.é", "a" * 100_000, "a.\x00", "\ud800.a", "a.\udfff"],
+)
 def test_unsign_refuses_what_was_not(text):
     """What no signer signed is None, whatever it looks like."""
     assert rings()[0].session.unsign(text) is None
+
+
+def test_half_a_surrogate_pair_is_signed_as_it_is():
+    """No text at all is told from a text all the same: neither signing nor unsigning breaks down."""
+    signer = rings()[0].session
+    for text in ("\ud800", "\udfff", "?", "\ufffd"):
+        signed = signer.sign(text)
+        assert signer.unsign(signed) == text
+        assert [signer.unsign(other + signed[1:]) for other in "\ud800\udfff?\ufffd" if other != text] == [
+            None
+        ] * 3
 
 
 def test_no_signer_verifies_for_another():

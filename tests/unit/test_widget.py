@@ -197,6 +197,16 @@ def test_any_field_added_is_refused(name):
         verify({**widget(**{name: ...}), name: ""})
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("first_name", ""), ("last_name", None), ("username", None), ("photo_url", None)]
+)
+def test_what_telegram_left_out_is_not_known(name, value):
+    """Without a field that Telegram does not always send the rest is there; a first name is always text."""
+    user, _ = verify(widget(**{name: ...}))
+    assert getattr(user, name) == value
+    assert user.id == WIDGET["id"]
+
+
 @pytest.mark.parametrize("name", ["state", "return_to", "Id", "HASH", "user", "auth_date ", "", "signature"])
 def test_unknown_field_is_refused_though_signed(name):
     """A field that Telegram never sends is refused, even under a genuine hash."""
