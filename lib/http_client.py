@@ -15,7 +15,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from lib import budget
-from lib.http_connection import Connection, Server
+from lib.http_connection import AnswerTooLong, Connection, Server
 
 IDLE_SECONDS = 5.0
 """A connection that nobody used for longer is not used again: the server may be about to close it."""
@@ -59,6 +59,9 @@ class HttpClient:
             with connection.getresponse() as response:
                 if response.headers.get("Content-Encoding", "identity") != "identity":
                     raise AnswerCompressed
+                # Memory for all that is announced would be asked for before the first byte of it is read.
+                if response.length is not None and response.length > self.max_bytes:
+                    raise AnswerTooLong
                 answer = Answer(response.status, response.read())
         except BaseException:
             connection.close()

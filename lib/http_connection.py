@@ -61,7 +61,7 @@ class Connection(HTTPConnection):
         self.idle_since = 0.0
 
     def connect(self) -> None:
-        """Connect in the time that is left; each of the host's addresses but the last gets half of it."""
+        """Connect in the time that is left, with TLS; each of the host's addresses but the last gets half."""
         found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         *others, last = [str(address[0]) for *_, address in found]
         for other in others:
@@ -76,10 +76,12 @@ class Connection(HTTPConnection):
         return connected is not None and bool(connected.is_disturbed())
 
     def _connected(self, address: str, seconds: float) -> "_Socket":
-        connected = socket.create_connection((address, self.port), seconds)
+        limits = Limits()
+        limits.begin(seconds, 0)
+        connected = socket.create_connection((address, self.port), limits.seconds())
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._secure:
-            connected.settimeout(self.limits.seconds())
+            connected.settimeout(limits.seconds())
             connected = _tls().wrap_socket(connected, server_hostname=self.host)
         return _Socket(connected, self.limits)
 

@@ -229,6 +229,14 @@ def test_limits(client: HttpClient, server: Peer) -> None:
     assert get(client, server) == (200, b"ok")
 
 
+@pytest.mark.parametrize("length", [10_001, 10**17, 10**30])
+def test_an_announced_length_over_the_limit(client: HttpClient, server: Peer, length: int) -> None:
+    """It is refused before memory is asked for; as much as is taken may be announced."""
+    server.says = [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\nok" % length]
+    with pytest.raises(AnswerTooLong):
+        get(client, server)
+
+
 def test_no_more_time_than_the_request_has(client: HttpClient, server: Peer) -> None:
     """What is left of the client's request is all there is, also for a connection that is there already."""
     get(client, server)
@@ -452,6 +460,21 @@ def test_a_handshake_has_what_connecting_left(
         with pytest.raises(TimeoutError):
             client.send("GET", f"https://127.0.0.1:{silent.getsockname()[1]}/", {})
         assert time.monotonic() - started < 1.6
+
+
+def test_an_address_without_a_handshake_is_not_the_last(
+    authority: Authority, client: HttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is connected to and then says nothing has half of the time, too."""
+    client.seconds = 1
+    with (
+        peer(wrapping(authority.context("store.example"))) as server,
+        socket.create_server(("127.0.0.2", server.port)),
+    ):
+        monkeypatch.setattr(socket, "getaddrinfo", resolving(server.port, "127.0.0.2", "127.0.0.1"))
+        started = time.monotonic()
+        assert client.send("GET", f"https://store.example:{server.port}/", {}) == (200, b"ok")
+        assert time.monotonic() - started > 0.49
 
 
 def test_plain_where_tls_is_asked_for(client: HttpClient, authority: Authority) -> None:
