@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Playwright, sync_playwright
 
 from dev.process import Server, running
 from lib.environment import DEVELOPMENT_BOT_TOKEN
@@ -37,21 +37,38 @@ class Relay(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium, or a skip that says what is missing."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        reason = "Chromium is not installed (Debian: apt-get install chromium)"
+def playwright() -> Iterator[Playwright]:
+    """It can be started once in a process."""
+    with sync_playwright() as started:
+        yield started
+
+
+def launched(playwright: Playwright, *names: str) -> Iterator[Browser]:
+    """The first of these that is installed, or a skip that says what is missing."""
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        reason = f"Chromium is not installed (Debian: apt-get install {names[0]})"
         if os.environ.get("REQUIRE_ALL") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
-    with sync_playwright() as playwright:
-        # Going back must be tried as people's browsers do it, and Playwright turns that off.
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=ARGUMENTS, ignore_default_args=["--disable-back-forward-cache"]
-        )
-        yield browser
-        browser.close()
+    # Going back must be tried as people's browsers do it, and Playwright turns that off.
+    browser = playwright.chromium.launch(
+        executable_path=found, args=ARGUMENTS, ignore_default_args=["--disable-back-forward-cache"]
+    )
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """Chromium without windows, which takes half as long; or the whole of it, where that is all there is."""
+    yield from launched(playwright, "chromium-headless-shell", "chromium")
+
+
+@pytest.fixture(scope="session")
+def whole_browser(playwright: Playwright) -> Iterator[Browser]:
+    """Chromium as people have it: it keeps pages for going back, which the shell does not."""
+    yield from launched(playwright, "chromium")
 
 
 @pytest.fixture(scope="session")
@@ -119,13 +136,15 @@ def lonely_preview() -> Iterator[Server]:
 
 
 @pytest.fixture
-def open_page(browser: Browser, server: Server) -> Iterator[OpenPage]:
+def open_page(request: pytest.FixtureRequest, server: Server) -> Iterator[OpenPage]:
     """`open_page(locale=…, …)`: a page in a browser profile of its own; with `base_url` on another server.
 
     At the end of the test no page may have raised, shown a dialog, complained in the console or violated its
     policy. An error that the API answered is no complaint, and neither is the 404 of /nothing: browsers print
     every such answer, and asking who is logged in is answered 401 when nobody is.
     """
+    whole = request.node.get_closest_marker("whole_browser")
+    browser: Browser = request.getfixturevalue("whole_browser" if whole else "browser")
     complaints: list[str] = []
     contexts = []
 

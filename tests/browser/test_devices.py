@@ -542,6 +542,7 @@ def test_closed_while_it_ends(here: Page, there: Page) -> None:
     assert is_logged_out(there)
 
 
+@pytest.mark.whole_browser
 def test_back_to_a_page_that_was_left(here: Page, there: Page) -> None:
     """Who logs out elsewhere on the site and goes back is not shown the list that the browser kept."""
     open_devices(here)

@@ -124,6 +124,7 @@ def test_state_works_once(page: Page) -> None:
     assert session_cookies(page) == []
 
 
+@pytest.mark.whole_browser
 def test_reload_and_back_after_a_login(either_page: Page) -> None:
     """Going back and forth through a login shows who is logged in, and does not log in once more."""
     page = either_page
@@ -144,6 +145,7 @@ def test_reload_and_back_after_a_login(either_page: Page) -> None:
     assert {"/telegram/login", "/telegram/callback", "/telegram/start"}.isdisjoint(sent)
 
 
+@pytest.mark.whole_browser
 def test_picking_again_after_going_back(page: Page) -> None:
     """A login that is over cannot be finished once more; the page that says so leads back to the account."""
     log_in(page)
@@ -282,6 +284,7 @@ def test_keyboard_alone(page: Page) -> None:
     page.wait_for_url("**/_telegram/auth?*")
 
 
+@pytest.mark.whole_browser
 def test_back_from_telegram_can_start_again(page: Page) -> None:
     """Who comes back with the browser's Back button finds a page that works."""
     page.goto("/")

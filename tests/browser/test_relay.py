@@ -185,6 +185,7 @@ def test_one_click(tab: Page, relay: Relay) -> None:
     assert not any("/_telegram/" in url for url in asked)
 
 
+@pytest.mark.whole_browser
 def test_no(tab: Page, relay: Relay) -> None:
     """Who says no is at production's own page and nowhere else logged in; going back, the question stands."""
     log_in(tab)
@@ -287,6 +288,7 @@ def test_ticket_works_once(tab: Page, relay: Relay) -> None:
     expect(tab.get_by_role("heading", name="Alice Johnson")).to_be_visible()
 
 
+@pytest.mark.whole_browser
 def test_back_after_agreeing(tab: Page, relay: Relay) -> None:
     """Whoever goes back from the preview finds the question as it was, and it leads nowhere any more."""
     log_in(tab)
@@ -626,6 +628,7 @@ def test_half_a_double_click_is_no_yes(tab: Page, relay: Relay, event: str) -> N
     tab.wait_for_url(f"{relay.preview.origin}/**")
 
 
+@pytest.mark.whole_browser
 def test_back_from_telegram(tab: Page, relay: Relay) -> None:
     """Who comes back from Telegram's page without having logged in can press the button again."""
     come(tab, relay)
