@@ -85,6 +85,11 @@ class Valkey:
         # Nobody reads its output from here on.
         self.run("CONFIG", "SET", "loglevel", "nothing")
 
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        return self._process.pid
+
     def advance(self, seconds: float) -> None:
         """Let the server's time pass; on return it lives in the new time. Needs `faked_time`.
 

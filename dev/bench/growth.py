@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
-from dev.bench import people
+from dev.bench import machine, people
 from dev.bench.report import Cell, Result, Table, Target
 from dev.bench.traffic import ENV
 from dev.resp import Connection
@@ -46,6 +46,7 @@ class Grown:
     """A Valkey with sessions in it, three a user, and who verifies them."""
 
     def __init__(self, valkey: Valkey, upstash: Upstash, settings: Settings) -> None:
+        self.pid = valkey.pid
         self._connection = Connection(valkey.port)
         self._settings = settings
         self._empty = used(self._connection)
@@ -81,7 +82,7 @@ def measure(*, quick: bool, big: bool = False, note: Callable[[str], None]) -> R
     sizes: Sequence[int] = (2 * BASE,) if quick else (*SIZES, BIG) if big else SIZES
     samples = 20 if quick else 1_000
     found = []
-    with _grown(settings) as base, _grown(settings) as grown:
+    with _grown(settings) as base, _grown(settings) as grown, machine.apart((base.pid, grown.pid)):
         base.grow(BASE)
         for before, size in pairwise((0, BASE, *sizes)):
             note(f"from {before:,} to {size:,} sessions")
@@ -152,6 +153,7 @@ def _table(found: Sequence[Size], samples: int) -> Table:
     )
     notes = (
         f"verify, median of {samples:,}, by turns with a store of {BASE:,}; three sessions a user.",
+        "This process has one core, the servers have another.",
         "REST is the local Upstash's, in this process: its milliseconds are of Python, not of Upstash.",
     )
     return Table("Growth", columns, rows, notes)
