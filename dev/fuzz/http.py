@@ -140,7 +140,7 @@ def _change(request: dict[str, Any], mutator: Mutator) -> None:
     elif part == "value" and request["body"]:
         try:
             request["body"] = json.dumps(mutator.value(json.loads(request["body"])))
-        except ValueError:
+        except (ValueError, RecursionError):
             request["body"] = mutator.text(request["body"], latin=True)
     elif part == "value":
         request["query"] = mutator.text(request["query"] or "a=b", latin=True)

@@ -14,7 +14,7 @@ import pytest
 import lib.telegram.webapp
 import lib.web.request
 import lib.web.transactions
-from dev.fuzz import headers, proofs, texts
+from dev.fuzz import headers, http, proofs, texts
 from dev.fuzz import material as m
 from dev.fuzz.http import TEMPLATES, check
 from dev.fuzz.mutate import Mutator
@@ -44,6 +44,15 @@ def test_every_address_is_tried() -> None:
     rewrites = json.loads((ROOT / "vercel.json").read_text(encoding="utf-8"))["rewrites"]
     tried = {one["path"] for one in TEMPLATES}
     assert {rewrite["source"].replace(":id", m.SLOTS["bearer"]) for rewrite in rewrites} <= tried
+
+
+@pytest.mark.parametrize("body", ["[" * 100_000, '{"a":' * 50_000, "{", ""])
+def test_what_is_no_json_can_be_changed_again(body: str) -> None:
+    """A request that a first change made too deep to read does not end the run."""
+    mutator = Mutator(1)
+    for _ in range(60):
+        request = {**TEMPLATES[0], "headers": {}, "body": body}
+        http._change(request, mutator)
 
 
 @pytest.mark.slow
