@@ -177,7 +177,7 @@ def _form(answer: Answer, method: str) -> None:
     require(not any("\r" in value or "\n" in value for _, value in answer.headers), "a line end in a header")
     require(answer.one("cache-control") == "no-store", "an answer that may be stored")
     require(answer.one("x-content-type-options") == "nosniff", "an answer without its headers")
-    if answer.status >= 400 and method.upper() != "HEAD":
+    if answer.status >= 400 and method != "HEAD":
         problem = answer.json()
         require(
             DOCUMENTED.get(problem["code"]) == answer.status == problem["status"], "no documented problem"
