@@ -54,6 +54,21 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ): _FALSE,
     ("lib/sessions/token.py", "return bytes(a ^ b for a, b in zip(user_id, mask, strict=None))"): _FALSE,
     ("lib/sessions/token.py", "return bytes(a ^ b for a, b in zip(user_id, mask, ))"): "False is the default",
+    ("lib/sessions/keys.py", "return f\"{text}.{self._signature(text).decode('ASCII')}\""): _NAME,
+    (
+        "lib/sessions/keys.py",
+        'digest = hmac.digest(self.key, text.encode(errors="surrogatepass"), "SHA256")',
+    ): _NAME,
+    (
+        "lib/sessions/keys.py",
+        'return urlsafe_b64encode(digest).rstrip(b"XX=XX")',
+    ): "32 bytes end in a letter for four bits, and X is none",
+    (
+        "lib/sessions/keys.py",
+        'pseudorandom = hmac.digest(bytes(33), secret, "sha256")',
+    ): "HMAC fills a short key up with zeros",
+    ("lib/sessions/keys.py", 'pseudorandom = hmac.digest(bytes(32), secret, "SHA256")'): _NAME,
+    ("lib/sessions/keys.py", 'return hmac.digest(pseudorandom, info + b"\x01", "SHA256")'): _NAME,
 }
 """Why a mutant does the same as the code, by its source and what the mutant has in place of it.
 

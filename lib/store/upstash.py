@@ -15,7 +15,7 @@ from lib.http_client import HttpClient
 from lib.store.base import Unanswered
 from lib.store.hashes import Command, HashStore, StoreFull
 
-with deferred("httpx"):  # A quarter of a cold start, and `_Requests` below sends in its place.
+with deferred("httpx"):  # A third of a cold start, and `_Requests` below sends in its place.
     from upstash_redis import Redis
     from upstash_redis.errors import UpstashError
     from upstash_redis.http import format_response, make_headers
