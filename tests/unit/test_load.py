@@ -103,6 +103,29 @@ def test_logging_in_stops_taking_memory():
 
 @needs_proc
 @pytest.mark.slow
+def test_verifying_takes_no_memory():
+    """6,000 verifies after the first 6,000 leave less than 10 bytes each."""
+    user = {"id": 1_000_000_000, "first_name": "Жук", "auth_date": int(time.time())}
+    body = json.dumps({**sign_widget(user, BOT_TOKEN), "transport": "bearer"}).encode()
+    try:
+        with deployment() as functions:
+            headers = {"Content-Type": "application/json"}
+            answer = functions["telegram/login"].request("POST", "/telegram/login", headers, body)
+            headers = {"Authorization": f"Bearer {json.loads(answer.body)['token']}"}
+            verify = functions["telegram/verify"]
+            taken = []
+            for number in range(12_000):
+                assert verify.request("GET", "/telegram/verify", headers).status == 200
+                verify.logs.clear()
+                if number % 6_000 == 5_999:
+                    taken.append(look(verify.pid, 0).rss)
+    except Unavailable as reason:
+        lacks(reason)
+    assert taken[1] - taken[0] < 6_000 * 10, taken
+
+
+@needs_proc
+@pytest.mark.slow
 def test_a_wrong_answer_is_an_error(monkeypatch, capsys):
     """When one function has another secret, what it answers to good sessions is counted, told, and fails."""
     other = {"telegram/verify": {"AUTH_SECRET": "another-secret-0123456789-0123456789-0"}}
