@@ -19,16 +19,17 @@ view.onLogout(logOut);
 // Back from Telegram's page may show this one as it was left, waiting.
 addEventListener("pageshow", (event) => event.persisted && location.reload());
 // A link that differs in the fragment only does not load the page.
-addEventListener("hashchange", () => /[#&](tgAuthResult|tgWebAppData)=/.test(location.hash) && location.reload());
-// Most people come without a launch.
-const launch = arrival.initData && (await import("./launch.js"));
+addEventListener("hashchange", () => /[#&?](tgAuthResult|tgWebAppData)=/.test(location.hash) && location.reload());
+// Whether Telegram shows this page, which matters where there is a launch: the link's maker may have put it there.
+const inside = Boolean(arrival.initData) && (await insideTelegram());
 const noted = noteSimulation();
 await open();
 await noted;
 
 /** What Telegram put into the fragment, if anything. Of two launches, one was there before, so somebody planted it. */
 function takeArrival() {
-  const fragment = new URLSearchParams(location.hash.slice(1));
+  // Behind the route of an address such as "#/shop" Telegram puts its data as a query.
+  const fragment = new URLSearchParams(location.hash.slice(1).replace("?", "&"));
   const launches = fragment.getAll("tgWebAppData");
   const url = new URL(location.href);
   const found = {
@@ -43,7 +44,7 @@ function takeArrival() {
 }
 
 async function open() {
-  if (arrival.initData && !launch.opensByItself(arrival.initData)) return showEntrance();
+  if (arrival.initData && !inside) return showEntrance();
   try {
     const answer = arrival.initData ? await openMiniApp() : await finishLogin();
     // A Mini App's session would end with the page.
@@ -70,7 +71,9 @@ function showAccount(answer, options) {
 
 /** Offer the way to log in: the button, or a question where the launch may be somebody else's. */
 function showEntrance(options) {
-  if (arrival.initData && !insideTelegram()) view.showQuestion(options);
+  if (arrival.initData && !inside) view.showQuestion();
+  // Telegram's own page opens in no frame, and no other site than Telegram may frame this one.
+  else if (!arrival.initData && window.parent !== window) view.showReopening("fromMenu");
   else view.showLogin(options);
 }
 
@@ -83,15 +86,19 @@ async function finishLogin() {
   return request("POST", "/telegram/login", { body: { widget, state: arrival.state } });
 }
 
-async function openMiniApp() {
-  const answer = await login({ initData: arrival.initData });
-  launch.forgetLogout();
-  return answer;
+function openMiniApp() {
+  return login({ initData: arrival.initData });
 }
 
 /** Launch data that the API will never take makes way for the other way to log in; any other can be retried. */
 function dropSpentLaunch(error) {
-  if (["login_stale", "login_rejected", "malformed_request"].includes(error.code)) arrival.initData = null;
+  if (["login_stale", "login_rejected", "malformed_request"].includes(error.code)) dropLaunch();
+}
+
+/** With its session the launch has ended, too: nothing here is to offer it again. */
+function dropLaunch() {
+  if (arrival.initData) history.replaceState(null, "", location.pathname + location.search);
+  arrival.initData = null;
 }
 
 async function logIn() {
@@ -121,7 +128,8 @@ async function logOut() {
   view.busy("loggingOut");
   try {
     await logout({ user: shown });
-    if (arrival.initData) launch.noteLogout(arrival.initData);
+    if (inside && arrival.initData) return view.showReopening("afterLogout", { announce: true });
+    dropLaunch();
     showEntrance({ announce: true });
   } catch (error) {
     // Somebody else has logged in from another tab.

@@ -2,13 +2,7 @@
 
 import { text, titlePage } from "./i18n.js";
 import { explain } from "./notice.js";
-
-// Milliseconds: more than between two clicks of a double click, less than it takes to read.
-const READING = 700;
-
-// Whether there is a question, and when its button works again.
-let asking = false;
-let timer;
+import { pause } from "./pause.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -16,18 +10,7 @@ const $ = (id) => document.getElementById(id);
 export function ask(button) {
   titlePage(text("confirmTitle"));
   show("question");
-  const pause = () => {
-    clearTimeout(timer);
-    button.ariaDisabled = "true";
-    timer = setTimeout(() => (button.ariaDisabled = null), READING);
-  };
-  pause();
-  if (asking) return;
-  asking = true;
-  // A window that covered this one closes, and the second half of a double click on it lands here: that is no yes.
-  document.addEventListener("visibilitychange", pause);
-  addEventListener("focus", pause);
-  addEventListener("click", (event) => button.ariaDisabled && event.stopPropagation(), { capture: true });
+  pause(button);
 }
 
 /** Say why there is no question, or no more: what it was about leads nowhere. */

@@ -27,6 +27,7 @@ const enProblems = {
   foreign_login: ["This login did not start here", "The link came from somewhere else, so you were not logged in with it. If you want to log in, start from this page."],
   missing_login: ["This page needs a new link", "A link from Telegram opens it once. Press the login button in Telegram again, or go to the login page."],
   cookies_forbidden: ["Your browser keeps no cookies for this site", "A login needs them: on the way back from Telegram, the site must know that you asked. Allow cookies for this site, then try again."],
+  framed: ["Open this in a window of its own", "Telegram’s login cannot open inside another page."],
   other_origin: ["Login is at another address", "This site has several addresses, and Telegram knows one of them."],
 };
 
@@ -55,6 +56,7 @@ const ruProblems = {
   foreign_login: ["Этот вход начат не здесь", "Ссылка пришла из другого места, поэтому вход по ней не выполнен. Если хотите войти, начните с этой страницы."],
   missing_login: ["Нужна новая ссылка", "Ссылка из Telegram открывает эту страницу один раз. Нажмите кнопку входа в Telegram ещё раз или перейдите на страницу входа."],
   cookies_forbidden: ["Браузер не хранит файлы cookie этого сайта", "Без них не войти: когда вы вернётесь из Telegram, сайт должен знать, что вход начали вы. Разрешите этому сайту файлы cookie и попробуйте снова."],
+  framed: ["Откройте в отдельном окне", "Вход через Telegram не открывается внутри другой страницы."],
   other_origin: ["Вход по другому адресу", "У этого сайта несколько адресов, и Telegram знает один из них."],
 };
 

@@ -68,6 +68,8 @@ export type ProblemCode =
   | "network"
   /** The browser takes no cookies from this site. */
   | "cookies_forbidden"
+  /** The page is in a frame, where Telegram's login cannot open. */
+  | "framed"
   /** Telegram knows another address of this site: the problem has it as `address`. */
   | "other_origin";
 
@@ -116,8 +118,11 @@ export function sessions(): Promise<Device[]>;
 /** End one session by its `id`, all "others", or "all" of them, this one too. */
 export function revoke(which: "others" | "all" | (string & {}), options?: EndOptions): Promise<void>;
 
-/** Whether Telegram shows this page. */
-export function insideTelegram(): boolean;
+/**
+ * Whether Telegram shows this page as a Mini App: whether its client answers, within half a second. Where it shows no
+ * Mini App but an ordinary page, as the browser inside of its apps does, it is false.
+ */
+export function insideTelegram(): Promise<boolean>;
 
 export interface RequestOptions {
   /** Sent as JSON. */

@@ -1,12 +1,18 @@
 // tgauth for pages of the same site: who is logged in with Telegram, logging in and out, and on which devices.
-// One module without dependencies: import { login, session } from "/tgauth.js". Types are in tgauth.d.ts.
-// In a Mini App the same functions use Telegram's initData, and a token that is kept here alone, in memory.
+// One module: import { login, session } from "/tgauth.js". Types are in tgauth.d.ts; inside.js comes to Mini Apps alone.
+// In a Mini App the same functions use Telegram's initData, and a token that is kept for this launch alone.
 
-const TELEGRAM_WEB = "https://web.telegram.org";
+// Where the tab keeps its launch, so that an app of several documents logs in once.
+const LAUNCH = "tgauth.launch";
 
 // The Mini App that this page is, once that is known: its initData ("" where it is none); `opened`, the answer to its
-// login; `opening`, the login under way, which calls at the same time share; and whether it was logged out, `over`.
+// login; `opening`, the login under way, which calls at the same time share; and whether it was logged out, `over`,
+// which ends its initData.
 let known = null;
+// The Mini App that Telegram's script says this page is, whoever made the link.
+let launch = null;
+// Whether Telegram shows this page, once somebody asked: a promise.
+let inside = null;
 
 /** What went wrong: `code` is the API's, or "network", "cookies_forbidden" or "other_origin" (docs/API.md#errors). */
 export class Problem extends Error {
@@ -24,12 +30,13 @@ export class Problem extends Error {
  */
 export async function login({ returnTo, initData } = {}) {
   const before = known;
-  if (initData !== undefined && initData !== known?.initData) known = { initData };
-  const app = miniApp();
+  if (initData !== undefined && initData !== known?.initData) known = recall(initData);
+  // Somebody wants to get in: a client that was too slow to answer is asked once more.
+  if (inside && !(await inside)) inside = null;
+  const app = await miniApp();
   if (!app) return leave(returnTo);
-  app.over = false;
   try {
-    return person(await open(app, app.opened));
+    return person(await enter(app));
   } catch (error) {
     // A login that fails changes nothing: with initData of no use, the page is what it was.
     if (known === app) known = before;
@@ -52,7 +59,7 @@ export function refresh() {
  * logged in by now, it is the Problem "invalid_session".
  */
 export async function logout({ user } = {}) {
-  const app = miniApp();
+  const app = await miniApp();
   // A Mini App's token is nobody else's.
   const found = !app && user !== undefined && (await session());
   if (found && found.user.id !== user) throw new Problem("invalid_session");
@@ -62,11 +69,11 @@ export async function logout({ user } = {}) {
   const opened = app.opening ? await app.opening.catch(() => null) : app.opened;
   try {
     if (opened) await send("POST", "/telegram/logout", {}, opened.token);
-    app.opened = null;
   } catch (error) {
     app.over = false;
     throw error;
   }
+  end(app);
 }
 
 /** The person's sessions on all devices, the newest first. */
@@ -80,19 +87,22 @@ export async function revoke(which, { user } = {}) {
   if (which === "others") query.set("keep", "current");
   const body = which === "others" || which === "all" ? undefined : { id: which };
   await request("DELETE", `/telegram/sessions?${query}`, { body });
-  const app = miniApp();
-  if (!app || (which !== "all" && which !== app.opened?.session.id)) return;
-  app.over = true;
-  app.opened = null;
+  const app = await miniApp();
+  if (app && (which === "all" || which === app.opened?.session.id)) end(app);
 }
 
-/** Whether Telegram shows this page: one of its apps, as its telegram-web-app.js knows them, or its web site. */
+/**
+ * Whether Telegram shows this page as a Mini App: whether its client answers. That a client's object is there says
+ * nothing, since the browser inside of Telegram for iOS and macOS has it on every page, and stays mute.
+ */
 export function insideTelegram() {
-  if ("TelegramWebviewProxy" in window || typeof window.external?.notify === "function") return true;
-  if (window.parent === window) return false;
-  const { ancestorOrigins } = location;
-  // Firefox long had only the referrer.
-  return ancestorOrigins ? ancestorOrigins[0] === TELEGRAM_WEB : document.referrer.startsWith(`${TELEGRAM_WEB}/`);
+  inside ??= import("./inside.js")
+    .then((client) => client.answers())
+    .catch(() => {
+      inside = null;
+      throw new Problem("network");
+    });
+  return inside;
 }
 
 /**
@@ -100,7 +110,7 @@ export function insideTelegram() {
  * a Problem. Where a Mini App's session has ended, it logs in again, once.
  */
 export async function request(method, path, { body } = {}) {
-  const app = miniApp();
+  const app = await miniApp();
   if (!app) return send(method, path, body);
   const used = await open(app);
   try {
@@ -115,10 +125,56 @@ export async function request(method, path, { body } = {}) {
  * This page's Mini App, or null. Outside of Telegram the launch data is whatever the maker of the link wrote: it logs
  * in nobody, unless the page itself gives it to `login`.
  */
-function miniApp() {
-  const initData = insideTelegram() && window.Telegram?.WebApp?.initData;
-  if (initData) known ??= { initData };
-  return known?.initData ? known : null;
+async function miniApp() {
+  if (known) return known.initData ? known : null;
+  const initData = window.Telegram?.WebApp?.initData;
+  if (!initData) return null;
+  // One app, however many calls wait for the client's answer.
+  if (launch?.initData !== initData) launch = recall(initData);
+  const app = launch;
+  if (!(await insideTelegram())) return null;
+  known ??= app;
+  return app;
+}
+
+/** What the tab remembers of this launch, or a new Mini App. */
+function recall(initData) {
+  try {
+    const kept = JSON.parse(sessionStorage.getItem(LAUNCH));
+    if (initData && kept?.initData === initData) return kept;
+  } catch {
+    // Forbidden, or not ours.
+  }
+  return { initData };
+}
+
+/** Keep what is known of the launch, where the browser allows it. */
+function keep({ initData, opened, over }) {
+  try {
+    sessionStorage.setItem(LAUNCH, JSON.stringify({ initData, opened, over }));
+  } catch {
+    // Then each document logs in, to the same session.
+  }
+}
+
+/** The launch is over: Telegram's confirmation leads to no session any more. */
+function end(app) {
+  app.over = true;
+  app.opened = null;
+  keep(app);
+}
+
+/** Who is logged in with this launch; logs in where nobody is yet, or not any more. */
+async function enter(app) {
+  if (app.over) throw new Problem("login_stale");
+  const { opened } = app;
+  if (!opened) return open(app);
+  try {
+    return await send("GET", "/telegram/verify", undefined, opened.token);
+  } catch (error) {
+    if (error.code !== "invalid_session") throw error;
+  }
+  return open(app, opened);
 }
 
 /** A Mini App's login: the one there is, unless it has `ended`, or the one under way, or a new one. */
@@ -126,7 +182,11 @@ async function open(app, ended) {
   if (app.over) throw new Problem("unauthenticated");
   if (app.opened && app.opened !== ended) return app.opened;
   app.opening ??= send("POST", "/telegram/login", { init_data: app.initData })
-    .then((answer) => (app.opened = answer))
+    .then((answer) => {
+      app.opened = answer;
+      if (known === app) keep(app);
+      return answer;
+    })
     .finally(() => (app.opening = null));
   return app.opening;
 }
@@ -145,6 +205,8 @@ async function personOrNull(asked) {
 }
 
 async function leave(returnTo) {
+  // Telegram's page opens in no frame, and the cookie would not be kept there.
+  if (window.parent !== window) throw new Problem("framed");
   // The API finds the login again by a cookie.
   if (!navigator.cookieEnabled) throw new Problem("cookies_forbidden");
   const { next, back } = way(await start(returnTo));

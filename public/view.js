@@ -2,12 +2,13 @@
 
 import { dateTime, text, titlePage } from "./i18n.js";
 import { hideNotice } from "./notice.js";
+import { pause } from "./pause.js";
 import { fullName } from "./person.js";
 
 const COLOURS = 6;
 
 const $ = (id) => document.getElementById(id);
-const views = ["loading", "login", "question", "account"];
+const views = ["loading", "login", "question", "account", "reopening"];
 // Each view's button, and its text.
 const buttons = {
   login: [$("login-button"), "login"],
@@ -32,11 +33,25 @@ export function showLogin({ announce = false } = {}) {
   if (announce) settle("loggedOut", {}, buttons.login[0]);
 }
 
-/** Ask whether to log in with the launch data that a link brought. `announce` as for showLogin. */
-export function showQuestion({ announce = false } = {}) {
+/** Ask whether to log in with the launch data that a link brought. */
+export function showQuestion() {
   titlePage(text("question"));
   show("question");
-  if (announce) settle("loggedOut", {}, buttons.question[0]);
+  pause(buttons.question[0]);
+}
+
+/**
+ * Say that Telegram has to open the page again: "afterLogout", or "fromMenu" where it did not say who it is. With
+ * `announce` the user has just logged out and hears so.
+ */
+export function showReopening(why, { announce = false } = {}) {
+  titlePage(text(why));
+  $("reopening-title").textContent = text(why);
+  $("reopening-note").textContent = text(`${why}Note`);
+  // What Telegram frames can log in with a cookie in a window of its own alone.
+  if (window.parent !== window) $("reopening-link").target = "_blank";
+  show("reopening");
+  if (announce) settle("loggedOut", {}, $("reopening-title"));
 }
 
 /**

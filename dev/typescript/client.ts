@@ -57,7 +57,7 @@ export async function everyFunction(): Promise<void> {
   const over = await logout();
   same<typeof over, void>(true);
 
-  const inside = insideTelegram();
+  const inside = await insideTelegram();
   same<typeof inside, boolean>(true);
 
   const body: RequestOptions = { body: { text: "first" } };

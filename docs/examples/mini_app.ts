@@ -1,6 +1,9 @@
 // A Mini App's session: Telegram's initData becomes a bearer token, which is kept in memory alone and goes with
 // every call. A page that is opened anew logs in anew, which leads to the same session; a cookie is not needed,
-// and would not work in Telegram Web's frame.
+// and would not work in Telegram Web's frame. On another site put copies of /tgauth.js and /inside.js, which tell
+// whether Telegram shows the page, at the same addresses.
+
+import { insideTelegram } from "/tgauth.js";
 
 interface WebApp {
   /** Empty where Telegram did not open the page. */
@@ -56,6 +59,8 @@ function session(): Promise<string> {
 }
 
 async function logIn(): Promise<string> {
+  // Anybody can put launch data into a link to this page, and the person would use it as the link's maker.
+  if (!(await insideTelegram())) throw new Problem("outside");
   const body = JSON.stringify({ init_data: window.Telegram?.WebApp.initData ?? "" });
   const headers = { "Content-Type": "application/json" };
   const answer = await send<{ token: string }>("/telegram/login", { method: "POST", headers, body });
@@ -83,6 +88,7 @@ const MESSAGES: Readonly<Record<string, string>> = {
   login_rejected: "Open this from the bot's chat.",
   login_stale: "This page is too old. Close it and open it again.",
   malformed_request: "Open this from the bot's chat.",
+  outside: "Open this from the bot's chat.",
   membership_required: "Only members of the chat may use this. Join it, then try again.",
 };
 

@@ -7,6 +7,7 @@ from playwright.sync_api import Page, Request, expect
 
 from dev.process import Server
 from dev.signing import tg_auth_result
+from tests.browser.clients import ANDROID
 from tests.browser.steps import ALICE, BOBBY, begin, log_in, pick, proof, session_cookies, start, user_id
 
 pytestmark = pytest.mark.browser
@@ -114,7 +115,7 @@ def test_planted_login_behind_a_destination(widget_page: Page, inside: bool) -> 
     """Launch data or a result in the fragment of `return_to` is left there, so it logs nobody in."""
     page = widget_page
     if inside:
-        page.add_init_script("window.TelegramWebviewProxy = { postEvent() {} }")
+        page.add_init_script(ANDROID)
     log_in(page)
     before, sent = session_cookies(page), logins(page)
     for fragment in (launch(page, BOBBY), f"#tgAuthResult={tg_auth_result(proof(page, BOBBY))}"):
@@ -142,7 +143,7 @@ def test_launch_that_comes_to_an_open_page(page: Page) -> None:
 
 def test_another_launch_in_an_open_mini_app(page: Page) -> None:
     """So is one that comes to a Mini App: nobody stays logged in under another's launch."""
-    page.add_init_script("window.TelegramWebviewProxy = { postEvent() {} }")
+    page.add_init_script(ANDROID)
     page.goto(f"/{launch(page, ALICE)}")
     expect(page.get_by_role("heading", name="Alice Johnson")).to_be_visible()
     page.evaluate("(fragment) => { location.hash = fragment; }", launch(page, BOBBY))

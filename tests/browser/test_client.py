@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import product
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -9,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Request, Route, expect
 
 from dev.process import Server, running
+from tests.browser.clients import ANDROID, APPS, BROWSERS, WEB, telegram_web
 from tests.browser.steps import ALICE, MARIA, MEI, log_in, pick, proof, session_cookies, user_id
 
 pytestmark = pytest.mark.browser
@@ -26,7 +28,6 @@ try {
 } catch {}
 window.Telegram = { WebApp: { get initData() { return params.tgWebAppData ?? ""; }, ready() {} } };
 """
-APP = "window.TelegramWebviewProxy = { postEvent() {} }"
 EXPORTS = "insideTelegram, login, logout, Problem, refresh, request, revoke, session, sessions"
 MANY = "Promise.all(Array.from({ length: 50 }, (_, i) => i % 2 ? session() : sessions()))"
 PENDING = "return Promise.race([login(%s), new Promise((after) => setTimeout(after, 500, 'pending'))])"
@@ -45,8 +46,8 @@ def redis_server() -> Iterator[Server]:
 def open_own(browser: Browser, server: Server) -> Iterator[OpenPage]:
     """`open_own(launch=…, …)`: a page of the site's own, in a browser profile of its own.
 
-    With `launch`, initData, Telegram opened it; not `inside`, a link did. Its console complains of the faults
-    that are tried, and is meant to; what nobody caught fails the test.
+    With `launch`, initData, Telegram opened it, by its `client`; without a client, a link did. Its console
+    complains of the faults that are tried, and is meant to; what nobody caught fails the test.
     """
     uncaught: list[str] = []
     contexts = []
@@ -56,7 +57,8 @@ def open_own(browser: Browser, server: Server) -> Iterator[OpenPage]:
         path: str = ACCOUNT,
         launch: str | None = None,
         *,
-        inside: bool = True,
+        client: str = ANDROID,
+        html: str = HTML,
         host: str = "",
     ) -> Page:
         origin = f"http://{host}:{on.port}" if host else on.origin
@@ -66,11 +68,11 @@ def open_own(browser: Browser, server: Server) -> Iterator[OpenPage]:
         context.on("weberror", lambda raised: uncaught.append(str(raised.error)))
         page = context.new_page()
         page.route(
-            lambda url: urlsplit(url).path.endswith(ACCOUNT), lambda route: give(route, HTML, "text/html")
+            lambda url: urlsplit(url).path.endswith(ACCOUNT), lambda route: give(route, html, "text/html")
         )
         page.route("https://telegram.org/**", lambda route: give(route, SCRIPT, "text/javascript"))
-        if launch is not None and inside:
-            page.add_init_script(APP)
+        if launch is not None:
+            page.add_init_script(client)
         page.goto(
             origin + path + (f"#tgWebAppData={quote(launch, safe='')}&tgWebAppVersion=8.0" if launch else "")
         )
@@ -176,7 +178,11 @@ def test_a_login_from_the_first_to_the_last_call(
     """Nobody, a login that comes back to this very page, the same person from each function, then nobody."""
     site: Server = request.getfixturevalue(name)
     page = open_own(on=site, path=f"{ACCOUNT}?tab=1&q=%D1%8F")
-    assert run(page, "return [await session(), await refresh(), insideTelegram()]") == [None, None, False]
+    assert run(page, "return [await session(), await refresh(), await insideTelegram()]") == [
+        None,
+        None,
+        False,
+    ]
     assert run(page, "return sessions()")["code"] == "unauthenticated"
     go_to_telegram(page)
     pick(page, "Alice")
@@ -429,7 +435,7 @@ def test_other_sites_are_not_asked(open_own: OpenPage, server: Server, target: s
 
 
 def test_mini_app(mini_app: Page) -> None:
-    """The first call logs in; the token is in no cookie, no storage and no answer."""
+    """The first call logs in; the token is in no cookie and no answer, and the tab alone keeps it."""
     sent = requests(mini_app)
     found = run(mini_app, "return session()")
     assert (found["user"]["id"], found["session"]["method"]) == (ALICE, "webapp")
@@ -440,24 +446,55 @@ def test_mini_app(mini_app: Page) -> None:
     assert run(mini_app, "return insideTelegram()") is True
     secret = token(sent).removeprefix("Bearer ")
     everything = "return JSON.stringify([await login(), await session(), await refresh(), await sessions(),"
-    assert secret not in run(mini_app, f"{everything} {{ ...localStorage }}, {{ ...sessionStorage }}])")
+    assert secret not in run(mini_app, f"{everything} {{ ...localStorage }}])")
+    assert secret in mini_app.evaluate("sessionStorage['tgauth.launch']")
+    assert paths(sent).count("login") == 1
     assert mini_app.context.cookies() == []
 
 
-def test_mini_app_of_an_older_client(open_own: OpenPage, server: Server) -> None:
-    """Telegram's older apps are known by `external.notify`."""
-    page = open_own(launch=init_data(server, MEI), inside=False)
-    page.add_init_script("window.external.notify = () => {}")
-    page.reload()
-    assert who(page) == MEI
+# Telegram's own script, as far as it matters here: what apps call to send an event, and whom it tells of it.
+RECEIVER = """
+const told = [];
+const receiveEvent = (type) => void told.push(type);
+window.Telegram ??= {};
+window.Telegram.WebView = { receiveEvent };
+window.TelegramGameProxy = { receiveEvent };
+window.TelegramGameProxy_receiveEvent = receiveEvent;
+window.told = told;
+"""
+# The first time that the client is asked, while the module waits, the script comes and puts its own in place.
+LATE = f"""
+let asked = 0;
+const post = TelegramWebviewProxy.postEvent;
+TelegramWebviewProxy.postEvent = (...event) => (asked++ ? post(...event) : come());
+const come = () => {{ {RECEIVER} }};
+"""
+
+
+@pytest.mark.parametrize(
+    ("client", "script"),
+    [*product(APPS, ["none", "before"]), *product(["android", "ios", "desktop"], ["after"])],
+)
+def test_a_client_that_answers(open_own: OpenPage, server: Server, client: str, script: str) -> None:
+    """Each of Telegram's apps is heard, and Telegram's script, whenever it comes, hears it too."""
+    scripts = {"none": "", "before": RECEIVER, "after": LATE}
+    html = f"{HTML}<script>{scripts[script]}</script>"
+    page = open_own(launch=init_data(server, MEI), client=APPS[client], html=html)
+    assert run(page, "return [await insideTelegram(), (await session()).user.id]") == [True, MEI]
+    if script == "none":
+        left = "[Object.keys(Telegram), typeof TelegramGameProxy, typeof TelegramGameProxy_receiveEvent]"
+        assert page.evaluate(left) == [["WebApp"], "undefined", "undefined"]
+    else:
+        assert page.evaluate("told") == ["viewport_changed"]
+        assert page.evaluate("Telegram.WebView.receiveEvent('x'); told") == ["viewport_changed", "x"]
 
 
 def test_mini_app_in_telegram_web(open_own: OpenPage, server: Server) -> None:
-    """Telegram's web site frames the page; any other site that does is not Telegram."""
+    """Telegram's web site frames the page; any other site that does, and answers alike, is not Telegram."""
     page = open_own()
     fragment = quote(init_data(server, MEI), safe="")
-    frame = f'<iframe src="{server.origin}{ACCOUNT}#tgWebAppData={fragment}"></iframe>'
-    for site, user in (("https://web.telegram.org", MEI), ("https://web.telegram.org.example", None)):
+    frame = telegram_web(f"{server.origin}{ACCOUNT}#tgWebAppData={fragment}")
+    for site, user in ((WEB, MEI), (f"{WEB}.example", None)):
         page.route(f"{site}/", lambda route: give(route, frame, "text/html"))
         page.goto(f"{site}/")
         inner = page.frame_locator("iframe").owner.element_handle().content_frame()
@@ -465,6 +502,31 @@ def test_mini_app_in_telegram_web(open_own: OpenPage, server: Server) -> None:
         inner.wait_for_load_state()
         found = inner.evaluate("async () => (await import('/tgauth.js')).session()")
         assert (found and found["user"]["id"]) == user
+        if user is None:
+            # Telegram's page would open in no frame.
+            failed = "async () => (await import('/tgauth.js')).login().catch((error) => error.code)"
+            assert inner.evaluate(failed) == "framed"
+
+
+def test_an_app_of_several_documents(open_own: OpenPage, server: Server) -> None:
+    """They log in once for the launch; without storage each does, to the same session."""
+    page = open_own(launch=init_data(server, MEI))
+    sent = requests(page)
+    for number in range(14):
+        page.goto(f"{ACCOUNT}?page={number}")
+        assert who(page) == MEI
+    assert run(page, "return (await login()).user.id") == MEI
+    assert paths(sent).count("login") == 1
+    # Another launch in this WebView, of another account, is another login.
+    page.goto(f"{ACCOUNT}#tgWebAppData={quote(init_data(server, ALICE), safe='')}")
+    page.reload()
+    assert who(page) == ALICE
+    assert paths(sent).count("login") == 2
+
+    page.add_init_script("delete window.sessionStorage")
+    page.reload()
+    first, second = (run(page, "return (await session()).session.id") for _ in range(2))
+    assert first == second
 
 
 def test_a_mini_app_leaves_the_cookie_alone(mini_app: Page) -> None:
@@ -476,14 +538,34 @@ def test_a_mini_app_leaves_the_cookie_alone(mini_app: Page) -> None:
     assert (session_cookies(mini_app), user_id(mini_app), who(mini_app)) == (before, MARIA, None)
 
 
+def refuse(page: Page, bearer: str) -> None:
+    """Let this token open nothing from now on."""
+
+    def answer(route: Route) -> None:
+        if route.request.headers.get("authorization") == bearer:
+            give(route, '{"code": "invalid_session"}', status=401)
+        else:
+            route.fallback()
+
+    page.route("**/telegram/*", answer)
+
+
+def another_login(page: Page) -> str:
+    """What the API answers to another launch of Alice's."""
+    launch = page.request.get(f"/_telegram/init_data?user={ALICE}").json()
+    return page.request.post("/telegram/login", data=launch).text()
+
+
 def test_many_calls_at_once(mini_app: Page) -> None:
     """Fifty calls share one login; once its session has ended, they share one more."""
     sent = requests(mini_app)
     answers = run(mini_app, f"return {MANY}")
     assert {answer["user"]["id"] for answer in answers[1::2]} == {ALICE}
     assert paths(sent).count("login") == 1
+    # As after a day: the token opens nothing any more.
     first = token(sent)
-    assert mini_app.request.post("/telegram/logout", headers={"Authorization": first}).status == 204
+    refuse(mini_app, first)
+    mini_app.route("**/telegram/login", lambda route: give(route, another_login(mini_app)))
     answers = run(mini_app, f"return {MANY}")
     assert {answer["user"]["id"] for answer in answers[1::2]} == {ALICE}
     assert paths(sent).count("login") == 2
@@ -497,7 +579,8 @@ def test_a_call_that_hears_late(mini_app: Page) -> None:
     sent = requests(mini_app)
     with mini_app.expect_request("**/api/slow"):
         run(mini_app, "window.slow = request('GET', '/api/slow'); await session()")
-    assert mini_app.request.post("/telegram/logout", headers={"Authorization": token(sent)}).status == 204
+    refuse(mini_app, token(sent))
+    mini_app.route("**/telegram/login", lambda route: give(route, another_login(mini_app)))
     assert who(mini_app) == ALICE
     assert paths(sent).count("login") == 2
 
@@ -544,17 +627,16 @@ def test_no_endless_loop(mini_app: Page) -> None:
         ("revoke('all')", "unauthenticated"),
     ],
 )
-def test_logged_out_until_login(mini_app: Page, call: str, expected: str | None) -> None:
-    """After `logout` nothing logs in again but `login`."""
+def test_logged_out_for_good(mini_app: Page, call: str, expected: str | None) -> None:
+    """After `logout` the launch is over: nothing logs in again, in no document of the app."""
     sent = requests(mini_app)
     run(mini_app, "await session(); await logout()")
-    ended = token(sent)
     assert paths(sent) == ["login", "verify", "logout"]
-    assert run(mini_app, f"return {call}.catch(code)") == expected
-    assert len(sent) == 3
-    assert run(mini_app, "return (await login()).user.id") == ALICE
-    assert who(mini_app) == ALICE
-    assert token(sent) != ended
+    for _ in range(2):
+        assert run(mini_app, f"return {call}.catch(code)") == expected
+        assert run(mini_app, "return login()")["code"] == "login_stale"
+        assert len(sent) == 3
+        mini_app.reload()
 
 
 def test_logout_before_any_login(mini_app: Page) -> None:
@@ -657,14 +739,17 @@ def test_ended_on_another_device(open_own: OpenPage, redis_server: Server) -> No
 
 
 def test_ending_sessions_from_a_mini_app(open_own: OpenPage, redis_server: Server) -> None:
-    """Its own session ends until `login`, by its id too; with the others ended it goes on."""
+    """Its own session ends for good, by its id too; with the others ended it goes on."""
     page, phone = open_own(on=redis_server, launch=init_data(redis_server, MARIA)), open_own(on=redis_server)
     cookie_login(phone, MARIA)
     sent = requests(page)
     run(page, "await revoke((await session()).session.id)")
     assert (who(page), run(page, "return sessions()")["code"]) == (None, "unauthenticated")
+    assert run(page, "return login()")["code"] == "login_stale"
     assert paths(sent).count("login") == 1
-    assert run(page, "return (await login()).user.id") == MARIA
+    again = page.url.partition("#")[0] + f"#tgWebAppData={quote(init_data(redis_server, MARIA), safe='')}"
+    page.goto(again)
+    page.reload()
 
     assert run(page, "await revoke('others'); return (await sessions()).length") == 1
     assert (who(page), who(phone)) == (MARIA, None)
@@ -705,7 +790,7 @@ def test_a_page_that_has_init_data_of_its_own(own: Page, server: Server) -> None
     assert own.context.cookies() == []
     run(own, "await logout()")
     assert who(own) is None
-    assert run(own, "return (await login()).user.id") == MEI
+    assert run(own, "return login({ initData: argument })", launch)["code"] == "login_stale"
 
 
 def test_another_launch_while_one_logs_in(mini_app: Page, server: Server) -> None:
@@ -733,7 +818,7 @@ def test_a_login_that_fails_changes_nothing(own: Page, mini_app: Page, server: S
 def test_no_launch_inside_telegram(open_own: OpenPage) -> None:
     """Telegram opens pages without initData as well, and they log in like any other."""
     page = open_own(launch="")
-    assert run(page, "return [insideTelegram(), await session()]") == [True, None]
+    assert run(page, "return [await insideTelegram(), await session()]") == [True, None]
     go_to_telegram(page)
     pick(page, "Alice")
     ends_at(page, ACCOUNT)
@@ -745,10 +830,11 @@ def test_no_mini_app_by_its_own_word(mini_app: Page) -> None:
     go_to_telegram(mini_app, "{ initData: '' }")
 
 
+@pytest.mark.parametrize("client", ["", *BROWSERS.values()], ids=["none", *BROWSERS])
 @pytest.mark.parametrize("logged_in", [False, True])
-def test_planted_launch(open_own: OpenPage, server: Server, logged_in: bool) -> None:
-    """Outside of Telegram a link's launch data logs nobody in, not even with Telegram's own script."""
-    page = open_own(launch=init_data(server, MEI), inside=False)
+def test_planted_launch(open_own: OpenPage, server: Server, logged_in: bool, client: str) -> None:
+    """But in a Mini App a link's launch data logs nobody in, not even with Telegram's own script."""
+    page = open_own(launch=init_data(server, MEI), client=client)
     if logged_in:
         cookie_login(page)
     assert page.evaluate("Telegram.WebApp.initData") != ""

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.clients import ANDROID
 from tests.browser.conftest import OpenPage
 from tests.browser.steps import ALICE, MARIA, user_id
 
@@ -20,7 +21,6 @@ LOGIN = (
     "window.Telegram = { Login: { auth(options, answer) { Object.assign(window, { options, answer }); } } };"
 )
 WEB_APP = """
-window.TelegramWebviewProxy = { postEvent() {} };
 const initData = new URLSearchParams(location.hash.slice(1)).get("tgWebAppData");
 window.Telegram = { WebApp: { initData } };
 """
@@ -90,6 +90,7 @@ def test_popup_that_fails(popup: Page, data: str, shown: str) -> None:
 def test_mini_app(open_page: OpenPage) -> None:
     """The few lines greet who opened it."""
     page = open_page()
+    page.add_init_script(ANDROID)
     (markup,) = blocks("A Mini App", "html")
     serve(page, "https://telegram.org/js/*", WEB_APP, "text/javascript")
     serve(page, "**/own", f"<!doctype html>{markup}", "text/html")

@@ -1,16 +1,29 @@
 """The login page as a Mini App: opened by Telegram, or by a link that only looks like it."""
 
-from urllib.parse import quote
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Page, Request, expect
+from playwright.sync_api import Browser, FrameLocator, Page, Request, Route, expect
 
 from dev.process import Server
+from tests.browser.clients import APPS, BROWSERS, IOS, WEB, telegram_web
 
 pytestmark = pytest.mark.browser
 
-APP = "window.TelegramWebviewProxy = { postEvent() {} }"
-OLD_APP = "window.external.notify = () => {}"
+LOGIN = "Log in with Telegram"
+SITE = "https://example.com"
+POLICY = "content-security-policy"
+TESTS = Path(__file__).resolve().parents[1]
+
+
+def case(name: str) -> dict[str, Any]:
+    """What somebody ran into, and what they should have met."""
+    found: dict[str, Any] = json.loads((TESTS / f"cases/telegram/{name}.json").read_text())
+    return found
 
 
 def address(page: Page, user: int, **query: int) -> str:
@@ -27,39 +40,97 @@ def logins(page: Page) -> list[Request]:
     return sent
 
 
-@pytest.mark.parametrize("telegram", [APP, OLD_APP], ids=["proxy", "notify"])
+@pytest.mark.parametrize("telegram", APPS)
 def test_inside_telegram(page: Page, telegram: str) -> None:
-    """In Telegram a launch logs in by itself; its token is in no cookie and no storage; a reload works."""
-    page.add_init_script(telegram)
+    """In Telegram a launch logs in by itself, and once: a reload uses the token that the tab keeps for it."""
+    page.add_init_script(APPS[telegram])
+    sent = logins(page)
     page.goto(address(page, 100000002))
     expect(page.get_by_role("heading", name="Мария Соколова")).to_be_visible()
     expect(page.get_by_text("Logged in from the Mini App")).to_be_visible()
     assert page.context.cookies() == []
-    assert page.evaluate("JSON.stringify([localStorage, sessionStorage])") == "[{},{}]"
+    assert page.evaluate("[localStorage.length, Object.keys(sessionStorage)]") == [0, ["tgauth.launch"]]
 
     page.reload()
     expect(page.get_by_role("heading", name="Мария Соколова")).to_be_visible()
+    assert len(sent) == 1
+    # Another launch, of another account in the same WebView, gets nothing of it.
+    page.goto(address(page, 100000003))
+    expect(page.get_by_role("heading", name="Mei")).to_be_visible()
+    assert len(sent) == 2
 
 
-def framed(page: Page, server: Server, by: str) -> FrameLocator:
-    """Open a page of the origin `by` that frames the login page, which is at an https address for it."""
-    site = "https://example.com"
-    frame = f'<iframe src="{site}{address(page, 100000001)}"></iframe>'
-    page.route(f"{by}/", lambda route: route.fulfill(content_type="text/html", body=frame))
-    page.route(
-        f"{site}/**",
-        lambda route: route.fulfill(response=route.fetch(url=route.request.url.replace(site, server.origin))),
-    )
-    page.goto(f"{by}/")
+def test_a_launch_behind_a_route(page: Page) -> None:
+    """Where the app's address has a fragment of its own, Telegram puts the launch data behind it."""
+    page.add_init_script(IOS)
+    route, _ = case("18-launch-behind-a-route")["open"].split("tgWebAppData=")
+    page.goto(address(page, 100000003).replace("/#", route))
+    expect(page.get_by_role("heading", name="Mei")).to_be_visible()
+
+
+def serve(page: Page, server: Server, script: str | None = None, *, framable: bool = False) -> None:
+    """Let the site be at an https address, with this inside.js, or with pages that anybody may frame."""
+
+    def answer(route: Route) -> None:
+        response = route.fetch(url=route.request.url.replace(SITE, server.origin))
+        headers = {name: value for name, value in response.headers.items() if name != POLICY or not framable}
+        body = script if urlsplit(route.request.url).path == "/inside.js" else None
+        route.fulfill(response=response, headers=headers, **({"body": body} if body else {}))
+
+    page.context.route(f"{SITE}/**", answer)
+
+
+def hide_ancestors() -> str:
+    """The module as it is where the browser hides who frames the page (https://github.com/whatwg/html/pull/11560)."""
+    source = (TESTS.parent / "public/inside.js").read_text()
+    hidden = source.replace("location.ancestorOrigins", '["null"]')
+    assert hidden != source
+    return hidden
+
+
+def show(page: Page, address: str, body: str) -> None:
+    """Open another site's page, which has this body."""
+    page.context.route(address, lambda route: route.fulfill(content_type="text/html", body=body))
+    page.goto(address)
+
+
+def framed(
+    page: Page, server: Server, by: str, attributes: str = "", path: str | None = None
+) -> FrameLocator:
+    """Open a page of the origin `by` that frames the login page and answers it as Telegram Web does."""
+    serve(page, server)
+    show(page, f"{by}/", telegram_web(SITE + (path or address(page, 100000001)), attributes))
     return page.frame_locator("iframe")
 
 
 def test_inside_telegram_web(page: Page, server: Server) -> None:
     """Telegram Web may frame the login page, which then logs in by itself, in another language too."""
-    app = framed(page, server, "https://web.telegram.org")
+    app = framed(page, server, WEB)
     expect(app.get_by_role("heading", name="Alice Johnson")).to_be_visible()
     app.get_by_role("link", name="Русский").click()
     expect(app.get_by_role("button", name="Выйти")).to_be_visible()
+
+
+def test_inside_a_shell_that_hides_where_it_is(page: Page, server: Server) -> None:
+    """Telegram Desktop's shell keeps its origin from the frame, and its answer tells all the same."""
+    frame = case("14-desktop-shell-without-ancestor")["frame"]
+    attributes = f"""referrerpolicy="{frame["referrerpolicy"]}" sandbox="{frame["sandbox"]}\""""
+    serve(page, server, hide_ancestors())
+    show(page, f"{WEB}/", telegram_web(SITE + address(page, 100000001), attributes))
+    app = page.frame_locator("iframe")
+    expect(app.get_by_role("heading", name="Alice Johnson")).to_be_visible()
+    assert app.locator("body").evaluate("document.referrer") == ""
+
+
+def test_no_launch_in_telegram_web(page: Page, server: Server) -> None:
+    """A keyboard's button brings no launch data: the page says how to open it, and offers no dead end."""
+    fragment = case("15-no-launch-data-in-telegram-web")["frame"]["fragment"]
+    app = framed(page, server, WEB, path=f"/{fragment}")
+    expect(app.get_by_role("heading", name="Open this from the bot’s menu button")).to_be_visible()
+    expect(app.get_by_role("button")).to_have_count(0)
+    with page.expect_popup() as opened:
+        app.get_by_role("link", name="Log in another way").click()
+    expect(opened.value.get_by_role("button", name=LOGIN)).to_be_visible()
 
 
 def test_inside_any_other_site(browser: Browser, server: Server) -> None:
@@ -81,8 +152,23 @@ def test_simulated_telegram_opens_a_mini_app(page: Page) -> None:
     expect(page.get_by_text("Logged in from the Mini App")).to_be_visible()
 
 
-def test_planted_launch_asks(page: Page) -> None:
-    """Outside Telegram a link with launch data logs nobody in before a click, at a reload neither."""
+def test_planted_launch_of_a_case(page: Page) -> None:
+    """The link that somebody made for the browser inside of Telegram for iOS asks, like any other."""
+    planted = case("04-planted-launch-in-ios-in-app-browser")
+    page.add_init_script(planted["init_script"])
+    sent = logins(page)
+    page.goto(f"/#tgWebAppData={quote(planted['init_data'], safe='')}")
+    expect(page.get_by_role("heading", name="Open this Mini App session?")).to_be_visible()
+    expect(page.get_by_role("button", name="Continue")).to_be_enabled()
+    assert sent == []
+
+
+@pytest.mark.whole_browser
+@pytest.mark.parametrize("browser", [None, *BROWSERS])
+def test_planted_launch_asks(page: Page, browser: str | None) -> None:
+    """But in a Mini App a link with launch data logs nobody in before a click, at a reload neither."""
+    if browser:
+        page.add_init_script(BROWSERS[browser])
     sent = logins(page)
     page.goto(address(page, 100000007))
     question = page.get_by_role("heading", name="Open this Mini App session?")
@@ -92,11 +178,126 @@ def test_planted_launch_asks(page: Page) -> None:
     expect(question).to_be_visible()
     assert sent == []
     page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Continue")).to_be_enabled()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Bobby")).to_be_visible()
     page.reload()
     expect(question).to_be_visible()
     assert len(sent) == 1
+
+
+@pytest.fixture
+def question(page: Page) -> Page:
+    """The question about a planted launch, just asked, its button in focus; the clock stands still."""
+    page.clock.install()
+    page.goto(address(page, 100000007))
+    page.clock.pause_at(page.evaluate("Date.now()") + 60_000)
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    page.get_by_role("button", name="Continue").focus()
+    page.get_by_role("button", name="Continue").hover(force=True)
+    return page
+
+
+def press_mouse(page: Page) -> None:
+    page.mouse.down()
+    page.mouse.up()
+
+
+@pytest.mark.parametrize(
+    "press",
+    [press_mouse, lambda page: page.keyboard.press("Enter"), lambda page: page.keyboard.press("Space")],
+    ids=["click", "Enter", "Space"],
+)
+def test_clicking_on_and_on_is_no_yes(question: Page, press: Callable[[Page], None]) -> None:
+    """Who clicks or types on and on has not read the question: each time the pause begins anew."""
+    sent = logins(question)
+    for _ in range(10):
+        press(question)
+        question.clock.run_for(650)
+    assert sent == []
+    question.clock.run_for(100)
+    press(question)
+    expect(question.get_by_role("heading", name="Bobby")).to_be_visible()
+    assert len(sent) == 1
+
+
+@pytest.mark.parametrize("key", ["Enter", "Space"])
+def test_holding_a_key_is_no_yes(question: Page, key: str) -> None:
+    """A key that went down in the pause, or before the page came, answers nothing however long it is held."""
+    sent = logins(question)
+    question.keyboard.down(key)
+    for _ in range(10):
+        question.clock.run_for(500)
+        question.keyboard.down(key)
+    question.keyboard.up(key)
+    assert sent == []
+
+    question.clock.run_for(750)
+    held = {"type": "keyDown", "key": " " if key == "Space" else key, "code": key, "autoRepeat": True}
+    held |= (
+        {"windowsVirtualKeyCode": 32, "text": " "}
+        if key == "Space"
+        else {"windowsVirtualKeyCode": 13, "text": "\r"}
+    )
+    devtools = question.context.new_cdp_session(question)
+    for _ in range(3):
+        devtools.send("Input.dispatchKeyEvent", held)
+    devtools.send("Input.dispatchKeyEvent", held | {"type": "keyUp", "autoRepeat": False})
+    assert sent == []
+    question.keyboard.press(key)
+    expect(question.get_by_role("heading", name="Bobby")).to_be_visible()
+
+
+def test_holding_the_mouse_is_no_yes(question: Page) -> None:
+    """A button of the mouse that went down in the pause answers nothing when it comes up after it."""
+    sent = logins(question)
+    question.mouse.down()
+    question.clock.run_for(5000)
+    question.mouse.up()
+    question.clock.run_for(750)
+    assert sent == []
+    press_mouse(question)
+    expect(question.get_by_role("heading", name="Bobby")).to_be_visible()
+
+
+@pytest.mark.whole_browser
+@pytest.mark.parametrize("by", ["opener", "sibling", "parent", "parent, hidden"])
+def test_messages_of_others_are_no_answer(page: Page, server: Server, by: str) -> None:
+    """What another window says counts for nothing, also beside the object that Telegram's browser has."""
+    page.context.add_init_script(BROWSERS["ios"])
+    sent: list[str] = []
+    page.context.on("request", lambda request: "/telegram/login" in request.url and sent.append(request.url))
+    # This page's policy keeps it out of other sites' frames; a page of the owner's may have none.
+    serve(page, server, None if by == "parent" else hide_ancestors(), framable=True)
+    event = json.dumps({"eventType": "viewport_changed", "eventData": {"height": 600}})
+    say = f"setInterval(() => target().postMessage({json.dumps(event)}, '*'), 10);"
+    link = SITE + address(page, 100000007)
+    shown: Page | FrameLocator = page.frame_locator("iframe").first
+    if by == "opener":
+        with page.expect_popup() as opened:
+            show(
+                page,
+                "https://a.example/",
+                f"<script>const opened = open('{link}'), target = () => opened; {say}</script>",
+            )
+        shown = opened.value
+    elif "parent" in by:
+        show(
+            page,
+            "https://a.example/",
+            f"<iframe src='{link}'></iframe><script>const target = () => frames[0]; {say}</script>",
+        )
+    else:
+        frame = f"<script>const target = () => parent.frames.app; {say}</script>"
+        page.context.route(f"{WEB}/frame", lambda route: route.fulfill(content_type="text/html", body=frame))
+        show(
+            page,
+            "https://a.example/",
+            f"<iframe src='{link}' name='app'></iframe><iframe src='{WEB}/frame'></iframe>",
+        )
+    expect(shown.get_by_role("heading", name="Open this Mini App session?")).to_be_visible()
+    expect(shown.get_by_role("button", name="Continue")).to_be_enabled()
+    assert sent == []
 
 
 def test_planted_launch_declined(page: Page) -> None:
@@ -114,7 +315,7 @@ def test_planted_launch_declined(page: Page) -> None:
 
 def test_planted_before_telegrams_own(page: Page) -> None:
     """A bot can open an address with data in it; with Telegram's own behind that, neither counts."""
-    page.add_init_script(APP)
+    page.add_init_script(IOS)
     sent = logins(page)
     own = address(page, 100000001).removeprefix("/#")
     page.goto(f"{address(page, 100000007)}&{own}")
@@ -124,7 +325,7 @@ def test_planted_before_telegrams_own(page: Page) -> None:
 
 def test_language_keeps_the_launch(page: Page) -> None:
     """Who switches the language of a Mini App stays in it."""
-    page.add_init_script(APP)
+    page.add_init_script(IOS)
     page.goto(address(page, 100000001))
     expect(page.get_by_role("button", name="Log out")).to_be_visible()
     page.get_by_role("link", name="Русский").click()
@@ -140,60 +341,43 @@ def test_language_keeps_the_question(page: Page) -> None:
     expect(page.get_by_role("heading", name="Alice Johnson")).to_be_visible()
 
 
-def test_logout_lasts_over_a_reload(page: Page) -> None:
-    """Who logged out of a Mini App is logged in again by the button alone, or by another launch."""
-    page.add_init_script(APP)
-    sent = logins(page)
-    launch = address(page, 100000001)
-    button, name = page.get_by_role("button", name="Log in with Telegram"), page.locator("#name")
-    page.goto(launch)
+@pytest.mark.parametrize("storage", [True, False])
+def test_logout_ends_the_launch(page: Page, storage: bool) -> None:
+    """Who logged out of a Mini App reads how to open it again; a reload does not bring it back."""
+    page.add_init_script(IOS)
+    if not storage:
+        page.add_init_script("delete window.sessionStorage")
+    page.goto(address(page, 100000001))
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_role("status")).to_have_text("You are logged out.")
-    expect(button).to_be_focused()
+    over = page.get_by_role("heading", name="You are logged out")
+    expect(over).to_be_focused()
+    expect(page.get_by_text("close this Mini App and open it again")).to_be_visible()
+    expect(page.get_by_role("button")).to_have_count(0)
     page.reload()
-    expect(button).to_be_visible()
-    page.get_by_role("link", name="English").click()
-    expect(button).to_be_visible()
-    assert len(sent) == 1
-
-    button.click()
-    expect(name).to_have_text("Alice Johnson")
-    page.reload()
-    expect(name).to_have_text("Alice Johnson")
-    page.get_by_role("button", name="Log out").click()
-    expect(button).to_be_visible()
+    expect(page.get_by_role("alert")).to_contain_text("In a Mini App, close it and open it again.")
+    expect(page.get_by_role("button", name=LOGIN)).to_be_visible()
     page.goto(address(page, 100000003))
-    expect(name).to_have_text("Mei")
+    expect(page.locator("#name")).to_have_text("Mei")
 
 
-def test_logout_outside_telegram_asks_again(page: Page) -> None:
-    """After a logout the link's login is offered with the same warning as before."""
+def test_logout_outside_telegram(page: Page) -> None:
+    """There the link's login has ended for good, and the page is the login page."""
     page.goto(address(page, 100000001))
     page.get_by_role("button", name="Continue").click()
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_role("status")).to_have_text("You are logged out.")
-    expect(page.get_by_role("heading", name="Open this Mini App session?")).to_be_visible()
-    expect(page.get_by_role("button", name="Continue")).to_be_focused()
-
-
-def test_logout_without_storage(page: Page) -> None:
-    """Where the browser forbids storage, the logout lasts over a reload all the same."""
-    page.add_init_script(APP)
-    page.add_init_script("delete window.sessionStorage")
-    sent = logins(page)
-    page.goto(address(page, 100000001))
-    page.get_by_role("button", name="Log out").click()
-    expect(page.get_by_role("status")).to_have_text("You are logged out.")
+    expect(page.get_by_role("button", name=LOGIN)).to_be_focused()
+    assert "#" not in page.url
     page.reload()
-    expect(page.get_by_role("button", name="Log in with Telegram")).to_be_visible()
-    assert len(sent) == 1
+    expect(page.get_by_role("button", name=LOGIN)).to_be_visible()
 
 
 @pytest.mark.parametrize("inside", [True, False])
 def test_expired_launch(page: Page, inside: bool) -> None:
     """Data of yesterday's launch says that it expired, and the button leads to Telegram instead."""
     if inside:
-        page.add_init_script(APP)
+        page.add_init_script(IOS)
     page.goto(address(page, 100000001, age=25 * 3600))
     if not inside:
         page.get_by_role("button", name="Continue").click()
@@ -204,7 +388,7 @@ def test_expired_launch(page: Page, inside: bool) -> None:
 
 def test_launch_in_time_of_trouble(page: Page) -> None:
     """When the API could not take the launch just then, the button tries it again."""
-    page.add_init_script(APP)
+    page.add_init_script(IOS)
     page.route("**/telegram/login", lambda route: route.fulfill(status=429, json={"code": "rate_limited"}))
     page.goto(address(page, 100000001))
     expect(page.get_by_role("alert")).to_contain_text("Too many attempts")
@@ -215,6 +399,6 @@ def test_launch_in_time_of_trouble(page: Page) -> None:
 
 def test_names_are_text(page: Page) -> None:
     """Markup in a name is shown and not interpreted."""
-    page.add_init_script(APP)
+    page.add_init_script(IOS)
     page.goto(address(page, 100000007))
     expect(page.get_by_role("heading")).to_have_text('<b>"Bobby"</b> O\'Tables & Co')
