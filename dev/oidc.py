@@ -108,7 +108,9 @@ class Provider:
         said: dict[str, Any] = {"iss": self.issuer, "aud": self.client_id, "sub": _subject(user)}
         said |= {"iat": now, "exp": now + TOKEN_SECONDS}
         if "profile" in granted:
-            said |= {"id": user["id"], "name": full_name(user)}
+            # Telegram's documentation shows a number and the whole name; this is what has been measured.
+            said |= {"id": str(user["id"]), "name": full_name(user)}
+            said |= {"given_name": user["first_name"], "family_name": user.get("last_name")}
             said |= {"preferred_username": user.get("username"), "picture": user.get("photo_url")}
         if "phone" in granted:
             said["phone_number"] = f"88800{user['id'] % 10_000_000:07}"

@@ -77,7 +77,9 @@ class Keys:
         """The public halves, as a JSON Web Key Set."""
         return {
             "keys": [
-                {**_public_jwk(self._key(kid)), "kid": kid, "alg": algorithm, "use": "sig"}
+                # Telegram's RSA key has been seen without its use, the others with it.
+                {**_public_jwk(self._key(kid)), "kid": kid, "alg": algorithm}
+                | ({} if algorithm == "RS256" else {"use": "sig"})
                 for kid, algorithm in self.ALGORITHMS.items()
             ]
         }

@@ -149,10 +149,15 @@ def test_code_flow(telegram: Serving, clock: Clock) -> None:
         "aud": CLIENT,
         "iat": clock.now,
         "exp": clock.now + 3600,
-        "id": ALICE["id"],
+        "id": str(ALICE["id"]),
         "name": "Alice Johnson",
+        "given_name": "Alice",
+        "family_name": "Johnson",
         "preferred_username": "alice_dev",
     }
+
+
+PROFILE = {"id", "name", "given_name", "family_name", "preferred_username"}
 
 
 @pytest.mark.parametrize(
@@ -160,8 +165,8 @@ def test_code_flow(telegram: Serving, clock: Clock) -> None:
     [
         ("openid", set()),
         ("openid phone", {"phone_number"}),
-        ("openid profile phone", {"id", "name", "preferred_username", "phone_number"}),
-        ("profile openid telegram:bot_access unknown", {"id", "name", "preferred_username"}),
+        ("openid profile phone", PROFILE | {"phone_number"}),
+        ("profile openid telegram:bot_access unknown", PROFILE),
     ],
 )
 def test_scopes_decide_on_claims(telegram: Serving, scope: str, claims: set[str]) -> None:
@@ -206,7 +211,7 @@ def test_popup_gets_an_id_token(telegram: Serving) -> None:
     assert said.keys() == {"event", "result"}
     assert said["event"] == "auth_result"
     claims = verified(telegram, said["result"])
-    assert (claims["id"], claims["nonce"]) == (ALICE["id"], "a-nonce")
+    assert (claims["id"], claims["nonce"]) == (str(ALICE["id"]), "a-nonce")
     assert '<script type="module" src="popup.js"></script>' in answer.text
     assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
     script = HTTP.get(f"{telegram.url}/popup.js")
@@ -427,19 +432,19 @@ def test_all_keys_sign(telegram: Serving, kid: str, algorithm: str) -> None:
     """Each of the four keys signs what its published half verifies, also in the code flow."""
     token = telegram.provider.sign(telegram.provider.claims(ALICE), kid=kid)
     assert jwt.get_unverified_header(token) == {"alg": algorithm, "kid": kid, "typ": "JWT"}
-    assert verified(telegram, token)["id"] == ALICE["id"]
+    assert verified(telegram, token)["id"] == str(ALICE["id"])
     telegram.provider.kid = kid
     token = redeem(telegram, code(telegram)).json()["id_token"]
     assert jwt.get_unverified_header(token)["kid"] == kid
-    assert verified(telegram, token)["id"] == ALICE["id"]
+    assert verified(telegram, token)["id"] == str(ALICE["id"])
 
 
 def test_published_keys(telegram: Serving) -> None:
-    """The key set is the one of the provider, has Telegram's four names, and no private half."""
+    """The key set is the one of the provider, has Telegram's four names and forms, and no private half."""
     keys = HTTP.get(f"{telegram.url}/.well-known/jwks.json").json()["keys"]
     assert keys == telegram.provider.jwks()["keys"]
-    assert [(key["kid"], key["kty"], key.get("crv"), key["use"]) for key in keys] == [
-        ("oidc-1", "RSA", None, "sig"),
+    assert [(key["kid"], key["kty"], key.get("crv"), key.get("use")) for key in keys] == [
+        ("oidc-1", "RSA", None, None),
         ("oidc-es256-1", "EC", "P-256", "sig"),
         ("oidc-eddsa-1", "OKP", "Ed25519", "sig"),
         ("oidc-es256k-1", "EC", "secp256k1", "sig"),

@@ -157,7 +157,8 @@ def test_a_code_becomes_a_user(telegram, kid, echo):
         USER, challenge=attempt.transaction.challenge, nonce=attempt.transaction.nonce
     )
     user, proof = attempt.redeem()
-    assert (user.id, user.first_name, user.username) == (USER["id"], "Alice Johnson", "alice_dev")
+    names = {"first_name": user.first_name, "last_name": user.last_name, "username": user.username}
+    assert {"id": user.id, **names} == USER
     assert user.sub
     assert user.sub != str(user.id)
     assert user.phone_number is None
