@@ -15,6 +15,9 @@ from lib.web.request import Request
 from lib.web.respond import keep_session, see_other, session_response
 from lib.web.transactions import find_transaction
 
+OUR_FIELDS = {"state", "return_to"}
+"""What this address takes beside Telegram's fields."""
+
 MAX_FRAGMENT = 4096
 """Characters; names, username and photo of Telegram's greatest length stay below."""
 
@@ -37,12 +40,16 @@ def arrive(request: Request) -> Response:
     browser. A user who refuses a button's login comes without any proof.
     """
     fields = query_fields(request)
-    widget = {name: fields[name] for name in sorted(FIELDS & fields.keys())}
-    if not widget:
+    if not FIELDS & fields.keys():
         return send_to_telegram(request)
+    # Whether the fields that are not known are Telegram's, the hash will tell.
+    widget = {name: fields[name] for name in sorted(fields.keys() - OUR_FIELDS)}
     transaction = find_transaction(request, fields.get("state"))
     if transaction is None:
         query, fragment = return_query(requested_return_to(request)), urlencode(widget)
+        if len(fragment) > MAX_FRAGMENT:
+            # What makes it so long may be an advertiser's.
+            fragment = urlencode({name: value for name, value in widget.items() if name in FIELDS})
         if len(fragment) > MAX_FRAGMENT:
             raise MalformedRequest("the widget's fields are longer than Telegram's can be")
         return see_other(f"/confirm.html{query}#{fragment}")

@@ -65,11 +65,12 @@ PROFILE: dict[str, Any] = {"id": USER.id, "first_name": "Canary", "last_name": "
 
 
 def widgets(bot_token: str = BOT_TOKEN) -> list[dict[str, Any]]:
-    """The Login Widget's answers: with everything, and with little."""
+    """The Login Widget's answers: with everything, with little, and with a field that is not known."""
     full = {**PROFILE, "photo_url": "https://t.me/i/userpic/320/c.jpg", "auth_date": NOW - 10}
     texts = {name: str(value) for name, value in full.items()}
     small = {"id": USER.id, "first_name": "", "auth_date": NOW}
-    return [dict(sign_widget(fields, bot_token)) for fields in (full, texts, small)]
+    more = {**small, "auth_date": NOW - 20, "allows_write_to_pm": "true"}
+    return [dict(sign_widget(fields, bot_token)) for fields in (full, texts, small, more)]
 
 
 def init_data(bot_token: str = BOT_TOKEN, key: bytes = b"k" * 32) -> list[str]:

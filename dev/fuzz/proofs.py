@@ -23,9 +23,8 @@ from lib.sessions.record import load
 from lib.telegram import jwks, relay
 from lib.telegram.id_token import verify_id_token
 from lib.telegram.transaction import resume
-from lib.telegram.user import TelegramUser
 from lib.telegram.webapp import verify_webapp, verify_webapp_signature
-from lib.telegram.widget import verify_widget
+from lib.telegram.widget import FIELDS, verify_widget
 
 _ISSUERS = {"tg1": Issuer(m.SHARED), "tg0": Issuer(m.SETTINGS)}
 
@@ -40,11 +39,14 @@ def check_token(token: str) -> None:
             require(opened[0].user_id == m.USER.id, "a token opens somebody else's session")
 
 
-def _genuine_fields(fields: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted((name, str(value)) for name, value in fields.items() if name != "hash"))
+def _signable(fields: dict[str, Any]) -> frozenset[tuple[str, str]]:
+    """What Telegram can have signed: null, say, counts as absent."""
+    texts = {name: value for name, value in fields.items() if isinstance(value, str)}
+    numbers = {n: str(value) for n, value in fields.items() if type(value) is int and abs(value) < 1 << 63}
+    return frozenset((name, value) for name, value in (texts | numbers).items() if name != "hash")
 
 
-_WIDGETS = frozenset(map(_genuine_fields, m.widgets()))
+_WIDGETS = frozenset(map(_signable, m.widgets()))
 
 
 def check_widget(fields: dict[str, Any]) -> None:
@@ -56,7 +58,9 @@ def check_widget(fields: dict[str, Any]) -> None:
         LoginStale,
     )
     if found:
-        require(_genuine_fields(fields) in _WIDGETS, "widget fields that were not signed")
+        every = _signable(fields)
+        known = frozenset(pair for pair in every if pair[0] in FIELDS)
+        require({known, every} & _WIDGETS, "widget fields that were not signed")
         require(found[0].id == m.USER.id and str(found[0].id) == str(fields["id"]), "somebody else")
 
 
@@ -167,13 +171,8 @@ def check_record(text: str) -> None:
         again = load(record.dump(), m.USER.id)
         # Only these two are cut, to what a login cuts them to.
         same = record._replace(user_agent=record.user_agent[:200], country=record.country[:2])
-        require(again == same or _is_empty(record.user), "changed by writing")
+        require(again == same, "changed by writing")
         require(re.fullmatch(r"[A-Za-z0-9_-]{23}", record.n), "a secret of another form")
-
-
-def _is_empty(user: TelegramUser) -> bool:
-    """Whether a field is there without anything in it, which writing leaves out."""
-    return "" in user.to_json().values()
 
 
 def _claims(mutator: Mutator) -> str:

@@ -26,7 +26,7 @@ TARGETS = {
         ("tests/unit/test_oidc.py", "tests/unit/test_id_token.py", "tests/unit/test_jwks.py"),
     ),
     "checks": Target(
-        ("lib/telegram/checks.py", "lib/telegram/fields.py"),
+        ("lib/telegram/checks.py", "lib/telegram/user.py"),
         ("tests/unit/test_checks.py", "tests/unit/test_webapp_user.py"),
     ),
     "return_to": Target(("lib/web/return_to.py",), ("tests/unit/web/test_return_to.py",)),

@@ -25,7 +25,7 @@ _METHOD = "How the user proved who they are."
 
 _USER = {
     "id": "The Telegram id: the key of the account, the same whichever way somebody logs in.",
-    "first_name": "As Telegram said it at the login.",
+    "first_name": "As Telegram said it at the login; empty for accounts that have none.",
     "last_name": "As Telegram said it at the login.",
     "username": "Without @. People change and sell it.",
     "photo_url": "Where Telegram keeps the picture; not in sessions in memory.",

@@ -1,13 +1,14 @@
 """What bodies may hold. The functions read them by hand, so tests/unit/test_openapi.py sends them there."""
 
-from dev.openapi.forms import Schema, exactly, one_of, ref
+from dev.openapi.forms import Schema, exactly, one_of, record, ref
 from lib.sessions.record import Transport
 from lib.telegram.checks import _MAC, _USER_ID, UNIX_TIME
 from lib.telegram.widget import FIELDS
 from lib.web.devices import _SLOT
 from lib.web.return_to import _PATH, MAX_LENGTH
 
-_TEXT = {"type": "string", "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"}
+# A value that Telegram cannot have signed, as null, counts as absent.
+_OPTIONAL = {"pattern": "^[^\\n]*$", "description": "Text; anything else counts as absent."}
 _WIDGET: dict[str, Schema] = {
     "id": {
         "oneOf": [
@@ -28,16 +29,25 @@ _WIDGET: dict[str, Schema] = {
         "pattern": f"^{_MAC.pattern}$",
         "description": "What Telegram signed it with.",
     },
-    **dict.fromkeys(("first_name", "last_name", "username", "photo_url"), _TEXT),
+    **dict.fromkeys(("first_name", "last_name", "username", "photo_url"), _OPTIONAL),
+}
+_OTHERS: Schema = {
+    "additionalProperties": {"pattern": "^[^\\n]*$"},
+    "propertyNames": {"pattern": "^[^=\\n]*$", "not": {"enum": ["widget", "init_data", "id_token"]}},
 }
 
 
 def schemas() -> dict[str, Schema]:
     """All of them by name."""
-    widget = exactly(
+    optional = ["first_name", "last_name", "username", "photo_url"]
+    widget = record(
         {name: _WIDGET[name] for name in sorted(FIELDS)},
-        optional=["last_name", "username", "photo_url"],
-        description="What the login widget returns. The names are as Telegram signed them.",
+        optional,
+        description=(
+            "What the login widget returns. The names are as Telegram signed them. Other fields may be there:"
+            " Telegram signs every field that it sends, and may come to send more."
+        ),
+        **_OTHERS,
     )
     beside = {"state": {"type": "string", "description": "The login must belong to this transaction."}}
     beside["transport"] = one_of(Transport, description="`cookie`, unless it says otherwise.")
@@ -62,9 +72,7 @@ def schemas() -> dict[str, Schema]:
         },
         "StartRequest": exactly({"return_to": ref("ReturnTo")}, optional=["return_to"]),
         "Widget": widget,
-        "WidgetLogin": exactly(
-            {**widget["properties"], **beside}, ["last_name", "username", "photo_url", *beside]
-        ),
+        "WidgetLogin": record({**widget["properties"], **beside}, [*optional, *beside], **_OTHERS),
         "WrappedWidgetLogin": exactly({"widget": ref("Widget"), **beside}, optional=beside),
         "MiniAppLogin": exactly({"init_data": init_data, "transport": bearer}, optional=["transport"]),
         "IdTokenLogin": exactly(

@@ -141,7 +141,8 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "Come back from the widget or a button in a chat",
         {303: Success("Logged in, or to a page that asks first, or to where logins begin.", sets=True)},
         (*_LOGIN, RelayRequired),
-        "Without a `state` of this browser nothing is verified, and /confirm.html asks whether to go on.",
+        "Without a `state` of this browser nothing is verified, and /confirm.html asks whether to go on."
+        " Fields that are not listed are ignored, unless Telegram signed them.",
         fields={**dict.fromkeys((*sorted(FIELDS), "state"), _TEXT), **_RETURN_TO},
         navigation=True,
     ),

@@ -31,17 +31,12 @@ def _is_text(value: object) -> bool:
     return value is None or isinstance(value, str)
 
 
-def _is_flag(value: object) -> bool:
-    return value is None or isinstance(value, bool)
-
-
 def _is_time(value: object) -> bool:
     return type(value) is int and 0 <= value < 1 << 40
 
 
 _FORMS: dict[str, Callable[[object], bool]] = {
-    **dict.fromkeys(("f", "l", "u", "p", "g", "s", "h", "a", "y"), _is_text),
-    **dict.fromkeys(("v", "w"), _is_flag),
+    **dict.fromkeys(("a", "y"), _is_text),
     **dict.fromkeys(("c", "at"), _is_time),
     "m": lambda value: value in get_args(Method),
     "t": lambda value: value in get_args(Transport),
@@ -103,9 +98,8 @@ def load(text: str, user_id: int) -> Record | None:
         return None
     if not all(_FORMS[key](value) for key, value in values.items() if key in _FORMS):
         return None
-    user = {name: values[key] for key, name in _USER_KEYS.items() if values.get(key) is not None}
     return Record(
-        user=TelegramUser(id=user_id, **{"first_name": "", **user}),
+        user=TelegramUser.read(user_id, {name: values.get(key) for key, name in _USER_KEYS.items()}),
         created_at=values["c"],
         method=values["m"],
         transport=values["t"],

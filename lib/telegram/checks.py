@@ -1,7 +1,8 @@
-"""What the proofs have in common: exact digits, no control characters, a MAC in constant time, freshness."""
+"""What the proofs have in common: exact digits, one check string, a MAC in constant time, freshness."""
 
 import hmac
 import re
+from collections.abc import Iterable
 
 from lib.environment import BOT_TOKEN
 from lib.errors import LoginRejected, LoginStale, MalformedRequest
@@ -12,8 +13,8 @@ CLOCK_SKEW = 60
 UNIX_TIME = re.compile(r"[1-9][0-9]{0,11}")
 _USER_ID = re.compile(r"[1-9][0-9]{0,15}")
 _MAC = re.compile(r"[0-9a-f]{64}")
-# Surrogates too: half a pair, which JSON can spell, has no UTF-8 to sign.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+# Half of a surrogate pair, which JSON can spell, has no UTF-8 to sign.
+_NEVER_SIGNED = re.compile(r"[\n\ud800-\udfff]")
 
 
 def is_user_id(text: str) -> bool:
@@ -22,6 +23,13 @@ def is_user_id(text: str) -> bool:
     In plain digits: int() alone would take '1_7', ' 17' and Arabic digits too.
     """
     return bool(_USER_ID.fullmatch(text)) and int(text) < 1 << 52
+
+
+def read_user_id(value: object) -> int | None:
+    """A Telegram id in JSON, a number or the digits of one; None for anything else."""
+    if type(value) is int:
+        return value if 0 < value < 1 << 52 else None
+    return int(value) if isinstance(value, str) and is_user_id(value) else None
 
 
 def require_bot_token(bot_token: str) -> bytes:
@@ -37,20 +45,24 @@ def require_bot_token(bot_token: str) -> bytes:
 def data_check_string(fields: dict[str, str]) -> str:
     """The sorted `key=value` lines that Telegram signs.
 
-    Raises `MalformedRequest` for a control character: a line feed inside a value would let two different
-    sets of fields have one check string, and so one MAC.
+    Raises `MalformedRequest` for a line feed, and for "=" in a key: they would let two different sets of
+    fields have one check string, and so one MAC. Every other character is somebody's name.
     """
-    if any(_CONTROL.search(text) for pair in fields.items() for text in pair):
-        raise MalformedRequest("control character in a field")
+    if any(_NEVER_SIGNED.search(text) for pair in fields.items() for text in pair):
+        raise MalformedRequest("line feed or half a surrogate pair in a field")
+    if any("=" in key for key in fields):
+        raise MalformedRequest("= in the name of a field")
     return "\n".join(f"{key}={fields[key]}" for key in sorted(fields))
 
 
-def require_mac(key: bytes, message: str, presented: str) -> None:
-    """Raises `LoginRejected` unless `presented` is the lower-case hex HMAC-SHA256 of `message`."""
+def require_mac(key: bytes, messages: Iterable[str], presented: str) -> str:
+    """The one of `messages` whose lower-case hex HMAC-SHA256 is `presented`; raises `LoginRejected`."""
     if not _MAC.fullmatch(presented):
         raise LoginRejected("hash is not 64 lower-case hex digits")
-    if not hmac.compare_digest(hmac.digest(key, message.encode(), "sha256"), bytes.fromhex(presented)):
-        raise LoginRejected("hash does not match (another bot's token, or changed data)")
+    for message in messages:
+        if hmac.compare_digest(hmac.digest(key, message.encode(), "sha256"), bytes.fromhex(presented)):
+            return message
+    raise LoginRejected("hash does not match (another bot's token, or changed data)")
 
 
 def require_fresh(auth_date: str, *, now: float, max_age: int) -> int:

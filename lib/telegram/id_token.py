@@ -11,10 +11,9 @@ from typing import Annotated
 from pydantic import BaseModel, Field, StrictInt, StrictStr
 
 from lib.errors import LoginRejected
-from lib.telegram.checks import CLOCK_SKEW
-from lib.telegram.fields import TelegramId, Text
+from lib.telegram.checks import CLOCK_SKEW, read_user_id
 from lib.telegram.jwk import Algorithm, Key, decode
-from lib.telegram.user import Proof, TelegramUser
+from lib.telegram.user import Proof, TelegramUser, read_text
 
 ALGORITHMS: tuple[Algorithm, ...] = ("RS256", "ES256")
 """What we take. Telegram's others, EdDSA and ES256K, come without the claims that say who it is."""
@@ -29,7 +28,10 @@ _FORM = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 
 
 class Claims(BaseModel):
-    """The claims that we look at; others may come at any time and are ignored."""
+    """The claims that we look at; others may come at any time and are ignored.
+
+    Those that a login is refused for are strict; of the others, what has another type counts as absent.
+    """
 
     iss: StrictStr
     aud: StrictStr | list[StrictStr]
@@ -39,12 +41,12 @@ class Claims(BaseModel):
     exp: StrictInt
     nbf: StrictInt | None = None
     nonce: StrictStr | None = None
-    id: TelegramId | None = None
-    name: Text | None = None
-    given_name: Text | None = None
-    family_name: Text | None = None
-    preferred_username: Text | None = None
-    picture: Text | None = None
+    id: object = None
+    name: object = None
+    given_name: object = None
+    family_name: object = None
+    preferred_username: object = None
+    picture: object = None
     phone_number: object = None
 
 
@@ -68,12 +70,13 @@ def verify_id_token(
         raise LoginRejected("id_token is not a signed JWT")
     try:
         unverified, payload, signature = (decode(part) for part in parts.groups())
-        header, claims = json.loads(unverified), Claims.model_validate_json(payload)
+        header, claims = json.loads(unverified), Claims.model_validate(json.loads(payload.decode()))
     except (ValueError, RecursionError):
         # Their texts quote the token.
         raise LoginRejected("id_token has no header or not the claims that it must have") from None
     algorithm, kid = _algorithm_and_key(header)
     _check(claims, issuer=expected_issuer, audience=expected_audience, now=now)
+    user = _user(claims)
     if claims.nonce is None and nonce_required:
         raise LoginRejected("id_token without nonce: give Telegram.Login the one of POST /telegram/start")
     if claims.nonce is not None and claims.nonce not in expected_nonces:
@@ -84,7 +87,7 @@ def verify_id_token(
     if key.algorithm != algorithm or not key.signed(signing_input.encode(), signature):
         raise LoginRejected("the signature of id_token does not match")
     window = MAX_AGE + 2 * CLOCK_SKEW
-    return _user(claims), Proof("oidc", signing_input, claims.iat, window, one_time=True), claims.nonce
+    return user, Proof("oidc", signing_input, claims.iat, window, one_time=True), claims.nonce
 
 
 def _algorithm_and_key(header: object) -> tuple[Algorithm, str]:
@@ -112,23 +115,27 @@ def _check(claims: Claims, *, issuer: str, audience: str, now: float) -> None:
         raise LoginRejected("id_token is from the future")
     if claims.iat < now - MAX_AGE:
         raise LoginRejected("id_token was issued too long ago")
-    if claims.id is None:
-        raise LoginRejected("id_token without id: the login must ask for the scope profile")
 
 
 def _user(claims: Claims) -> TelegramUser:
     """The user, with the name in one piece where Telegram does not say which part is which.
 
-    What is empty is not known, and neither is a phone number that is none: both are no reason to refuse.
+    Raises `LoginRejected` where there is no `id`. A phone number that is none is no reason to refuse.
     """
+    if claims.id is None:
+        raise LoginRejected("id_token without id: the login must ask for the scope profile")
+    user_id = read_user_id(claims.id)
+    if user_id is None:
+        raise LoginRejected("id_token has an id that is not a Telegram id")
+    given = read_text(claims.given_name)
+    whole = None if given else read_text(claims.name)
     phone = claims.phone_number
-    assert claims.id is not None  # noqa: S101 (_check has seen to it)
-    return TelegramUser(
-        id=claims.id,
-        first_name=claims.given_name or claims.name or "",
-        last_name=(claims.family_name or None) if claims.given_name else None,
-        username=claims.preferred_username or None,
-        photo_url=claims.picture or None,
-        sub=claims.sub,
-        phone_number=phone if isinstance(phone, str) and _PHONE.fullmatch(phone) else None,
-    )
+    said = {
+        "first_name": given or whole,
+        "last_name": None if whole else claims.family_name,
+        "username": claims.preferred_username,
+        "photo_url": claims.picture,
+        "sub": claims.sub,
+        "phone_number": phone if isinstance(phone, str) and _PHONE.fullmatch(phone) else None,
+    }
+    return TelegramUser.read(user_id, said)

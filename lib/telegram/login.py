@@ -47,7 +47,7 @@ def read_login(body: dict[str, Any]) -> Login:
     match fields:
         case {"widget": dict(widget)} if len(fields) == 1:
             return Login(way, widget=widget, state=state)
-        case {"hash": _}:
+        case {"hash": _} if not fields.keys() & {"widget", "init_data", "id_token"}:
             return Login(way, widget=fields, state=state)
     raise MalformedRequest("the body holds no login data, or more than one kind")
 

@@ -1,6 +1,6 @@
 """A preview redeems the code that production gave its browser, from server to server."""
 
-from pydantic import BaseModel, ValidationError
+import json
 
 from lib.errors import IdentityProviderUnavailable, LoginRejected
 from lib.settings import Settings
@@ -8,12 +8,6 @@ from lib.telegram.checks import is_user_id
 from lib.telegram.http import post_json
 from lib.telegram.transaction import Transaction
 from lib.telegram.user import Proof, TelegramUser
-
-
-class Answer(BaseModel):
-    """What production says of a good code."""
-
-    user: TelegramUser
 
 
 def redeem(
@@ -31,10 +25,16 @@ def redeem(
         raise LoginRejected("production refused the code")
     if response.status != 200:
         raise IdentityProviderUnavailable(f"production answered {response.status}")
+    return _user(response.body), transaction.proof._replace(method="relay")
+
+
+def _user(body: bytes) -> TelegramUser:
+    """Whom production names; it writes JSON as docs/API.md has it, so an id is a number."""
     try:
-        user = Answer.model_validate_json(response.body, strict=True).user
-    except ValidationError:
-        raise IdentityProviderUnavailable("production gave no user") from None
-    if not is_user_id(str(user.id)):
-        raise IdentityProviderUnavailable("production gave no user")
-    return user, transaction.proof._replace(method="relay")
+        match json.loads(body):
+            case {"user": {"id": int(user_id)} as said} if is_user_id(str(user_id)):
+                return TelegramUser.read(user_id, said)
+    except (ValueError, RecursionError):
+        # The parser's own text quotes the answer.
+        pass
+    raise IdentityProviderUnavailable("production gave no user")

@@ -1,12 +1,39 @@
 """Who somebody is on Telegram, and what proved it. A leaf: every layer may import it, it imports none."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 Method = Literal["widget", "webapp", "oidc", "relay"]
 
 Membership = Literal["member", "outsider", "unseen"]
 """What somebody is to the chat of TELEGRAM_REQUIRE_CHAT; `unseen` is whom Telegram shows no bot like ours."""
+
+# No name needs these two, and much of what a name is passed on to cannot take them.
+_BLANK = {ord("\n"): " ", 0: " "}
+
+
+def read_text(value: object) -> str | None:
+    """Text as it is kept and shown: U+000A and U+0000 become spaces. None for what is empty or not text."""
+    if not isinstance(value, str):
+        return None
+    try:
+        # Half of a surrogate pair, which JSON can spell, has no UTF-8: no store and no answer can carry it.
+        value.encode()
+    except UnicodeEncodeError:
+        return None
+    return value.translate(_BLANK) or None
+
+
+def _read_flag(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+_READERS: dict[str, Callable[[object], str | bool | None]] = {
+    **dict.fromkeys(("first_name", "last_name", "username", "photo_url", "language_code"), read_text),
+    **dict.fromkeys(("is_premium", "allows_write_to_pm"), _read_flag),
+    **dict.fromkeys(("sub", "phone_number"), read_text),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +57,13 @@ class TelegramUser:
     allows_write_to_pm: bool | None = None
     sub: str | None = None
     phone_number: str | None = None
+
+    @classmethod
+    def read(cls, user_id: int, said: Mapping[str, object]) -> Self:
+        """The user in what Telegram, or the store, says of them; a value of another type counts as absent."""
+        known: dict[str, Any] = {name: read(said.get(name)) for name, read in _READERS.items()}
+        # Some accounts have no first name.
+        return cls(user_id, **known | {"first_name": known["first_name"] or ""})
 
     def to_json(self) -> dict[str, Any]:
         """The user as the API shows it, without what is not known."""

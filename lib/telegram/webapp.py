@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from lib.errors import LoginRejected, MalformedRequest
 from lib.telegram.checks import CLOCK_SKEW, data_check_string, require_bot_token, require_fresh, require_mac
 from lib.telegram.user import Proof, TelegramUser
+from lib.telegram.webapp_user import parse_user
 
 MAX_AGE = 24 * 3600
 """Seconds for which initData logs in: Telegram Desktop hands out the same one for up to a day."""
@@ -34,8 +35,7 @@ def verify_webapp(
     key = secret_key(require_bot_token(bot_token))
     fields = _fields(init_data)
     presented = fields.pop("hash", "")
-    check_string = data_check_string(fields)
-    require_mac(key, check_string, presented)
+    check_string = require_mac(key, [data_check_string(fields)], presented)
     return _accept(fields, check_string, now=now, max_age=max_age)
 
 
@@ -75,6 +75,8 @@ def secret_key(bot_token: bytes) -> bytes:
 
 def _fields(init_data: str) -> dict[str, str]:
     """The decoded fields, blank ones included: an empty `signature=` is part of what is signed."""
+    if not init_data:
+        raise LoginRejected("initData is empty (opened from a keyboard button or inline mode)")
     try:
         pairs = parse_qsl(
             init_data,
@@ -94,11 +96,8 @@ def _fields(init_data: str) -> dict[str, str]:
 def _accept(
     fields: dict[str, str], check_string: str, *, now: float, max_age: int
 ) -> tuple[TelegramUser, Proof]:
-    # pydantic costs more to import than all the rest, so only what needs it pays.
-    from lib.telegram.webapp_user import parse_user
-
     issued_at = require_fresh(fields.get("auth_date", ""), now=now, max_age=max_age)
     if "user" not in fields:
-        raise LoginRejected("initData without user (opened from a keyboard button or inline mode)")
+        raise LoginRejected("initData without user")
     proof = Proof("webapp", check_string, issued_at, window=max_age + 2 * CLOCK_SKEW, one_time=False)
     return parse_user(fields["user"]), proof

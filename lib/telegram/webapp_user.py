@@ -3,31 +3,29 @@
 Source: https://core.telegram.org/bots/webapps#webappuser
 """
 
-from pydantic import BaseModel, ValidationError
+import json
 
 from lib.errors import LoginRejected
-from lib.telegram.fields import TelegramId, Text
+from lib.telegram.checks import read_user_id
 from lib.telegram.user import TelegramUser
 
-
-class WebAppUser(BaseModel):
-    """Telegram may add fields at any time, so unknown ones are ignored."""
-
-    id: TelegramId
-    first_name: Text
-    last_name: Text | None = None
-    username: Text | None = None
-    photo_url: Text | None = None
-    language_code: Text | None = None
-    is_premium: bool | None = None
-    allows_write_to_pm: bool | None = None
+_FIELDS = (
+    *("first_name", "last_name", "username", "photo_url", "language_code"),
+    *("is_premium", "allows_write_to_pm"),
+)
 
 
 def parse_user(text: str) -> TelegramUser:
-    """The user in a verified `user` field; raises `LoginRejected` for anything else."""
+    """The user in a verified `user` field; raises `LoginRejected` for what is not JSON, or has no id.
+
+    Telegram may add fields at any time: others are ignored.
+    """
     try:
-        user = WebAppUser.model_validate_json(text)
-    except ValidationError:
-        # The validator's own text quotes its input: names and ids stay out of the log.
-        raise LoginRejected("user is not a WebAppUser") from None
-    return TelegramUser(**user.model_dump())
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        # The parser's own text quotes its input: names and ids stay out of the log.
+        said = None
+    user_id = read_user_id(said.get("id")) if isinstance(said, dict) else None
+    if user_id is None:
+        raise LoginRejected("user is not a WebAppUser")
+    return TelegramUser.read(user_id, {name: said.get(name) for name in _FIELDS})

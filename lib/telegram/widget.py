@@ -20,7 +20,9 @@ from lib.telegram.checks import (
 )
 from lib.telegram.user import Proof, TelegramUser
 
-FIELDS = frozenset({"id", "first_name", "last_name", "username", "photo_url", "auth_date", "hash"})
+_REQUIRED = ("id", "auth_date", "hash")
+_OPTIONAL = ("first_name", "last_name", "username", "photo_url")
+FIELDS = frozenset({*_REQUIRED, *_OPTIONAL})
 MAX_AGE = 300
 """Seconds for which a widget's answer logs in; Telegram names no limit, this is ours."""
 
@@ -36,39 +38,40 @@ def verify_widget(
 ) -> tuple[TelegramUser, Proof]:
     """Check what the widget returned and say whose it is.
 
-    Numbers may be int (the JavaScript callback) or str (the redirect). Raises `MalformedRequest` for fields
-    that Telegram never sends, `LoginRejected` for what it did not sign, `LoginStale` for what it signed too
-    long ago, ValueError for a bot token that is none.
+    Numbers may be int (the JavaScript callback) or str (the redirect). Fields that are not known may be
+    there: Telegram signs every field that it sends, and may come to send more; a query has other people's.
+    Raises `MalformedRequest` for an `id`, `auth_date` or `hash` that Telegram never sends, `LoginRejected`
+    for what it did not sign, `LoginStale` for what it signed too long ago, ValueError for a bot token that is
+    none.
     """
     key = hashlib.sha256(require_bot_token(bot_token)).digest()
-    if not fields.keys() <= FIELDS:
-        raise MalformedRequest("unknown field")
-    text = {name: _text(value) for name, value in fields.items()}
+    text = {name: found for name, value in fields.items() if (found := _text(name, value)) is not None}
     if "id" in text and not is_user_id(text["id"]):
         raise MalformedRequest("id is not a Telegram id")
     if "auth_date" in text and not UNIX_TIME.fullmatch(text["auth_date"]):
         raise MalformedRequest("auth_date is not a Unix time")
     presented = text.pop("hash", "")
-    check_string = data_check_string(text)
-    require_mac(key, check_string, presented)
+    known = {name: value for name, value in text.items() if name in FIELDS}
+    # Made one after the other: where the known fields are all that was signed, the others may be anything.
+    check_strings = (data_check_string(signed) for signed in ([known] if known == text else [known, text]))
+    check_string = require_mac(key, check_strings, presented)
 
     issued_at = require_fresh(text.get("auth_date", ""), now=now, max_age=max_age)
     if "id" not in text:
         raise LoginRejected("no id")
-    user = TelegramUser(
-        id=int(text["id"]),
-        first_name=text.get("first_name", ""),
-        last_name=text.get("last_name"),
-        username=text.get("username"),
-        photo_url=text.get("photo_url"),
-    )
+    user = TelegramUser.read(int(text["id"]), {name: text.get(name) for name in _OPTIONAL})
     return user, Proof("widget", check_string, issued_at, window=max_age + 2 * CLOCK_SKEW, one_time=True)
 
 
-def _text(value: object) -> str:
-    """The field as Telegram signed it; bool is an int to Python and is refused with the rest."""
+def _text(name: str, value: object) -> str | None:
+    """The field as Telegram signed it; None for what it cannot have signed, as null in place of no name.
+
+    bool is an int to Python, and goes with the rest.
+    """
     if isinstance(value, str):
         return value
     if type(value) is int and abs(value) < 1 << 63:
         return str(value)
-    raise MalformedRequest("a field is neither text nor an integer")
+    if name in _REQUIRED:
+        raise MalformedRequest(f"{name} is neither text nor an integer")
+    return None

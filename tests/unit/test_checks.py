@@ -3,7 +3,7 @@
 import hmac
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -12,6 +12,7 @@ from lib.telegram.checks import (
     CLOCK_SKEW,
     data_check_string,
     is_user_id,
+    read_user_id,
     require_bot_token,
     require_fresh,
     require_mac,
@@ -64,6 +65,16 @@ def test_error_about_bot_token_does_not_quote_it():
 def test_ids_are_plain_digits(name):
     """Only ASCII digits without sign, space or leading zero are an id, whatever int() takes."""
     assert not is_user_id(NOT_NUMBERS[name])
+    assert read_user_id(NOT_NUMBERS[name]) is None
+
+
+@pytest.mark.parametrize(
+    "value", [0, -1, 2**52, 2**64, 10**5000, 17.0, True, None, [17], {}, "17\n", str(2**52)], ids=type
+)
+def test_an_id_in_json_is_a_number_or_its_digits(value):
+    """A number of at most 52 bits and its plain digits are an id, and nothing else in JSON is."""
+    assert read_user_id(value) is None
+    assert (read_user_id(17), read_user_id("17"), read_user_id(2**52 - 1)) == (17, 17, 2**52 - 1)
 
 
 def test_check_string_is_sorted_lines():
@@ -74,37 +85,56 @@ def test_check_string_is_sorted_lines():
     assert data_check_string({}) == ""
 
 
-@pytest.mark.parametrize("character", [*CONTROLS, "\ud800"], ids=ascii)
+@pytest.mark.parametrize("character", [*CONTROLS, "\udfff", "=", "\u2028"], ids=ascii)
 @pytest.mark.parametrize("place", ["key", "value"])
-def test_check_string_refuses_control_characters(character, place):
-    """A control character or half a surrogate pair in any name or value is refused."""
+def test_check_string_refuses_what_would_make_it_ambiguous(character, place):
+    """A line feed, half a surrogate pair, and "=" in a key are refused; all other characters are names."""
     text = f"x{character}y"
-    with pytest.raises(MalformedRequest):
-        data_check_string({text: "1"} if place == "key" else {"a": "1", "b": text})
+    fields = {text: "1"} if place == "key" else {"b": text}
+    if character in "\n\udfff" or (place, character) == ("key", "="):
+        with pytest.raises(MalformedRequest):
+            data_check_string({"a": "1", **fields})
+    else:
+        line = f"{text}=1" if place == "key" else f"b={text}"
+        assert data_check_string({"a": "1", **fields}) == f"a=1\n{line}"
 
 
-@given(
-    st.dictionaries(
-        st.text("abc", min_size=1, max_size=2), st.text("abc=\n", max_size=4), min_size=1, max_size=3
-    ),
-    st.dictionaries(
-        st.text("abc", min_size=1, max_size=2), st.text("abc=\n", max_size=4), min_size=1, max_size=3
-    ),
+AMBIGUOUS = st.dictionaries(
+    st.text("ab=\n", max_size=3), st.text("ab=\n", max_size=4), min_size=1, max_size=3
 )
+
+
+@given(AMBIGUOUS, AMBIGUOUS)
+@example({"a": "=b"}, {"a=": "b"})
+@example({"": "a"}, {"=a": ""})
+@example({"a": "1\nb=2"}, {"a": "1", "b": "2"})
 @hypothesis_settings(max_examples=200, deadline=None)
 def test_two_sets_of_fields_have_two_check_strings(one, other):
     """No two sets of fields share a check string, so a MAC vouches for one of them only."""
     try:
         same = data_check_string(one) == data_check_string(other)
     except MalformedRequest:
-        assert "\n" in "".join([*one.values(), *other.values()])
+        assert "\n" in "".join([*one.values(), *other.values()]) or {"=", "\n"} & set("".join([*one, *other]))
     else:
         assert same == (one == other)
 
 
 def test_mac_is_accepted():
-    """The lower-case hex HMAC-SHA256 of the message passes."""
-    require_mac(KEY, MESSAGE, MAC)
+    """The lower-case hex HMAC-SHA256 of a message passes, and says which of several messages it is of."""
+    assert require_mac(KEY, [MESSAGE], MAC) == MESSAGE
+    assert require_mac(KEY, ["other", MESSAGE, "more"], MAC) == MESSAGE
+
+
+def test_no_message_is_made_for_nothing():
+    """Once the message is found, those behind it are not looked at, which could be no messages at all."""
+
+    def messages():
+        yield MESSAGE
+        raise AssertionError
+
+    assert require_mac(KEY, messages(), MAC) == MESSAGE
+    with pytest.raises(LoginRejected):
+        require_mac(KEY, [], MAC)
 
 
 @pytest.mark.parametrize("position", range(64))
@@ -113,7 +143,7 @@ def test_every_digit_of_the_mac_counts(position):
     for digit in "0123456789abcdef":
         if digit != MAC[position]:
             with pytest.raises(LoginRejected):
-                require_mac(KEY, MESSAGE, MAC[:position] + digit + MAC[position + 1 :])
+                require_mac(KEY, [MESSAGE], MAC[:position] + digit + MAC[position + 1 :])
 
 
 @pytest.mark.parametrize(
@@ -139,15 +169,15 @@ def test_every_digit_of_the_mac_counts(position):
 def test_mac_has_one_spelling(presented):
     """Whatever is not 64 lower-case hex digits is refused like a wrong MAC, and never breaks anything."""
     with pytest.raises(LoginRejected):
-        require_mac(KEY, MESSAGE, presented)
+        require_mac(KEY, [MESSAGE], presented)
 
 
 def test_wrong_key_and_message_are_refused():
     """A MAC under another key, or over another message, is refused."""
     with pytest.raises(LoginRejected):
-        require_mac(b"K" * 32, MESSAGE, MAC)
+        require_mac(b"K" * 32, [MESSAGE], MAC)
     with pytest.raises(LoginRejected):
-        require_mac(KEY, MESSAGE + "\n", MAC)
+        require_mac(KEY, [MESSAGE + "\n"], MAC)
 
 
 @pytest.mark.parametrize(
@@ -195,10 +225,15 @@ def test_odd_spellings_of_now_are_no_time():
 
 
 REASONS = [
-    (lambda: data_check_string({"a": "\n"}), MalformedRequest, "control character in a field"),
-    (lambda: require_mac(KEY, MESSAGE, "x"), LoginRejected, "hash is not 64 lower-case hex digits"),
     (
-        lambda: require_mac(KEY, MESSAGE, "0" * 64),
+        lambda: data_check_string({"a": "\n"}),
+        MalformedRequest,
+        "line feed or half a surrogate pair in a field",
+    ),
+    (lambda: data_check_string({"a=": ""}), MalformedRequest, "= in the name of a field"),
+    (lambda: require_mac(KEY, [MESSAGE], "x"), LoginRejected, "hash is not 64 lower-case hex digits"),
+    (
+        lambda: require_mac(KEY, [MESSAGE], "0" * 64),
         LoginRejected,
         "hash does not match (another bot's token, or changed data)",
     ),

@@ -17,8 +17,10 @@ USER = TelegramUser(
 )
 RECORD = Record(USER, NOW, "widget", "cookie", "Firefox", "DE", NOW - 5, "AAAAAAAAAAAAAAAAAAAAAAA")
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=70)
-OPTIONAL = st.none() | st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=70)
+# A login leaves neither in a name.
+CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\n\0")
+TEXT = st.text(CHARACTERS, max_size=70)
+OPTIONAL = st.none() | st.text(CHARACTERS, min_size=1, max_size=70)
 USERS = st.builds(
     TelegramUser,
     st.integers(1, 2**52 - 1),

@@ -37,7 +37,7 @@ from tests.unit.proofs import (
     vectors,
 )
 
-TEXT = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=64)
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\0"), max_size=64)
 
 
 def by_token(text, *, now=NOW, **options):
@@ -252,7 +252,14 @@ def test_any_profile_comes_back_as_it_was(user_id, first_name, last_name, userna
     text = signed_init_data(user={"id": user_id, **present}, auth_date=NOW - age)
     for verify in (by_token, by_signature):
         found, proof = verify(text)
-        assert found == TelegramUser(id=user_id, **user)
+        # What is empty is not known.
+        assert found == TelegramUser(
+            id=user_id,
+            first_name=first_name,
+            last_name=last_name or None,
+            username=username or None,
+            is_premium=is_premium,
+        )
         assert proof.issued_at == NOW - age
 
 
@@ -430,11 +437,10 @@ NO_QUERIES = {
     "surrogate in UTF-8": "a=%ED%A0%80",
     "overlong UTF-8": "a=%C0%AF",
     "invalid UTF-8 in a name": "%ff=1",
-    "control character": "a=%00",
     "line feed": "a=%0A",
     "bare line feed": "a=1\n",
-    "delete": "a=%7F",
-    "C1 control": "a=%C2%85",
+    "line feed in a name": "a%0Ab=1",
+    "equals sign in a name": "a%3Db=1",
     "half a surrogate pair": "a=\ud800",
     "JSON": '{"user":{"id":1}}',
 }
@@ -452,17 +458,32 @@ def test_what_is_no_query_string_is_malformed(verify, name):
 
 @BOTH
 def test_nothing_at_all_is_refused(verify):
-    """Empty initData, as a keyboard button gives it, is no login."""
-    with pytest.raises(LoginRejected):
+    """Empty initData, as a keyboard button gives it, is no login, and the log says where it comes from."""
+    with pytest.raises(LoginRejected) as caught:
         verify("")
+    assert caught.value.reason == "initData is empty (opened from a keyboard button or inline mode)"
 
 
 @BOTH
 @pytest.mark.parametrize("character", CONTROLS, ids=ascii)
-def test_control_character_is_refused_though_signed(verify, character):
-    """A control character in any value is refused, even under a genuine hash and signature."""
+def test_a_line_feed_is_refused_though_signed(verify, character):
+    """A line feed in any value is refused, even under a genuine hash and signature; others may be there."""
+    text = signed_init_data(start_param=f"a{character}b", chat={"title": "a\x85b"})
+    if character == "\n":
+        with pytest.raises(MalformedRequest):
+            verify(text)
+    else:
+        assert f"start_param=a{character}b" in verify(text)[1].check_string
+
+
+@BOTH
+def test_an_equals_sign_in_the_name_of_a_field_is_refused_though_signed(verify):
+    """It would let another set of fields have the same hash and signature."""
+    text = signed_init_data(**{"a=b": "c"})
+    other = text.replace("a%3Db=c", "a=b%3Dc")
+    assert verify(other)[0].id == PERSON["id"]
     with pytest.raises(MalformedRequest):
-        verify(signed_init_data(start_param=f"a{character}b"))
+        verify(text)
 
 
 USERS = {
@@ -476,7 +497,6 @@ USERS = {
     "true": "true",
     "empty object": "{}",
     "no id": '{"first_name":"A"}',
-    "no first name": '{"id":1}',
     "id is a float": '{"id":1.0,"first_name":"A"}',
     "id with an exponent": '{"id":1e3,"first_name":"A"}',
     "id is true": '{"id":true,"first_name":"A"}',
@@ -492,16 +512,10 @@ USERS = {
     "id is Arabic digits": '{"id":"١٧","first_name":"A"}',
     "id is infinite": '{"id":1e999,"first_name":"A"}',
     "id is not a number": '{"id":NaN,"first_name":"A"}',
-    "name is a number": '{"id":1,"first_name":5}',
-    "name is null": '{"id":1,"first_name":null}',
-    "name is half a surrogate pair": '{"id":1,"first_name":"\\ud800"}',
-    "last name is half a surrogate pair": '{"id":1,"first_name":"A","last_name":"\\udc00x"}',
-    "username is an object": '{"id":1,"first_name":"A","username":{}}',
     "cut": '{"id":1,"first_name":"A"',
     "text after": '{"id":1,"first_name":"A"}{"id":2}',
     "byte order mark": '\ufeff{"id":1,"first_name":"A"}',
     "deep array": "[" * 4000,
-    "deep object": '{"id":1,"first_name":"A","x":' + "[" * 1500 + "]" * 1500 + "}",
 }
 
 
@@ -614,7 +628,7 @@ def test_problems_do_not_quote_what_was_sent():
     for verify, text, reason in (
         (by_token, "canary", "initData is not a query string"),
         (by_token, init_data() + "&user=canary", "a field of initData is there twice"),
-        (by_token, init_data(start_param="canary\n"), "control character in a field"),
+        (by_token, init_data(start_param="canary\n"), "line feed or half a surrogate pair in a field"),
         (by_token, init_data(user='{"id":"canary","first_name":"canary"}'), "user is not a WebAppUser"),
         (by_token, replaced(signed, "hash", "canary"), "hash is not 64 lower-case hex digits"),
         (
@@ -627,7 +641,7 @@ def test_problems_do_not_quote_what_was_sent():
         (
             by_token,
             init_data(start_param="canary", user=...),
-            "initData without user (opened from a keyboard button or inline mode)",
+            "initData without user",
         ),
         (by_signature, replaced(signed, "signature", "canary"), "signature is not 64 bytes in base64url"),
         (

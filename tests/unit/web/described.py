@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 from jsonschema import Draft202012Validator, FormatChecker
 
-from lib.errors import MalformedRequest
+from lib.errors import LoginRejected, MalformedRequest
 from lib.telegram.checks import data_check_string
 from lib.telegram.webapp import _fields
 from lib.web.respond import SECURITY_HEADERS
@@ -29,7 +29,9 @@ FORMATS = FormatChecker(formats=())
 """Those of the document that are our own: no pattern says what they are."""
 
 FORMATS.checks("return-to", MalformedRequest)(lambda text: bool(require_return_to(text)))
-FORMATS.checks("init-data", MalformedRequest)(lambda text: bool(data_check_string(_fields(text))))
+FORMATS.checks("init-data", (MalformedRequest, LoginRejected))(
+    lambda text: bool(data_check_string(_fields(text)))
+)
 
 # On every answer, so the document has them nowhere; and those that describe the body.
 _EVERYWHERE = set(SECURITY_HEADERS) | {"Content-Type", "Content-Length"}

@@ -236,7 +236,7 @@ def refusals(watch: Watch) -> None:
             {"iat": 1},
             {"id": None},
             {"id": "canary-error"},
-            {"name": ["canary-error"]},
+            {"sub": ["canary-error"]},
             {"sub": ""},
         ):
             token = browser.id_token(**{"nonce": browser.started()["nonce"], **claims})
@@ -260,7 +260,11 @@ def refusals(watch: Watch) -> None:
             {"init_data": browser.init_data() + "x"},
         ):
             watch.fails(browser.login(body), "login_rejected")
-        for body in ({**fields, "x": "canary-body"}, {"id_token": ["canary-body"]}, {"state": "canary-body"}):
+        for body in (
+            {**fields, "id": "canary-body"},
+            {"id_token": ["canary-body"]},
+            {"state": "canary-body"},
+        ):
             watch.fails(browser.login(body), "malformed_request")
         wrong = urlencode({**fields, "first_name": "canary-body", "state": state})
         watch.fails(browser.go("/telegram/login", wrong), "login_rejected")

@@ -103,7 +103,11 @@ def test_only_what_telegram_sent_is_answered(both: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Жук 🦊", '<b>"Bobby"</b>', "O'Tables & Co; --", "=;|.%00", " ", "\\n", "\u202eevil", "x" * 64]
+    "name",
+    [
+        *("Жук 🦊", '<b>"Bobby"</b>', "O'Tables & Co; --", "=;|.%00", " ", "\\n", "\u202eevil", "x" * 64),
+        *("\x7f", "Ann\x9ca\x85", "\r\t\x1f", "\u3164", "\u2800"),
+    ],
 )
 def test_names_of_all_kinds(both: Site, name: str) -> None:
     """Names pass through unchanged, and the session's token is the same length class for all."""
@@ -153,7 +157,8 @@ BODIES_MALFORMED: dict[str, Callable[[Site], Any]] = {
     "init_data with two users": lambda s: {"init_data": s.init_data() + "&user=%7B%7D"},
     "init_data with 33 fields": lambda s: {"init_data": s.init_data() + "&a=1" * 33},
     "init_data and more": lambda s: {"init_data": s.init_data(), "state": "x"},
-    "unknown field": lambda s: {**s.widget(), "next": "x"},
+    "unknown field with a line feed": lambda s: {**s.widget(id=5), "id": 6, "next": "x\nid=6"},
+    "three kinds": lambda s: {**s.widget(), "id_token": "x.y.z"},
     "state that is no text": lambda s: {**s.widget(), "state": 1},
     "id_token that is no text": lambda _: {"id_token": ["x.y.z"]},
     "id_token with a state": lambda _: {"id_token": "x.y.z", "state": "x"},
@@ -172,9 +177,7 @@ BODIES_MALFORMED: dict[str, Callable[[Site], Any]] = {
     "id huge": lambda s: {**s.widget(), "id": 10**4000},
     "auth_date with sign": lambda s: {**s.widget(), "auth_date": "+1800000000"},
     "auth_date float": lambda s: {**s.widget(), "auth_date": 1.8e9},
-    "name object": lambda s: {**s.widget(), "first_name": {}},
     "name with line feed": lambda s: s.widget(first_name="X\nid=999"),
-    "name with NEL": lambda s: s.widget(first_name="X\x85id=999"),
     "hash list": lambda s: {**s.widget(), "hash": ["0" * 64]},
 }
 
@@ -197,6 +200,9 @@ GROUP_B: dict[str, Callable[[Site], dict[str, Any]]] = {
     "other data": lambda s: s.widget() | {"first_name": "Mallory"},
     "other id": lambda s: s.widget() | {"id": 1},
     "other date": lambda s: s.widget() | {"auth_date": NOW + 1},
+    "unknown field put in, other data": lambda s: s.widget() | {"first_name": "Mallory", "next": "x"},
+    "signed unknown field changed": lambda s: s.widget(next="x") | {"next": "y"},
+    "name object": lambda s: s.widget() | {"first_name": {}},
     "field taken out": lambda s: {k: v for k, v in s.widget().items() if k != "last_name"},
     "field put in": lambda s: s.widget(photo_url=None) | {"photo_url": ""},
     "upper-case MAC": lambda s: (w := s.widget()) | {"hash": str(w["hash"]).upper()},

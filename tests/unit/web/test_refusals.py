@@ -223,12 +223,7 @@ for title, spoil in BAD_HASHES.items():
 
 CONTROL = {
     "line feed": "A\nB",
-    "carriage return": "A\rB",
-    "NUL": "A\x00",
-    "tab": "A\tB",
-    "escape": "\x1b[31m",
-    "DEL": "A\x7f",
-    "next line": "A\x85B",
+    "line feed at the end": "A\n",
     "line feed that splits the check string": "X\nid=999",
 }
 for title, value in CONTROL.items():
@@ -274,17 +269,26 @@ for title, typed in {
     "a float": 1.5,
     "huge": 1 << 70,
 }.items():
-    for field in ("id", "auth_date", "first_name", "hash"):
+    # What cannot be in an optional field counts as absent, so it is not what was signed.
+    for field, code in {
+        "id": MALFORMED,
+        "auth_date": MALFORMED,
+        "first_name": REJECTED,
+        "hash": MALFORMED,
+    }.items():
         widget_entries(
             f"{field} is {title}",
             TYPES,
             lambda s, f=field, t=typed: s.widget() | {f: t},
-            MALFORMED,
+            code,
             redirect="-",
         )
+widget_entries("a field that Telegram signed, changed", MAC, lambda s: s.widget(x="1") | {"x": "2"}, REJECTED)
+widget_entries("a field beside forged ones", MAC, lambda s: s.widget() | {"id": "5", "x": "1"}, REJECTED)
 widget_entries(
-    "a field that Telegram does not send", INPUT, lambda s: s.widget() | {"x": "1"}, MALFORMED, redirect="-"
+    "two fields that look like three", INPUT, resigned(**{"x": "1\nid=5", "first_name": "A"}), MALFORMED
 )
+widget_entries("a name of a field with =", INPUT, resigned(**{"x=1": "2"}), MALFORMED)
 widget_entries("another bot's", MAC, lambda site: site.widget(OTHER_BOT_TOKEN), REJECTED)
 widget_entries("a second from the future", VALIDITY, lambda s: s.widget(auth_date=NOW + 61), REJECTED)
 widget_entries("far from the future", VALIDITY, lambda s: s.widget(auth_date=NOW + 10**9), REJECTED)
@@ -303,9 +307,7 @@ def shared_fields() -> dict[str, Any]:
 widget_entries(
     "a Mini App's MAC", KIND, lambda _: dict(parse_qsl(sign_init_data(shared_fields(), BOT_TOKEN))), REJECTED
 )
-widget_entries(
-    "initData's own fields", KIND, lambda s: dict(parse_qsl(s.init_data())), MALFORMED, redirect=REJECTED
-)
+widget_entries("initData's own fields", KIND, lambda s: dict(parse_qsl(s.init_data())), REJECTED)
 
 
 def used_widget(way: str) -> Callable[[Scene], Send]:
@@ -618,8 +620,6 @@ token_entries(
     "without the profile scope", ACCOUNT, lambda m: m.sign(id=MISSING, name=MISSING, picture=MISSING)
 )
 token_entries("of somebody kept out", ACCESS, claim("id", 13))
-for title, value in {"half a surrogate pair": "\ud800", "a number": 5, "a list": ["A"]}.items():
-    token_entries(f"name {title}", TYPES, claim("name", value))
 
 NONCES = "cookie,bearer,native,callback"
 for title, value in {

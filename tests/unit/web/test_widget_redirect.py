@@ -61,7 +61,7 @@ def test_own_parameters_beside_telegrams(browser: Browser, position: str) -> Non
     """Parameters that are not Telegram's are not part of the proof, wherever they stand."""
     state = browser.start()["state"]
     proof = query(browser.site.widget(), state=state)
-    own = "utm_source=x&next=%2Fy&user=1&query_id=2&signature=3&start_param=4"
+    own = "utm_source=x&next=%2Fy&user=1&query_id=2&signature=3&start_param=4&fbclid=%0A&a%3Db=&lang="
     answer = browser.go(LOGIN, f"{own}&{proof}" if position == "before" else f"{proof}&{own}")
     assert (answer.status, answer.header("Location")) == (303, "/")
     assert browser.verify().status == 200
@@ -133,14 +133,42 @@ def test_what_this_browser_did_not_begin_is_confirmed_first(
     assert browser.login(fields).status == 200
 
 
-def test_the_fragment_holds_telegrams_fields_and_no_others(browser: Browser) -> None:
-    """Own parameters and the state do not reach the page, and nothing in a name leaves the fragment."""
+def test_the_fragment_holds_what_came_and_nothing_of_ours(browser: Browser) -> None:
+    """The state does not reach the page, and nothing in a name leaves the fragment."""
     fields = browser.site.widget(first_name="a&hash=b#c?d=e\u2028", last_name="\r\nSet-Cookie: x=y")
     answer = browser.go(LOGIN, query(fields, state="x", x="1", query_id="2"))
-    assert confirm(answer.header("Location")) == ("/confirm.html", texts(fields))
+    assert confirm(answer.header("Location")) == (
+        "/confirm.html",
+        {**texts(fields), "x": "1", "query_id": "2"},
+    )
     assert answer.all("Set-Cookie") == []
     assert (answer.header("Location") or "").isascii()
     assert not set(answer.header("Location") or "") & set(" \r\n\"'<>")
+
+
+def test_a_field_that_is_new_at_telegram(browser: Browser) -> None:
+    """Telegram signs every field that it sends: one that is not known yet locks nobody out, by either way."""
+    fields = browser.site.widget(allows_write_to_pm="true", state_of_mind="ö")
+    state = browser.start()["state"]
+    answer = browser.go(LOGIN, query(fields, state=state, return_to="/x"))
+    assert (answer.status, answer.header("Location")) == (303, "/")
+    assert browser.verify().json()["user"]["id"] == fields["id"]
+    assert browser.login(fields).code == "login_stale"
+
+    fields = browser.site.widget(allows_write_to_pm="true", first_name="B")
+    _, shown = confirm(browser.go(LOGIN, query(fields, return_to="/x")).header("Location"))
+    assert shown == texts(fields)
+    assert browser.login({"widget": shown}).status == 200
+
+
+def test_foreign_parameters_as_long_as_they_like(browser: Browser) -> None:
+    """What an advertiser adds is left out where it would make the fragment too long."""
+    fields = browser.site.widget()
+    for size in (10, 7000):
+        answer = browser.go(LOGIN, query(fields, fbclid="x" * size))
+        _, shown = confirm(answer.header("Location"))
+        assert shown == texts(fields) | ({"fbclid": "x" * size} if size == 10 else {})
+    assert browser.login({"widget": shown}).status == 200
 
 
 def test_nothing_is_verified_before_it_is_confirmed(browser: Browser) -> None:
