@@ -109,7 +109,7 @@ ID_TOKENS = (m.id_token(), m.id_token(nonce="n"), m.id_token(aud=[str(m.BOT_ID)]
 _SIGNED = frozenset(token.rpartition(".")[0] for token in ID_TOKENS)
 
 
-def _find_key(kid: str, algorithm: Any) -> Any:
+def _find_key(kid: str, algorithm: Any, _: Any) -> Any:
     if (kid, algorithm) not in _KEYS:
         raise LoginRejected("unknown kid")
     return _KEYS[kid, algorithm]

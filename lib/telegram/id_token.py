@@ -53,7 +53,7 @@ class Claims(BaseModel):
 def verify_id_token(
     token: str,
     *,
-    find_key: Callable[[str, Algorithm], Key],
+    find_key: Callable[[str, Algorithm, Key | None], Key],
     expected_issuer: str,
     expected_audience: str,
     expected_nonces: Collection[str],
@@ -63,7 +63,7 @@ def verify_id_token(
     """Check `token` and say whose it is, by what it is remembered, and which of the nonces it carries.
 
     What costs nothing is checked first: for a token that would be refused anyway no key is asked for.
-    Raises `LoginRejected`, and what `find_key` raises.
+    `find_key` is `lib.telegram.jwks.Keys.find`. Raises `LoginRejected`, and what `find_key` raises.
     """
     parts = _FORM.fullmatch(token)
     if not parts:
@@ -82,12 +82,18 @@ def verify_id_token(
     if claims.nonce is not None and claims.nonce not in expected_nonces:
         raise LoginRejected("nonce belongs to no login that this browser began")
     signing_input = token.rpartition(".")[0]
-    key = find_key(kid, algorithm)
-    # A header cannot choose how a key is used.
-    if key.algorithm != algorithm or not key.signed(signing_input.encode(), signature):
-        raise LoginRejected("the signature of id_token does not match")
+    key = find_key(kid, algorithm, None)
+    if not _signed(signing_input, signature, key, algorithm):
+        key = find_key(kid, algorithm, key)
+        if not _signed(signing_input, signature, key, algorithm):
+            raise LoginRejected("the signature of id_token does not match")
     window = MAX_AGE + 2 * CLOCK_SKEW
     return user, Proof("oidc", signing_input, claims.iat, window, one_time=True), claims.nonce
+
+
+def _signed(signing_input: str, signature: bytes, key: Key, algorithm: Algorithm) -> bool:
+    # A header cannot choose how a key is used.
+    return key.algorithm == algorithm and key.signed(signing_input.encode(), signature)
 
 
 def _algorithm_and_key(header: object) -> tuple[Algorithm, str]:

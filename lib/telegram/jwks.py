@@ -36,24 +36,28 @@ class Keys:
         # Held while fetching, so that of many logins at a cold start one fetches and all use it.
         self._lock = threading.Lock()
 
-    def find(self, kid: str, algorithm: Algorithm, *, now: float) -> Key:
+    def find(self, kid: str, algorithm: Algorithm, instead_of: Key | None = None, *, now: float) -> Key:
         """The key for `algorithm` that `kid` names; `now` is Unix seconds.
+
+        `instead_of` is the one that was found before and did not make the signature: Telegram may have
+        another under its name by now. Where it has not, that key is what comes again.
 
         Raises `LoginRejected` when there is none, `IdentityProviderUnavailable` when that is not known.
         """
         # A key that is known and fresh waits for nobody, whatever others make us fetch.
         name = kid, algorithm
         held = self._keys.get(name)
-        if held is not None and now - self._fetched_at < FRESH:
+        if held not in (None, instead_of) and now - self._fetched_at < FRESH:
             return held
         # A lock cannot wait for ever, as a request without a budget could.
         if not self._lock.acquire(timeout=min(budget.remaining(), threading.TIMEOUT_MAX)):
             raise IdentityProviderUnavailable("Telegram's keys are still being fetched")
         try:
-            if now - self._fetched_at >= FRESH or name not in self._keys:
+            if now - self._fetched_at >= FRESH or self._keys.get(name) in (None, instead_of):
                 self._refresh(now)
-            if now - self._fetched_at < STALE and name in self._keys:
-                return self._keys[name]
+            held = self._keys.get(name) if now - self._fetched_at < STALE else None
+            if held is not None and not (self._failed and held == instead_of):
+                return held
             if self._failed:
                 raise IdentityProviderUnavailable("Telegram's keys cannot be fetched")
             raise LoginRejected("id_token names a key that Telegram does not have")

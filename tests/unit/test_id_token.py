@@ -106,14 +106,14 @@ def token(*, key="rsa", header=None, **changes):
     return sign(changed(HEADERS[key], header or {}), changed(CLAIMS, changes), PRIVATE[key])
 
 
-def find(kid, algorithm):
-    """The key of this name, as lib.telegram.jwks finds it."""
+def find(kid, algorithm, instead_of=None):
+    """The key of this name, as lib.telegram.jwks finds it where Telegram has no other."""
     if kid not in KEYS:
         raise LoginRejected("id_token names a key that Telegram does not have")
     return KEYS[kid]
 
 
-def nobody_asks(kid, algorithm):
+def nobody_asks(kid, algorithm, instead_of):
     raise AssertionError("a key was asked for")
 
 
@@ -865,7 +865,7 @@ def test_an_unknown_key_is_refused(kid):
 def test_what_find_key_raises_goes_through():
     """That keys cannot be had is not the token's fault, and is not reported as such."""
 
-    def unavailable(kid, algorithm):
+    def unavailable(kid, algorithm, instead_of):
         raise IdentityProviderUnavailable("no keys")
 
     with pytest.raises(IdentityProviderUnavailable):
@@ -876,7 +876,24 @@ def test_one_key_is_asked_for_once():
     """For a good token the key it names, and no other, is asked for once."""
     asked = []
     verify(token(key="p256"), find_key=lambda *name: asked.append(name) or KEYS[name[0]])
-    assert asked == [("p256", "ES256")]
+    assert asked == [("p256", "ES256", None)]
+
+
+def test_a_key_that_was_replaced_under_its_name():
+    """Where the key at hand did not sign, another one is asked for, once; what that signed is a login."""
+    old, new = Key("rsa", "RS256", OTHER_RSA.public_key()), KEYS["rsa"]
+    asked = []
+
+    def replaced(kid, algorithm, instead_of):
+        asked.append((kid, algorithm, instead_of))
+        return old if instead_of is None else new
+
+    assert verify(token(), find_key=replaced)[0].id == 987654321
+    assert asked == [("rsa", "RS256", None), ("rsa", "RS256", old)]
+    forged = sign(HEADERS["rsa"], CLAIMS, rsa.generate_private_key(65537, 2048))
+    asked.clear()
+    assert refused(forged, find_key=replaced) == "the signature of id_token does not match"
+    assert len(asked) == 2
 
 
 JSON = st.recursive(

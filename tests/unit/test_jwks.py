@@ -442,6 +442,69 @@ def test_a_key_that_changed_under_its_name(keys, source):
     assert first.public.public_numbers() != second.public.public_numbers()
 
 
+def test_a_key_that_signed_nothing_is_fetched_anew(keys, source):
+    """Where a signature is not of the key at hand, Telegram may have put another under its name."""
+    first = keys.find("oidc-1", "RS256", now=NOW)
+    source.answer = document({**rsa_key(2048), "kid": "oidc-1"})
+    assert keys.find("oidc-1", "RS256", first, now=NOW + COOL_DOWN - 1) == first
+    assert source.times == 1
+    second = keys.find("oidc-1", "RS256", first, now=NOW + COOL_DOWN)
+    assert second != first
+    assert source.times == 2
+    # Who still holds the old key, from before another's login fetched, is given the new one at once.
+    assert keys.find("oidc-1", "RS256", first, now=NOW + COOL_DOWN + 1) is second
+    assert keys.find("oidc-1", "RS256", now=NOW + COOL_DOWN + 1) is second
+    assert source.times == 2
+
+
+def test_forged_signatures_fetch_at_most_once_a_minute(keys, source):
+    """However many forged tokens name a known key or an unknown one, Telegram is asked once a minute."""
+    held = keys.find("oidc-1", "RS256", now=NOW)
+    for age in range(1, 10 * COOL_DOWN):
+        assert keys.find("oidc-1", "RS256", held, now=NOW + age) == held
+        unknown(keys, NOW + age)
+    assert source.times == 10
+    assert keys.find("oidc-1", "RS256", now=NOW + 10 * COOL_DOWN - 1) == held
+
+
+def test_a_key_that_telegram_took_back_is_not_given_again(keys, source):
+    """A name that stands for no key after the fetch is as unknown as any."""
+    held = keys.find("oidc-1", "RS256", now=NOW)
+    source.answer = document(EC_KEY)
+    with pytest.raises(LoginRejected):
+        keys.find("oidc-1", "RS256", held, now=NOW + COOL_DOWN)
+
+
+def test_a_forged_signature_while_the_keys_cannot_be_fetched(keys, source):
+    """Telegram may have another key that nobody can fetch: the token is not called forged, and keys stay."""
+    held = keys.find("oidc-1", "RS256", now=NOW)
+    source.fail()
+    for age in (COOL_DOWN, COOL_DOWN + 1):
+        with pytest.raises(IdentityProviderUnavailable):
+            keys.find("oidc-1", "RS256", held, now=NOW + age)
+        assert keys.find("oidc-1", "RS256", now=NOW + age) is held
+    assert source.times == 2
+    source.answer = json.dumps(PUBLISHED).encode()
+    assert keys.find("oidc-1", "RS256", held, now=NOW + 2 * COOL_DOWN) == held
+
+
+def test_of_fifty_forged_signatures_at_once_one_fetches(source):
+    """All of them wait for the one fetch and take what came of it."""
+    keys, together = Keys(source), threading.Barrier(50)
+    held = keys.find("oidc-1", "RS256", now=NOW)
+    source.answer = document({**rsa_key(2048), "kid": "oidc-1"})
+
+    def work(_):
+        together.wait(10)
+        return keys.find("oidc-1", "RS256", held, now=NOW + COOL_DOWN).public.public_numbers().n
+
+    with ThreadPoolExecutor(50) as pool:
+        found = set(pool.map(work, range(50)))
+    assert len(found) == 1
+    assert held.public.public_numbers().n not in found
+    assert source.times == 2
+
+
 def test_while_fetching_fails_the_keys_of_a_day_are_used(keys, source, capsys):
     """Keys are used for up to a day when Telegram cannot be asked, which is tried once a minute; then 503."""
     keys.find("oidc-1", "RS256", now=NOW)
