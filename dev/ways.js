@@ -85,7 +85,7 @@ function widget() {
 
 async function logIn(proof) {
   const { user, session } = await call("POST", "/telegram/login", proof);
-  say(`Logged in as ${[user.first_name, user.last_name].filter(Boolean).join(" ")} (${session.method}).`);
+  say(`Logged in as ${[user.first_name, user.last_name].filter(Boolean).join(" ") || user.id} (${session.method}).`);
 }
 
 async function call(method, path, body) {

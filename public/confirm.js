@@ -7,18 +7,15 @@ import { fullName, isolated } from "./person.js";
 import { ask, busy, fill, refuse } from "./question.js";
 import { Problem, request, session } from "./tgauth.js";
 
-// What Telegram's fields can be; a link's author could write anything else here for all to see.
-const NAME = /^[^]{1,64}$/u;
-const FIELDS = {
+// Without these there is no login. Whether the other fields are Telegram's, only the API can tell.
+const REQUIRED = {
   id: /^[1-9][0-9]{0,15}$/,
-  first_name: NAME,
-  last_name: NAME,
-  username: /^[A-Za-z0-9_]{1,32}$/,
-  photo_url: /^https:/,
   auth_date: /^[1-9][0-9]{0,11}$/,
   hash: /^[0-9a-f]{64}$/,
 };
-const REQUIRED = ["id", "first_name", "auth_date", "hash"];
+// What Telegram's names can be; a link's author could write anything else here for all to see.
+const USERNAME = /^[A-Za-z0-9_]{1,32}$/;
+const MAX_NAME = 64;
 // With these the same link never logs in, however often it is tried.
 const FINAL = ["login_stale", "login_rejected", "malformed_request"];
 // Milliseconds to wait for who is logged in.
@@ -47,10 +44,8 @@ else refuse(new Problem(fragment ? "malformed_request" : "missing_login"));
 function readFields(hash) {
   const fields = [...new URLSearchParams(hash.slice(1))];
   const found = Object.fromEntries(fields);
-  const names = Object.keys(found);
-  if (names.length !== fields.length) return null;
-  if (!fields.every(([name, value]) => Object.hasOwn(FIELDS, name) && FIELDS[name].test(value))) return null;
-  return REQUIRED.every((name) => found[name]) ? found : null;
+  if (Object.keys(found).length !== fields.length) return null;
+  return Object.entries(REQUIRED).every(([name, form]) => form.test(found[name] ?? "")) ? found : null;
 }
 
 /** Say who would be logged in, and who is now, if that is somebody else. */
@@ -58,7 +53,7 @@ async function open() {
   // Who is logged in is worth knowing here, and no more: where it cannot be known, the question stands.
   const found = session().catch(() => null);
   const now = await Promise.race([found, new Promise((done) => setTimeout(done, PATIENCE))]);
-  fill($("asked"), "confirm", "who", ...person(widget));
+  fill($("asked"), "confirm", "who", ...person(credible(widget)));
   if (now && String(now.user.id) !== widget.id) {
     fill($("replaces"), "confirmReplaces", "who", ...person(now.user));
     $("replaces").hidden = false;
@@ -80,8 +75,15 @@ async function logIn() {
   }
 }
 
+/** As much of the fields as Telegram's can be. */
+function credible({ id, first_name = "", last_name = "", username }) {
+  const [first, last] = [first_name, last_name].map((name) => [...name].slice(0, MAX_NAME).join(""));
+  return { id, first_name: first, last_name: last, username: USERNAME.test(username) ? username : undefined };
+}
+
 /** Somebody's name, and their username if there is one. */
-function person({ username, ...user }) {
-  const name = isolated("", fullName(user), "");
-  return username ? [name, " ", isolated("(", `@${username}`, ")", "whole")] : [name];
+function person(user) {
+  const [name, username] = [fullName(user), `@${user.username}`];
+  const shown = isolated("", name, "");
+  return user.username && username !== name ? [shown, " ", isolated("(", username, ")", "whole")] : [shown];
 }

@@ -3,7 +3,7 @@
 import { dateTime, text, titlePage } from "./i18n.js";
 import { hideNotice } from "./notice.js";
 import { pause } from "./pause.js";
-import { fullName } from "./person.js";
+import { fullName, names } from "./person.js";
 
 const COLOURS = 6;
 
@@ -62,8 +62,9 @@ export function showAccount({ user, session }, { announce = false, target = null
   const name = fullName(user);
   titlePage(name);
   $("name").textContent = name;
-  $("username").hidden = !user.username;
-  $("username").textContent = user.username ? `@${user.username}` : "";
+  const username = user.username ? `@${user.username}` : "";
+  $("username").hidden = !username || username === name;
+  $("username").textContent = username;
   $("method").textContent = text(session.method === "webapp" ? "webapp" : "telegram");
   showTime($("created"), session.created_at);
   showTime($("expires"), session.expires_at);
@@ -141,8 +142,7 @@ function showAvatar(user) {
 
 function initials(user) {
   const segments = new Intl.Segmenter(undefined, { granularity: "grapheme" });
-  return [user.first_name, user.last_name]
-    .filter(Boolean)
+  return names(user)
     .map((name) => [...segments.segment(name)][0].segment.toLocaleUpperCase())
     .join("");
 }
