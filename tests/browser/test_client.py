@@ -43,12 +43,14 @@ def redis_server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def open_own(browser: Browser, server: Server) -> Iterator[OpenPage]:
+def open_own(request: pytest.FixtureRequest, server: Server) -> Iterator[OpenPage]:
     """`open_own(launch=…, …)`: a page of the site's own, in a browser profile of its own.
 
     With `launch`, initData, Telegram opened it, by its `client`; without a client, a link did. Its console
     complains of the faults that are tried, and is meant to; what nobody caught fails the test.
     """
+    whole = request.node.get_closest_marker("whole_browser")
+    browser: Browser = request.getfixturevalue("whole_browser" if whole else "browser")
     uncaught: list[str] = []
     contexts = []
 
@@ -471,6 +473,7 @@ const come = () => {{ {RECEIVER} }};
 """
 
 
+@pytest.mark.whole_browser
 @pytest.mark.parametrize(
     ("client", "script"),
     [*product(APPS, ["none", "before"]), *product(["android", "ios", "desktop"], ["after"])],
@@ -830,6 +833,7 @@ def test_no_mini_app_by_its_own_word(mini_app: Page) -> None:
     go_to_telegram(mini_app, "{ initData: '' }")
 
 
+@pytest.mark.whole_browser
 @pytest.mark.parametrize("client", ["", *BROWSERS.values()], ids=["none", *BROWSERS])
 @pytest.mark.parametrize("logged_in", [False, True])
 def test_planted_launch(open_own: OpenPage, server: Server, logged_in: bool, client: str) -> None:

@@ -40,6 +40,7 @@ def logins(page: Page) -> list[Request]:
     return sent
 
 
+@pytest.mark.whole_browser
 @pytest.mark.parametrize("telegram", APPS)
 def test_inside_telegram(page: Page, telegram: str) -> None:
     """In Telegram a launch logs in by itself, and once: a reload uses the token that the tab keeps for it."""
