@@ -61,7 +61,8 @@ class BotApi:
 
     `members` has what each user is there: a status, or a status and fields of its own, such as
     `{"status": "restricted", "is_member": False}`; who is not in it is answered with `unknown_user`.
-    `bot_status` is what the bot itself is. For tests: `faults` answer in place of a method, by path
+    `bot_status` is what the bot itself is; with `moved_to` the group has become a supergroup of that id. For
+    tests: `faults` answer in place of a method, by path
     ("/getChatMember"), while they are set; `requests` has what arrived, without the token.
     """
 
@@ -76,6 +77,7 @@ class BotApi:
         """As nobody has used it; `members` alone are known."""
         self.members: dict[int, str | Mapping[str, object]] = dict(members or {})
         self.bot_status = "administrator"
+        self.moved_to: int | None = None
         self.unknown_user = "Bad Request: user not found"
         self.faults: dict[str, Callable[[Request], Response]] = {}
         self.requests: list[Received] = []
@@ -112,6 +114,9 @@ class BotApi:
             return refusal(HTTPStatus.BAD_REQUEST, "Bad Request: chat_id is empty")
         if chat.lower() not in (str(self.chat_id), self.chat_name.lower()):
             return refusal(HTTPStatus.BAD_REQUEST, "Bad Request: chat not found")
+        if self.moved_to is not None:
+            text = "Bad Request: group chat was upgraded to a supergroup chat"
+            return refusal(HTTPStatus.BAD_REQUEST, text, migrate_to_chat_id=self.moved_to)
         if not _NUMBER.fullmatch(user) or int(user) <= 0:
             return refusal(HTTPStatus.BAD_REQUEST, "Bad Request: invalid user_id specified")
         if self.bot_status in _REFUSALS:

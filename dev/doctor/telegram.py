@@ -14,6 +14,7 @@ from dev.doctor.report import Check, ok, problem, warning
 from dev.doctor.site import split
 from lib.environment import DEVELOPMENT_BOT_TOKEN
 from lib.settings import Settings
+from lib.telegram.membership import explain_chat
 
 TELEGRAMS_OWN = ("https://api.telegram.org", "https://oauth.telegram.org")
 _MEMBERS = "docs/API.md#members-only"
@@ -138,18 +139,17 @@ def _chat(settings: Settings, client: Client) -> Iterator[Check]:
                 "the bot is in the chat, but is no administrator, so it may not see all members",
                 f"make it an administrator of the chat: {_MEMBERS}",
             )
-        case 200, {"ok": True, "result": {"status": "left" | "kicked"}}:
-            yield problem(
-                "require-chat",
-                "the bot is not in the chat, so nobody can log in",
-                f"add the bot to the chat as an administrator: {_MEMBERS}",
+        case 200, {"ok": True, "result": {"status": "left" | "kicked" as outside}}:
+            wrong, fix = explain_chat(
+                "bot was kicked" if outside == "kicked" else "bot is not a member", None
             )
+            yield problem("require-chat", f"{wrong}, so nobody can log in", f"{fix}: {_MEMBERS}")
         case 400 | 403, {"ok": False, "description": str(said)}:
+            wrong, fix = explain_chat(said, member.fields.get("parameters"))
             yield problem(
                 "require-chat",
-                f"the bot cannot see the chat, so nobody can log in; Telegram says: {said}",
-                "check the id or @name in TELEGRAM_REQUIRE_CHAT, and add the bot to the chat as an"
-                f" administrator: {_MEMBERS}",
+                f"{wrong}, so nobody can log in; Telegram says: {said}",
+                f"{fix}: {_MEMBERS}",
             )
         case status, _:
             yield strange("require-chat", "the Bot API", settings.api_url, status)

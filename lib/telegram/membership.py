@@ -15,6 +15,59 @@ from lib.telegram.user import Membership
 _NO_SUCH_USER = ("user not found", "participant_id_invalid", "member not found", "user_id_invalid")
 
 
+_MOVED = "the group has become a supergroup, which has another id"
+_CHAT_FAULTS = (
+    (
+        ("chat not found", "peer_id_invalid", "channel_invalid", "chat_id_invalid"),
+        "Telegram finds no such chat, or the bot has never been in it",
+        "check the @name, or the id (of a supergroup or channel: -100…), and add the bot as an administrator",
+    ),
+    (
+        ("bot was kicked",),
+        "the bot was removed from the chat",
+        "take it off the chat's list of removed users and add it again, as an administrator",
+    ),
+    (
+        ("bot is not a member", "channel_private"),
+        "the bot is not in the chat",
+        "add it to the chat as an administrator",
+    ),
+    (
+        ("member list is inaccessible", "chat_admin_required"),
+        "the bot may not see who is in the chat",
+        "make it an administrator there",
+    ),
+    (
+        ("chat was deleted", "chat was deactivated"),
+        "the group was deleted",
+        "set the id or @name of another chat",
+    ),
+    (
+        ("to a supergroup chat",),
+        _MOVED,
+        "set the new id, which begins with -100",
+    ),
+)
+"""Signs in Telegram's text, which is not documented and is as bots report it; what is wrong; the fix."""
+
+
+def explain_chat(text: str, parameters: object) -> tuple[str, str]:
+    """What is wrong with TELEGRAM_REQUIRE_CHAT, and what to do, when the Bot API refuses to say who is there.
+
+    `text` is its description; `parameters` are https://core.telegram.org/bots/api#responseparameters.
+    """
+    match parameters:
+        case {"migrate_to_chat_id": int(chat_id)} if -(10**15) < chat_id < 0:
+            return _MOVED, f"set TELEGRAM_REQUIRE_CHAT={chat_id}"
+    for signs, wrong, fix in _CHAT_FAULTS:
+        if any(sign in text.lower() for sign in signs):
+            return wrong, fix
+    return (
+        "the bot cannot see this chat's members",
+        "check the id or @name, add the bot to the chat and make it an administrator",
+    )
+
+
 def check_member(user_id: int, *, settings: Settings) -> Membership:
     """What the user is in TELEGRAM_REQUIRE_CHAT; administrators and the creator are members, too.
 
@@ -33,7 +86,7 @@ def check_member(user_id: int, *, settings: Settings) -> Membership:
         case {"ok": False, "error_code": 400 | 401 | 403 | 404 as code, "description": str(text)} if (
             response.status == code
         ):
-            return _refused(text.lower())
+            return _refused(text, answer.get("parameters"))
     raise IdentityProviderUnavailable(f"the Bot API answered {response.status}")
 
 
@@ -52,13 +105,11 @@ def _belongs(member: dict[str, Any], user_id: int) -> Membership:
     raise IdentityProviderUnavailable("the Bot API answered about somebody else, or with an unknown status")
 
 
-def _refused(text: str) -> Membership:
-    """Raises `Misconfigured` for what the owner must mend."""
-    if any(sign in text for sign in _NO_SUCH_USER):
+def _refused(text: str, parameters: object) -> Membership:
+    """Raises `Misconfigured` for what the owner must change."""
+    if any(sign in text.lower() for sign in _NO_SUCH_USER):
         return "unseen"
-    if text in ("unauthorized", "not found"):
+    if text.lower() in ("unauthorized", "not found"):
         raise Misconfigured("TELEGRAM_BOT_TOKEN: Telegram refused it; copy it again from @BotFather")
-    raise Misconfigured(
-        "TELEGRAM_REQUIRE_CHAT: the bot cannot see this chat's members; check the id or @name, add the bot to"
-        " the chat and make it an administrator"
-    )
+    wrong, fix = explain_chat(text, parameters)
+    raise Misconfigured(f"TELEGRAM_REQUIRE_CHAT: {wrong}; {fix}")

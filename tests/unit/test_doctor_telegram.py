@@ -205,7 +205,7 @@ def test_a_webhook_that_is_not_told(web):
         ({"type": "supergroup"}, {"status": "member"}, "warning", "no administrator"),
         ({"type": "supergroup"}, {"status": "restricted"}, "warning", "no administrator"),
         ({"type": "supergroup"}, {"status": "left"}, "problem", "is not in the chat"),
-        ({"type": "supergroup"}, {"status": "kicked"}, "problem", "is not in the chat"),
+        ({"type": "supergroup"}, {"status": "kicked"}, "problem", "was removed from the chat"),
         ({"type": "private"}, {"status": "member"}, "problem", "id of a person"),
         ({"type": "supergroup"}, {"status": "unheard of"}, "warning", "not what Telegram answers"),
         (400, (400, "Bad Request: chat not found"), "problem", "chat not found"),

@@ -177,8 +177,8 @@ def test_a_user_whom_the_chat_does_not_know(bot, text):
     ("options", "variable", "fix"),
     [
         ({"token": "987654321:AAcanary-wrong"}, "TELEGRAM_BOT_TOKEN", "copy it again from @BotFather"),
-        ({"chat": -1009}, "TELEGRAM_REQUIRE_CHAT", "check the id or @name"),
-        ({"chat": "@canary_chat"}, "TELEGRAM_REQUIRE_CHAT", "check the id or @name"),
+        ({"chat": -1009}, "TELEGRAM_REQUIRE_CHAT", "check the @name, or the id"),
+        ({"chat": "@canary_chat"}, "TELEGRAM_REQUIRE_CHAT", "check the @name, or the id"),
     ],
     ids=str,
 )
@@ -191,27 +191,67 @@ def test_a_wrong_setting_is_named(bot, options, variable, fix, capsys, caplog):
 
 
 @pytest.mark.parametrize(
-    ("code", "text"),
+    ("code", "text", "wrong", "fix"),
     [
-        (400, "Bad Request: CHAT_ADMIN_REQUIRED"),
-        (400, "Bad Request: member list is inaccessible"),
-        (400, "Bad Request: group chat was upgraded to a supergroup chat"),
-        (400, "Bad Request: chat_id is empty"),
-        (400, "Bad Request: invalid user_id specified"),
-        (400, "canary"),
-        (403, "Forbidden: bot is not a member of the channel chat"),
-        (403, "Forbidden: bot was kicked from the supergroup chat"),
-        (403, "canary"),
-        (404, "canary"),
-        (401, "canary"),
+        (400, "Bad Request: chat not found", "finds no such chat", "check the @name, or the id"),
+        (400, "Bad Request: CHAT_ADMIN_REQUIRED", "may not see who is", "make it an administrator there"),
+        (
+            400,
+            "Bad Request: member list is inaccessible",
+            "may not see who is",
+            "make it an administrator there",
+        ),
+        (400, "Bad Request: group chat was upgraded to a supergroup chat", "another id", "begins with -100"),
+        (400, "Bad Request: group chat was deactivated", "was deleted", "another chat"),
+        (403, "Forbidden: the group chat was deleted", "was deleted", "another chat"),
+        (
+            403,
+            "Forbidden: bot is not a member of the channel chat",
+            "is not in the chat",
+            "add it to the chat",
+        ),
+        (
+            403,
+            "Forbidden: bot is not a member of the supergroup chat",
+            "is not in the chat",
+            "add it to the chat",
+        ),
+        (403, "Forbidden: bot was kicked from the supergroup chat", "was removed", "list of removed users"),
+        (403, "Forbidden: bot was kicked from the group chat", "was removed", "list of removed users"),
+        (400, "Bad Request: chat_id is empty", "cannot see this chat's members", "make it an administrator"),
+        (400, "Bad Request: invalid user_id specified", "cannot see", "make it an administrator"),
+        (400, "canary", "cannot see", "make it an administrator"),
+        (403, "canary", "cannot see", "make it an administrator"),
+        (404, "canary", "cannot see", "make it an administrator"),
+        (401, "canary", "cannot see", "make it an administrator"),
     ],
 )
-def test_a_bot_that_may_not_look_is_the_owners_too(bot, code, text, capsys, caplog):
-    """Then nobody is said to be outside: it is 503, with what to do, and without Telegram's words."""
+def test_a_bot_that_may_not_look_is_the_owners_too(bot, code, text, wrong, fix, capsys, caplog):
+    """Then nobody is said to be outside: it is 503, with what is wrong and the fix, in words of ours."""
     bot.bot_api.faults[METHOD_PATH] = lambda _: refusal(code, text)
-    with pytest.raises(Misconfigured, match="make it an administrator") as caught:
+    with pytest.raises(Misconfigured, match=r"^TELEGRAM_REQUIRE_CHAT: ") as caught:
         check(bot)
+    problem, _, advice = caught.value.reason.partition("; ")
+    assert (wrong in problem, fix in advice) == (True, True), caught.value.reason
     tells_nothing(caught.value, capsys, caplog)
+
+
+def test_a_group_that_became_a_supergroup(bot):
+    """Telegram says its new id, and so does the log: that is what to set."""
+    bot.bot_api.moved_to = -1001234567890
+    with pytest.raises(Misconfigured) as caught:
+        check(bot)
+    assert caught.value.reason.endswith("; set TELEGRAM_REQUIRE_CHAT=-1001234567890")
+
+
+@pytest.mark.parametrize("moved_to", ["canary", True, 5, 0, -(10**15), -1.5, None, {"canary": 1}], ids=repr)
+def test_a_new_id_that_cannot_be_one(bot, moved_to):
+    """What is not the id of a group is not told to be set."""
+    text = "Bad Request: group chat was upgraded to a supergroup chat"
+    bot.bot_api.faults[METHOD_PATH] = lambda _: refusal(400, text, migrate_to_chat_id=moved_to)
+    with pytest.raises(Misconfigured) as caught:
+        check(bot)
+    assert caught.value.reason.endswith("; set the new id, which begins with -100")
 
 
 @pytest.mark.parametrize("status", ["left", "kicked"])
