@@ -10,6 +10,7 @@
     │   ├── LoginStale               login_stale          a genuine proof, too old or used before
     │   └── LoginCancelled           login_cancelled      the user said no at Telegram
     ├── CrossSiteBlocked        403  cross_site_blocked
+    ├── NotAllowed              403  not_allowed          a genuine user whom the owner keeps out
     ├── MembershipRequired      403  membership_required  a genuine user who is not in TELEGRAM_REQUIRE_CHAT
     ├── NotFound                404  not_found
     ├── MethodNotAllowed        405  method_not_allowed
@@ -22,31 +23,13 @@
         ├── Misconfigured            misconfigured        the owner must change a setting
         │   └── RelayRequired        relay_required       a preview whose host Telegram does not know
         ├── SharedStoreRequired      shared_store_required   without Redis this cannot be done
-        ├── StoreUnavailable         store_unavailable    sessions cannot be reached; nobody is logged out
+        ├── StoreUnavailable         store_unavailable    sessions cannot be reached; this ends none of them
         └── IdentityProviderUnavailable   identity_provider_unavailable   Telegram cannot be reached
 
-A problem's `reason` is for the owner's log alone; answers of one code differ only in the request id."""
+A problem's `reason` is for the owner's log alone; answers of one code differ only in the request id, and in
+what `not_allowed`, `membership_required` and `relay_required` tell: an account, or where to go on."""
 
-from typing import ClassVar
-
-
-class Problem(Exception):
-    """An error that the API answers as application/problem+json.
-
-    `code` is stable and part of the API, `detail` tells the reader what to do, `event` names the line in
-    the log (OWASP logging vocabulary), and `headers` go out with the answer.
-    """
-
-    status: ClassVar[int]
-    code: ClassVar[str]
-    title: ClassVar[str]
-    detail: ClassVar[str]
-    event: ClassVar[str] = "request"
-    headers: ClassVar[tuple[tuple[str, str], ...]] = ()
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+from lib.problem import Problem as Problem
 
 
 class MalformedRequest(Problem):
@@ -82,6 +65,7 @@ class Unauthenticated(Unauthorized):
     code = "unauthenticated"
     title = "Not logged in"
     detail = "Log in first: this request carried no session."
+    level = "info"
 
 
 class InvalidSession(Unauthorized):
@@ -131,6 +115,16 @@ class CrossSiteBlocked(Problem):
     event = "malicious_csrf"
 
 
+class NotAllowed(Problem):
+    """The user is who they say, and TELEGRAM_ALLOW or TELEGRAM_DENY keeps this account out."""
+
+    status = 403
+    code = "not_allowed"
+    title = "Account not allowed"
+    detail = "The owner of this site does not let this Telegram account log in. Use another account."
+    event = "authz_fail"
+
+
 class MembershipRequired(Problem):
     """The user is who they say, and not in the chat whose members alone may log in."""
 
@@ -148,6 +142,7 @@ class NotFound(Problem):
     code = "not_found"
     title = "Not found"
     detail = "There is nothing at this address."
+    level = "info"
 
 
 class MethodNotAllowed(Problem):
@@ -208,12 +203,14 @@ class InternalError(Problem):
     title = "Internal error"
     detail = "Something broke on our side. Try again; the request id helps the owner find it in the log."
     event = "sys_crash"
+    level = "error"
 
 
 class Unavailable(Problem):
     """Not now; what the client holds stays good."""
 
     status = 503
+    level = "error"
     headers = (("Retry-After", "5"),)
 
 
@@ -247,7 +244,7 @@ class StoreUnavailable(Unavailable):
 
     code = "store_unavailable"
     title = "Sessions unavailable"
-    detail = "Sessions cannot be reached right now. You are still logged in; try again in a few seconds."
+    detail = "This site cannot tell just now who is logged in, or log anybody in. Try again in a minute."
     event = "store_unavailable"
 
 

@@ -92,7 +92,7 @@ function openMiniApp() {
 
 /** Launch data that the API will never take makes way for the other way to log in; any other can be retried. */
 function dropSpentLaunch(error) {
-  if (["login_stale", "login_rejected", "malformed_request"].includes(error.code)) dropLaunch();
+  if (["login_stale", "login_rejected", "malformed_request", "not_allowed"].includes(error.code)) dropLaunch();
 }
 
 /** With its session the launch has ended, too: nothing here is to offer it again. */

@@ -3,7 +3,7 @@
 import { destination } from "./destination.js";
 import { translatePage } from "./i18n.js";
 import { hideNotice, report } from "./notice.js";
-import { fullName, isolated } from "./person.js";
+import { credible, person } from "./person.js";
 import { ask, busy, fill, refuse } from "./question.js";
 import { Problem, request, session } from "./tgauth.js";
 
@@ -13,11 +13,8 @@ const REQUIRED = {
   auth_date: /^[1-9][0-9]{0,11}$/,
   hash: /^[0-9a-f]{64}$/,
 };
-// What Telegram's names can be; a link's author could write anything else here for all to see.
-const USERNAME = /^[A-Za-z0-9_]{1,32}$/;
-const MAX_NAME = 64;
 // With these the same link never logs in, however often it is tried.
-const FINAL = ["login_stale", "login_rejected", "malformed_request"];
+const FINAL = ["login_stale", "login_rejected", "malformed_request", "not_allowed"];
 // Milliseconds to wait for who is logged in.
 const PATIENCE = 3000;
 
@@ -73,17 +70,4 @@ async function logIn() {
     await report(error);
     $("confirm-button").focus();
   }
-}
-
-/** As much of the fields as Telegram's can be. */
-function credible({ id, first_name = "", last_name = "", username }) {
-  const [first, last] = [first_name, last_name].map((name) => [...name].slice(0, MAX_NAME).join(""));
-  return { id, first_name: first, last_name: last, username: USERNAME.test(username) ? username : undefined };
-}
-
-/** Somebody's name, and their username if there is one. */
-function person(user) {
-  const [name, username] = [fullName(user), `@${user.username}`];
-  const shown = isolated("", name, "");
-  return user.username && username !== name ? [shown, " ", isolated("(", username, ")", "whole")] : [shown];
 }

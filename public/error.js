@@ -3,12 +3,31 @@
 import { text, titlePage, translatePage } from "./i18n.js";
 import { explain } from "./notice.js";
 
+// Another text on the button, where trying again is not what helps.
+const BUTTONS = { invalid_grant: "home", not_allowed: "another" };
+
 const fixed = document.documentElement.dataset.code;
 const query = new URLSearchParams(location.search);
+const code = fixed ?? query.get("code");
 // The request's id, as the site's log has it. Nothing else of an address gets onto the page.
-const [reference] = query.get("reference")?.match(/^[A-Za-z0-9:._-]{1,128}$/) ?? [];
+const [requestId] = query.get("reference")?.match(/^[A-Za-z0-9:._-]{1,128}$/) ?? [];
 
 translatePage();
-titlePage(fixed ? explain(fixed) : explain(query.get("code"), reference));
-// That login is another site's, which alone can begin it again.
-if (query.get("code") === "invalid_grant") document.querySelector(".button").textContent = text("home");
+titlePage(explain(code, fixed ? {} : { ...takeTold(), requestId }));
+if (Object.hasOwn(BUTTONS, code)) document.getElementById("retry").textContent = text(BUTTONS[code]);
+
+/** What the API told of this very request, in a cookie that is read once. */
+function takeTold() {
+  const secure = location.protocol === "https:";
+  const name = secure ? "__Host-tgauth-told" : "tgauth-told";
+  const found = document.cookie.split("; ").filter((cookie) => cookie.startsWith(`${name}=`));
+  if (found.length) document.cookie = `${name}=; Path=/; Max-Age=0; SameSite=Lax${secure ? "; Secure" : ""}`;
+  try {
+    const packed = found[0].slice(name.length + 1).replace(/-/g, "+").replace(/_/g, "/");
+    const bytes = Uint8Array.from(atob(packed), (c) => c.charCodeAt(0));
+    const { reference, user, link } = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return reference === requestId ? { user, link } : {};
+  } catch {
+    return {};
+  }
+}

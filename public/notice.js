@@ -1,19 +1,20 @@
-// What went wrong and what to do about it: beside what the page shows, or in its place.
+// What went wrong and what to do about it: beside what the page shows, or in its place. What the API tells of the person
+// or of where to go on is checked in form, and enters the page as text, or as an address that is made here.
 
-import { loadProblems, problem, text } from "./i18n.js";
+import { loadProblems, problem, text, titlePage } from "./i18n.js";
+import { account } from "./person.js";
 import { Problem } from "./tgauth.js";
 
 // Who cancelled did no wrong, and nothing did go wrong.
 const CALM = "login_cancelled";
+const CHAT = /^https:\/\/t\.me\/([A-Za-z][A-Za-z0-9_]{3,31})$/;
 
 const $ = (id) => document.getElementById(id);
 
 /** Show an error in the notice. One that is not a Problem is a defect of the page and goes to the console. */
 export async function report(error, options = {}) {
   await loadProblems();
-  if (error instanceof Problem) {
-    return showProblem(error.code, { reference: error.requestId, address: error.address, ...options });
-  }
+  if (error instanceof Problem) return showProblem(error.code, { ...error, ...options });
   console.error(error);
   showProblem("unknown", options);
 }
@@ -23,28 +24,78 @@ export function hideNotice() {
   $("notice").hidden = true;
 }
 
-/** Put an error's title, advice and reference into the page's #title, #advice and #reference; the title. */
-export function explain(code, reference) {
+/**
+ * Put an error's title, advice and reference into the page's #title, #advice and #reference, and where the person can
+ * go on before the buttons; the title.
+ */
+export function explain(code, { requestId, user, link } = {}) {
   const { title, advice } = problem(code);
-  $("title").textContent = title;
+  $("title").replaceChildren(...titled(title, user));
   $("advice").textContent = advice;
-  if (reference && code !== CALM) {
-    $("reference").textContent = text("reference", { id: reference });
+  const onward = onwardLink(code, link);
+  if (onward) {
+    onward.classList.remove("quiet");
+    $("title").parentElement.querySelector(".button").classList.add("quiet");
+    $("advice").after(onward);
+  }
+  if (requestId && code !== CALM) {
+    $("reference").textContent = text("reference", { id: requestId });
     $("reference").hidden = false;
   }
   return title;
 }
 
-function showProblem(code, { reference, address, retry = false }) {
+function showProblem(code, { requestId, address, user, link, retry = false }) {
   const { title, advice } = problem(code);
+  if (retry) standIn(title);
   const notice = $("notice");
-  notice.replaceChildren(element(retry ? "h1" : "h2", title), element("p", advice));
+  const heading = document.createElement("h2");
+  heading.append(...titled(title, user));
+  notice.replaceChildren(heading, element("p", advice));
   notice.classList.toggle("calm", code === CALM);
-  if (address) notice.append(link(address, text("continueAt", { host: address.host })));
-  if (retry) notice.append(retryButton());
-  if (reference && code !== CALM) notice.append(element("p", text("reference", { id: reference }), "reference"));
+  if (address) notice.append(anchor(address, text("continueAt", { host: address.host })));
+  const onward = onwardLink(code, link);
+  if (onward) notice.append(onward);
+  if (requestId && code !== CALM) notice.append(element("p", text("reference", { id: requestId }), "reference"));
   notice.hidden = false;
-  $("card").hidden = retry;
+}
+
+/** Where the page cannot go on: its card says whose site this is, has the notice, and a way to try again. */
+function standIn(title) {
+  titlePage(title);
+  for (const shown of $("card").children) shown.hidden = true;
+  const logo = new Image(64, 64);
+  logo.src = "/favicon.svg";
+  logo.alt = "";
+  logo.className = "logo";
+  const again = element("button", text("retry"), "button");
+  again.type = "button";
+  again.addEventListener("click", () => location.reload());
+  const away = document.createElement("section");
+  away.id = "away";
+  away.append(logo, element("h1", location.hostname), $("notice"), again);
+  $("card").append(away);
+}
+
+/** An error's title, and whom it is about. */
+function titled(title, user) {
+  const who = account(user);
+  return who ? [`${title}: `, ...who] : [title];
+}
+
+/** To the chat to join, or to the site that logs in; null where that is not known. */
+function onwardLink(code, link) {
+  if (code === "membership_required") {
+    const [, name] = CHAT.exec(link) ?? [];
+    return name ? anchor(`https://t.me/${name}`, text("join", { name: `@${name}` })) : null;
+  }
+  if (code !== "relay_required") return null;
+  try {
+    const { protocol, origin, host } = new URL(link);
+    return protocol === "https:" ? anchor(`${origin}/`, text("continueAt", { host })) : null;
+  } catch {
+    return null;
+  }
 }
 
 function element(tag, content, className) {
@@ -54,15 +105,8 @@ function element(tag, content, className) {
   return made;
 }
 
-function link(href, content) {
+function anchor(href, content) {
   const made = element("a", content, "button quiet");
   made.href = href;
-  return made;
-}
-
-function retryButton() {
-  const made = element("button", text("retry"), "button quiet");
-  made.type = "button";
-  made.addEventListener("click", () => location.reload());
   return made;
 }

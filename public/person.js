@@ -1,5 +1,7 @@
 // A person's name on a page: somebody's own words, which nobody has checked.
 
+const MAX_NAME = 64;
+const USERNAME = /^[A-Za-z0-9_]{1,32}$/;
 // A character that can be seen. Some people have none in their name: it is empty, or fillers and blank Braille alone.
 const SEEN = /[^\p{Z}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/u;
 
@@ -22,4 +24,24 @@ export function isolated(before, words, after, kind = "person") {
   inner.textContent = words;
   made.append(before, inner, after);
   return made;
+}
+
+/** Somebody's name, and their username if there is one. */
+export function person(user) {
+  const [name, username] = [fullName(user), `@${user.username}`];
+  const shown = isolated("", name, "");
+  return user.username && username !== name ? [shown, " ", isolated("(", username, ")", "whole")] : [shown];
+}
+
+/** As much of a user as can be Telegram's: what comes in an address or a cookie, anybody may have written. */
+export function credible({ id, first_name, last_name, username }) {
+  const [first, last] = [first_name, last_name].map((name) =>
+    typeof name === "string" ? [...name].slice(0, MAX_NAME).join("") : "",
+  );
+  return { id, first_name: first, last_name: last, username: USERNAME.test(username) ? username : undefined };
+}
+
+/** Whom an error tells of, as `person`; null for what has not the form of a user. */
+export function account(user) {
+  return Number.isSafeInteger(user?.id) ? person(credible(user)) : null;
 }

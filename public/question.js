@@ -15,7 +15,7 @@ export function ask(button) {
 
 /** Say why there is no question, or no more: what it was about leads nowhere. */
 export function refuse(problem) {
-  titlePage(explain(problem.code, problem.requestId));
+  titlePage(explain(problem.code, problem));
   const asked = !$("question").hidden;
   show("refusal");
   if (asked) $("title").focus();

@@ -77,11 +77,13 @@ const ru = {
 // What this means to whoever wants to end a session; elsewhere it speaks of more, or is not there.
 const enProblems = {
   login_changed: ["Nothing was ended", "Somebody has logged in here meanwhile, in another tab. Below are the sessions of whoever is logged in now."],
+  store_unavailable: ["Not available right now", "This site can neither show nor end your sessions just now. Try again in a minute."],
   shared_store_required: ["This site cannot reach other devices", "Log out on the device itself. Where you cannot, its session ends within a day of the login there. If this site is yours: set up Redis as the README shows, and redeploy; then sessions can be ended from here."],
 };
 
 const ruProblems = {
   login_changed: ["Ничего не завершено", "Тем временем здесь вошли заново, в другой вкладке. Ниже — сессии того, кто вошёл сейчас."],
+  store_unavailable: ["Сейчас недоступно", "Сайт временно не может показать или завершить ваши сеансы. Попробуйте через минуту."],
   shared_store_required: ["Сайт не может связаться с другими устройствами", "Выйдите на самом устройстве. Если это невозможно, сессия там закончится в течение суток после входа. Если это ваш сайт: подключите Redis, как описано в README, и разверните заново; тогда сессии можно будет завершать отсюда."],
 };
 

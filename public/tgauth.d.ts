@@ -56,6 +56,7 @@ export type ProblemCode =
   | "membership_required"
   | "method_not_allowed"
   | "misconfigured"
+  | "not_allowed"
   | "not_found"
   | "rate_limited"
   | "relay_required"
@@ -79,6 +80,10 @@ export class Problem extends Error {
   readonly requestId: string | undefined;
   /** With "other_origin": this page, where people can log in. */
   readonly address?: URL;
+  /** With "not_allowed": the account that may not log in here, with its `id` and names. */
+  readonly user?: Pick<User, "id" | "first_name" | "last_name" | "username">;
+  /** Where the person can go on: the chat to join with "membership_required", production with "relay_required". */
+  readonly link?: string;
   constructor(code: ProblemCode, requestId?: string);
 }
 

@@ -261,5 +261,7 @@ async function send(method, path, body, token) {
   }
   if (response.ok) return answer;
   const requestId = typeof answer?.request_id === "string" ? answer.request_id : undefined;
-  throw new Problem(typeof answer?.code === "string" ? answer.code : "internal", requestId);
+  const problem = new Problem(typeof answer?.code === "string" ? answer.code : "internal", requestId);
+  // Who is kept out, and where to go on, as far as the API tells.
+  throw Object.assign(problem, { user: answer?.user, link: answer?.link });
 }

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, create_model
 
 from dev.openapi.forms import Schema, one_of, record, ref
 from lib.credentials import StoreKind
-from lib.errors import Problem
+from lib.errors import MembershipRequired, NotAllowed, Problem, RelayRequired
 from lib.sessions.base import Session
 from lib.sessions.devices import Device
 from lib.telegram.user import TelegramUser
@@ -71,6 +71,35 @@ _STATS = {
 }
 
 
+_TOLD: dict[type[Problem], dict[str, Schema]] = {
+    NotAllowed: {
+        "user": record(
+            {
+                "id": {"type": "integer"},
+                **{name: {"type": "string"} for name in ("first_name", "last_name", "username")},
+            },
+            optional=["last_name", "username"],
+            description="The account that may not log in.",
+        )
+    },
+    MembershipRequired: {
+        "link": {
+            "type": "string",
+            "format": "uri",
+            "description": "The chat to join, where it has a public name.",
+        }
+    },
+    RelayRequired: {
+        "link": {
+            "type": "string",
+            "format": "uri",
+            "description": "Production's login page, where its address is known.",
+        }
+    },
+}
+"""Members that a problem has besides; a link where there is one."""
+
+
 def schemas() -> dict[str, Schema]:
     """All of them by name."""
     return {
@@ -112,7 +141,7 @@ def problems() -> list[type[Problem]]:
 
 
 def _problem(problem: type[Problem]) -> Schema:
-    """Answers of one code differ in nothing but the request id."""
+    """Answers of one code differ in the request id, and in what the person is told besides."""
     fixed = {
         "type": f"/error.html?code={problem.code}",
         "title": problem.title,
@@ -121,7 +150,10 @@ def _problem(problem: type[Problem]) -> Schema:
         "code": problem.code,
     }
     request_id = {"type": "string", "description": "The log line with this id has the reason."}
-    return record({**{name: {"const": value} for name, value in fixed.items()}, "request_id": request_id})
+    constants: dict[str, Schema] = {name: {"const": value} for name, value in fixed.items()}
+    told = _TOLD.get(problem, {})
+    optional = [name for name in told if problem is not NotAllowed]
+    return record({**constants, "request_id": request_id, **told}, optional)
 
 
 def _start() -> Schema:

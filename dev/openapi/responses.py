@@ -12,12 +12,13 @@ HEADERS: dict[str, Schema] = {
     "Cache-Control": {"required": True, "schema": {"const": dict(SECURITY_HEADERS)["Cache-Control"]}},
     "Location": {"required": True, "schema": {"type": "string", "format": "uri-reference"}},
     "Set-Cookie": {
-        "description": "The session's cookie, or that of a login, which goes also when the login fails.",
+        "description": "The session's, a login's, which goes also when that fails, or the error page's.",
         "schema": {
             "type": "string",
             "pattern": (
-                f"^({cookie_name(None)}|{cookie_name('http://localhost')})(-tx-[A-Za-z0-9_-]{{8}})?=[^;]*;"
-                " Path=/; Max-Age=[0-9]+; HttpOnly; SameSite=Lax(; Secure)?$"
+                f"^({cookie_name(None)}|{cookie_name('http://localhost')})"
+                "((-tx-[A-Za-z0-9_-]{8})?=[^;]*; Path=/; Max-Age=[0-9]+; HttpOnly"
+                "|-told=[A-Za-z0-9_-]*; Path=/; Max-Age=60); SameSite=Lax(; Secure)?$"
             ),
         },
     },

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from math import inf
 
 from lib import log
-from lib.errors import InvalidSession, LoginRejected, LoginStale, RateLimited, StoreUnavailable
+from lib.errors import InvalidSession, LoginStale, NotAllowed, RateLimited, StoreUnavailable
 from lib.sessions.base import ENDED, PROOF, SESSION, Revocation, Session, Sessions, ended_at
 from lib.sessions.record import Record, Transport
 from lib.sessions.token import Claims, random_n
@@ -34,11 +34,11 @@ class Creation(Sessions):
 
         `admit` is called where nothing that is known here speaks against the login, and raises what does.
         A one-time proof works once; another kind leads to the session it led to before, while that lives.
-        Raises `LoginStale` for a proof that was used, revoked or ended, `LoginRejected` for a user whom the
+        Raises `LoginStale` for a proof that was used, revoked or ended, `NotAllowed` for a user whom the
         settings keep out, `RateLimited` for initData that comes again and again.
         """
         if not self.settings.permits(user.id):
-            raise LoginRejected("kept out by TELEGRAM_ALLOW or TELEGRAM_DENY")
+            raise NotAllowed("kept out by TELEGRAM_ALLOW or TELEGRAM_DENY", told={"user": user.who()})
         self._limit(proof, transport)
         if admit:
             admit()

@@ -70,6 +70,11 @@ class TelegramUser:
         pairs = ((field.name, getattr(self, field.name)) for field in fields(self))
         return {name: value for name, value in pairs if value is not None}
 
+    def who(self) -> dict[str, Any]:
+        """What tells a person which of their accounts it is."""
+        shown = ("id", "first_name", "last_name", "username")
+        return {name: value for name, value in self.to_json().items() if name in shown}
+
 
 class Proof(NamedTuple):
     """What Telegram vouched for, as far as sessions care.

@@ -31,15 +31,22 @@ def read_cookies(header: str, prefix: str) -> dict[str, str]:
     return found
 
 
-def set_cookie(name: str, value: str, *, max_age: int, origin: str | None) -> str:
+def set_cookie(name: str, value: str, *, max_age: int, origin: str | None, for_scripts: bool = False) -> str:
     """A Set-Cookie header that keeps `value` in the browser for `max_age` seconds; 0 removes it."""
+    http_only = "" if for_scripts else "; HttpOnly"
     secure = "" if _insecure(origin) else "; Secure"
-    return f"{name}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}"
+    return f"{name}={value}; Path=/; Max-Age={max_age}{http_only}; SameSite=Lax{secure}"
 
 
 def set_session_cookie(response: Response, value: str, *, max_age: int, origin: str | None) -> None:
     """Keep the session in the browser for `max_age` seconds; 0 removes it."""
     response.add_cookie(set_cookie(cookie_name(origin), value, max_age=max_age, origin=origin))
+
+
+def set_told_cookie(response: Response, value: str, *, origin: str | None) -> None:
+    """Tell the error page what must stand in no address; the page takes the cookie away as it reads it."""
+    name = f"{cookie_name(origin)}-told"
+    response.add_cookie(set_cookie(name, value, max_age=60, origin=origin, for_scripts=True))
 
 
 def _insecure(origin: str | None) -> bool:

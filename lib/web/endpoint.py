@@ -95,8 +95,6 @@ def _share(request: Request, response: Response, allow: str) -> None:
 
 
 def _log(request: Request, response: Response, route: str, seconds: float) -> None:
-    # A problem that is shown as a page is answered with a redirect.
-    gravity = request.problem.status if request.problem else response.status
     settings = _settings()
     agent = request.environ.get("HTTP_USER_AGENT", "")
     notes = {"event": "request", **request.notes}
@@ -106,7 +104,7 @@ def _log(request: Request, response: Response, route: str, seconds: float) -> No
         notes["ip_ref"] = request.reference("ip", request.client_ip)
     log.event(
         name,
-        level="error" if gravity >= 500 else "warning" if gravity >= 400 else "info",
+        level=request.problem.level if request.problem else _level(response.status),
         request_id=request.id,
         route=route,
         method=request.method if request.method in _METHODS else "other",
@@ -115,6 +113,11 @@ def _log(request: Request, response: Response, route: str, seconds: float) -> No
         ua_family=next((family for family in _FAMILIES if family in agent), "other"),
         **notes,
     )
+
+
+def _level(status: int) -> log.Level:
+    """For answers that a function gives without a Problem."""
+    return "error" if status >= 500 else "warning" if status >= 400 else "info"
 
 
 _METHODS = ("GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS", "TRACE")

@@ -48,7 +48,8 @@ def require_login_method(request: Request) -> None:
         return
     if settings.environment == "preview" and settings.canonical_origin is None:
         raise RelayRequired(
-            "AUTH_RELAY_SECRET: is not set; docs/PREVIEWS.md has the steps, for here and production"
+            "AUTH_RELAY_SECRET: is not set; docs/PREVIEWS.md has the steps, for here and production",
+            told={"link": f"{settings.relay_url}/"} if settings.relay_url else None,
         )
     settings.require_login_method()
 
@@ -115,6 +116,8 @@ def log_in(request: Request, user: TelegramUser, proof: Proof, transport: Transp
         # What Telegram took is no reason to give the store less time.
         budget.start()
 
+    # Whoever is refused from here on is known: the log says who it was.
+    request.notes["user_ref"] = request.reference("user", str(user.id))
     presented, carried_by = request.credentials()
     session = request.service.create_session(
         user,

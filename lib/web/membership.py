@@ -12,8 +12,11 @@ def require_member(request: Request, user_id: int) -> None:
 
     Raises `MembershipRequired`, and what `check_member` raises: without Telegram's answer nobody gets in.
     """
-    if request.settings.require_chat is not None and _membership(request, user_id) != "member":
-        raise MembershipRequired("not in TELEGRAM_REQUIRE_CHAT")
+    chat = request.settings.require_chat
+    if chat is not None and _membership(request, user_id) != "member":
+        # A chat that has an id alone is joined by invitation, if at all.
+        told = {"link": f"https://t.me/{chat[1:]}"} if chat.startswith("@") else None
+        raise MembershipRequired("not in TELEGRAM_REQUIRE_CHAT", told=told)
 
 
 def recheck_member(request: Request, session: Session) -> None:

@@ -1,11 +1,12 @@
 """Answers: JSON, problems, and the headers that every one of them carries."""
 
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from typing import Any
 
 from lib.errors import Problem
 from lib.sessions.base import Session
-from lib.web.cookies import set_session_cookie
+from lib.web.cookies import set_session_cookie, set_told_cookie
 from lib.web.json import dump
 from lib.web.request import Request
 from lib.web.response import Headers, Response
@@ -40,10 +41,14 @@ def see_other(location: str) -> Response:
 def problem_response(problem: Problem, request: Request) -> Response:
     """`problem` as RFC 9457 has it; `type` is a page that explains the code in the reader's language.
 
-    Who looks at this very request is sent to that page.
+    Browsers that navigate are sent to that page, and what is told goes with them in a cookie that it reads.
     """
     if request.shows_page:
-        return see_other(f"/error.html?code={problem.code}&reference={request.id}")
+        response = see_other(f"/error.html?code={problem.code}&reference={request.id}")
+        if problem.told:
+            told = urlsafe_b64encode(dump({**problem.told, "reference": request.id})).rstrip(b"=")
+            set_told_cookie(response, told.decode("ascii"), origin=request.own_origin)
+        return response
     body = {
         "type": f"/error.html?code={problem.code}",
         "title": problem.title,
@@ -51,6 +56,7 @@ def problem_response(problem: Problem, request: Request) -> Response:
         "detail": problem.detail,
         "code": problem.code,
         "request_id": request.id,
+        **problem.told,
     }
     return Response(
         dump(body),

@@ -10,6 +10,8 @@ ADA = {"id": 1, "first_name": "Ada", "last_name": "Lovelace", "username": "ada"}
 SESSION = {"id": "s", "created_at": 1, "expires_at": 2, "method": "widget", "transport": "cookie"}
 LINK = f"id=2&first_name=Bobby&username=bobby&auth_date=1&hash={'0' * 64}"
 TROUBLE = (503, {"code": "store_unavailable", "request_id": "dev1::42"})
+KEPT_OUT = (403, {"code": "not_allowed", "request_id": "dev1::42", "user": ADA})
+OUTSIDER = (403, {"code": "membership_required", "request_id": "dev1::42", "link": "https://t.me/some_chat"})
 AGENTS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/150.0 Safari/537.36",
     "Mozilla/5.0 (Linux; Android 14; wv) AppleWebKit/537.36 Chrome/150.0 Telegram-Android/11.3.3",
@@ -63,7 +65,9 @@ class State(NamedTuple):
 STATES = {
     "login": State("/", "#login-button"),
     "login-cancelled": State("/?state=x#tgAuthResult=ZmFsc2U", "#notice"),
-    "login-trouble": State("/", "#notice", TROUBLE),
+    "login-trouble": State("/", "#away", TROUBLE),
+    "login-kept-out": State("/?state=x#tgAuthResult=e30", "#notice", answers={"LOGIN": KEPT_OUT}),
+    "login-outsider": State("/?state=x#tgAuthResult=e30", "#notice", answers={"LOGIN": OUTSIDER}),
     "mini-app": State("/#tgWebAppData=x", "#question"),
     "account": State("/?return_to=/nothing", "#devices-link", LOGGED_IN),
     "confirm": State(f"/confirm.html#{LINK}", "#replaces", LOGGED_IN),
@@ -71,8 +75,9 @@ STATES = {
     "relay": State("/relay.html?ticket=app-git-fix-team.example.com~x", "#question"),
     "relay-logged-in": State("/relay.html?ticket=app-git-fix-team.example.com~x", "#question", LOGGED_IN),
     "relay-refused": State("/relay.html", "#refusal"),
+    "relay-trouble": State("/relay.html?ticket=app-git-fix-team.example.com~x", "#away", TROUBLE),
     "devices": State("/devices.html", "#list", LOGGED_IN),
-    "devices-trouble": State("/devices.html", "#notice", LOGGED_IN, {"GET": TROUBLE}),
+    "devices-trouble": State("/devices.html", "#away", LOGGED_IN, {"GET": TROUBLE}),
     "devices-asked": State(
         "/devices.html", "#dialog", LOGGED_IN, act=lambda page: page.locator("#end-1").click()
     ),
@@ -95,6 +100,7 @@ def show(page: Page, state: State) -> None:
     # In development a line about that comes when it comes.
     page.route("**/_telegram/simulated.json", lambda route: route.fulfill(json={"simulated": False}))
     page.route("**/telegram/verify", lambda route: fulfil(route, state.verify))
+    page.route("**/telegram/login", lambda route: fulfil(route, answers["LOGIN"]))
     page.route("**/telegram/sessions*", lambda route: fulfil(route, answers[route.request.method]))
     # Addresses that differ in the fragment only would not load.
     page.goto("about:blank")

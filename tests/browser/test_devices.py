@@ -477,7 +477,7 @@ def test_closing_the_dialog_drops_its_trouble(here: Page, there: Page) -> None:
     answer_once(here, SESSIONS, "DELETE", 503, "store_unavailable")
     here.get_by_role("button", name="End all other sessions").click()
     here.get_by_role("alertdialog").get_by_role("button", name="End all other sessions").click()
-    expect(here.get_by_role("alert")).to_contain_text("Sessions cannot be reached")
+    expect(here.get_by_role("alert")).to_contain_text("neither show nor end your sessions just now")
     here.get_by_role("button", name="Cancel").click()
     expect(here.get_by_role("alert")).to_be_hidden()
     expect(here.get_by_role("button", name="End all other sessions")).to_be_focused()
@@ -491,7 +491,7 @@ def test_trouble_with_the_list(here: Page, there: Page, pattern: str) -> None:
     """Where the list cannot be had, the page says so and tries again at a click; nobody is logged out."""
     answer_once(here, pattern, "GET", 503, "store_unavailable")
     here.goto("/devices.html")
-    expect(here.get_by_role("alert")).to_contain_text("Sessions cannot be reached")
+    expect(here.get_by_role("alert")).to_contain_text("neither show nor end your sessions just now")
     expect(here.get_by_role("list")).to_be_hidden()
     here.get_by_role("button", name="Try again").click()
     expect(rows(here)).to_have_count(2)

@@ -220,8 +220,9 @@ def test_api_trouble_is_not_a_logout(page: Page) -> None:
     trouble = {"code": "store_unavailable", "request_id": "dev1::42"}
     page.route("**/telegram/verify", lambda route: route.fulfill(status=503, json=trouble))
     page.reload()
-    expect(page.get_by_role("alert")).to_contain_text("Sessions cannot be reached")
+    expect(page.get_by_role("alert")).to_contain_text("This site cannot let you in just now")
     expect(page.get_by_role("alert")).to_contain_text("dev1::42")
+    expect(page.get_by_role("heading", level=1)).to_have_text("localhost")
     expect(page.get_by_role("button", name="Log in with Telegram")).to_be_hidden()
     page.unroute("**/telegram/verify")
     page.get_by_role("button", name="Try again").click()

@@ -426,7 +426,7 @@ def test_trouble_leaves_the_question(tab: Page, relay: Relay) -> None:
     unavailable = {"code": "store_unavailable"}
     tab.route("**/telegram/relay", lambda route: route.fulfill(status=503, json=unavailable))
     agree(tab)
-    expect(tab.get_by_role("alert")).to_contain_text("Sessions cannot be reached")
+    expect(tab.get_by_role("alert")).to_contain_text("This site cannot let you in just now")
     expect(tab.get_by_role("button", name="Continue as Alice Johnson")).to_be_focused()
     tab.unroute("**/telegram/relay")
 
@@ -445,7 +445,7 @@ def test_trouble_before_the_question(tab: Page, relay: Relay) -> None:
     answer = {"code": "store_unavailable", "request_id": "dev1::42"}
     tab.route("**/telegram/verify", lambda route: route.fulfill(status=503, json=answer))
     tab.goto(f"/relay.html?ticket={made_ticket(relay.preview.origin)}")
-    expect(tab.get_by_role("alert")).to_contain_text("Sessions cannot be reached")
+    expect(tab.get_by_role("alert")).to_contain_text("This site cannot let you in just now")
     expect(tab.get_by_role("button", name="Continue")).to_be_hidden()
     tab.unroute("**/telegram/verify")
     tab.get_by_role("button", name="Try again").click()

@@ -536,7 +536,7 @@ def test_the_line_says_whose_request_it_was(
     assert (mine["route"], mine["status"]) == ("/hello", 200)
     for name in ("user_ref", "session_ref", "device_id", "auth_path"):
         assert mine[name] == verify[name]
-    assert (nobody["status"], nobody["level"]) == (401, "warning")
+    assert (nobody["status"], nobody["level"]) == (401, "info")
     assert "user_ref" not in nobody
 
 

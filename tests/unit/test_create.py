@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lib.environment import DAY, HOUR
-from lib.errors import LoginRejected, LoginStale, RateLimited, StoreUnavailable
+from lib.errors import LoginStale, NotAllowed, RateLimited, StoreUnavailable
 from lib.sessions.record import load
 from lib.sessions.service import SessionService
 from lib.store.base import Unanswered
@@ -319,8 +319,9 @@ def test_the_limit_is_not_for_those_kept_out(clock: Clock, store: WatchedStore) 
     sessions = service(clock, store, TELEGRAM_DENY=str(IVAN.id))
     proof = init_data(clock)
     for _ in range(20):
-        with pytest.raises(LoginRejected):
+        with pytest.raises(NotAllowed) as caught:
             log_in(sessions, clock, proof)
+        assert caught.value.told == {"user": IVAN.who()}
     assert store.calls == []
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from lib.environment import DAY, HOUR
-from lib.errors import InvalidSession, LoginRejected, LoginStale, StoreUnavailable
+from lib.errors import InvalidSession, LoginStale, NotAllowed, StoreUnavailable
 from lib.sessions import service as module
 from lib.sessions.base import Session
 from lib.sessions.record import Transport
@@ -322,7 +322,7 @@ def test_parallel_logins_of_one_user_lose_none(make: Make, clock: Clock) -> None
 def test_deny_and_allow_keep_people_out(make: Make, clock: Clock) -> None:
     """Who is denied, or not among the allowed, cannot log in."""
     for env in ({"TELEGRAM_DENY": "42"}, {"TELEGRAM_ALLOW": "7,8"}):
-        with pytest.raises(LoginRejected):
+        with pytest.raises(NotAllowed):
             log_in(make(**env), clock)
 
 

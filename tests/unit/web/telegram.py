@@ -170,8 +170,13 @@ def parameter(location: str, name: str) -> str:
 
 
 def session_cookies(answer: Answer) -> list[str]:
-    """The Set-Cookie headers that are not for transactions."""
-    return [header for header in answer.all("Set-Cookie") if "tgauth-tx-" not in header.partition("=")[0]]
+    """The Set-Cookie headers that are neither for transactions nor for the error page."""
+    others = ("tgauth-tx-", "tgauth-told")
+    return [
+        header
+        for header in answer.all("Set-Cookie")
+        if not any(other in header.partition("=")[0] for other in others)
+    ]
 
 
 @pytest.fixture(scope="module")

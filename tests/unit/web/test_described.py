@@ -262,6 +262,13 @@ def late_logins(telegram: Telegram) -> None:
     assert browser.login(widget).code == "login_stale"
 
 
+def kept_out(telegram: Telegram) -> None:
+    """TELEGRAM_ALLOW names somebody else."""
+    site = telegram.site({"TELEGRAM_ALLOW": "5"})
+    for way in WAYS:
+        assert way(telegram, Browser(site)).code == "not_allowed"
+
+
 def members(telegram: Telegram, chat: BotApi) -> None:
     """TELEGRAM_REQUIRE_CHAT, with Telegram's answer and without."""
     site = telegram.site(
@@ -353,6 +360,7 @@ def test_the_document_is_what_happens(
     in_memory(clock)
     logins(telegram)
     late_logins(telegram)
+    kept_out(telegram)
     members(telegram, chat)
     without_a_store(telegram)
     previews(pair)

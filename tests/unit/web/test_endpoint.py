@@ -323,6 +323,7 @@ def test_every_problem_has_been_seen() -> None:
         "invalid_grant",
         "relay_required",
         "membership_required",
+        "not_allowed",
     }
     assert codes - elsewhere == {code for _, _, code in ERRORS.values()}
 

@@ -228,6 +228,28 @@ def test_a_navigation_shows_a_page(telegram: Telegram, chat: BotApi, site: Site)
     assert session_cookies(answer) == []
 
 
+@pytest.mark.parametrize(
+    ("chat_name", "link"), [("@tgauth_dev_chat", "https://t.me/tgauth_dev_chat"), ("", None)]
+)
+def test_a_refusal_leads_to_the_chat(
+    telegram: Telegram, chat: BotApi, lines: Any, chat_name: str, link: str | None
+) -> None:
+    """A chat with a public name is linked to, and the log says who was refused."""
+    site = gated(telegram, **({"TELEGRAM_REQUIRE_CHAT": chat_name} if chat_name else {}))
+    answer = site.login()
+    assert (answer.code, answer.json().get("link")) == ("membership_required", link)
+    refused = lines()[-1]
+    assert (refused["code"], refused["event"]) == ("membership_required", "authz_fail")
+    browser = Browser(site)
+    browser.navigation = PAGE
+    page = browser.back(telegram.agree(browser.begin()))
+    assert ("__Host-tgauth-told" in page.cookies) is (link is not None)
+    chat.members[USER["id"]] = "member"
+    telegram.clock.time += 10
+    site.login()
+    assert refused["user_ref"] == lines()[-1]["user_ref"]
+
+
 @EVERY_WAY
 def test_a_bad_proof_asks_nobody(telegram: Telegram, chat: BotApi, site: Site, way: str) -> None:
     """Telegram is asked about people who proved who they are, so nobody can spend our requests for us."""
@@ -244,7 +266,7 @@ def test_denied_users_are_not_asked_about(telegram: Telegram, chat: BotApi) -> N
     """TELEGRAM_DENY holds for members, too."""
     chat.members[USER["id"]] = "member"
     site = gated(telegram, TELEGRAM_DENY=str(USER["id"]))
-    assert site.login().status == 401
+    assert site.login().code == "not_allowed"
     assert site.store.sessions() == {}
     assert gate_asked(chat) == 0
 

@@ -2,7 +2,8 @@
 
 A row says which requirement it comes from, what is wrong and how it is sent. Each refusal asks the store
 nothing, gives no session cookie, and of a state that is not this browser's Telegram hears nothing.
-All answers of one code are the same bytes but for the request id. One header is left out of that: where a
+All answers of one code are the same bytes but for the request id and, where somebody genuine is kept out, the
+account that is named to them. One header is left out of that: where a
 transaction was spent, Set-Cookie removes its cookie, which only the browser that began it can see.
 """
 
@@ -180,6 +181,7 @@ def resigned(**changes: Any) -> Callable[[Site], dict[str, Any]]:
 
 
 REJECTED, STALE, MALFORMED = "login_rejected", "login_stale", "malformed_request"
+NOT_ALLOWED = "not_allowed"
 
 for field in ("id", "first_name", "last_name", "username", "photo_url", "auth_date", "hash"):
     for index in (0, 3, -1):
@@ -294,7 +296,7 @@ widget_entries("a second from the future", VALIDITY, lambda s: s.widget(auth_dat
 widget_entries("far from the future", VALIDITY, lambda s: s.widget(auth_date=NOW + 10**9), REJECTED)
 widget_entries("a second too old", VALIDITY, lambda s: s.widget(auth_date=NOW - 301), STALE)
 widget_entries("of the first second", VALIDITY, lambda s: s.widget(auth_date=1), STALE)
-widget_entries("of somebody kept out", ACCESS, lambda s: s.widget(id=13), REJECTED)
+widget_entries("of somebody kept out", ACCESS, lambda s: s.widget(id=13), NOT_ALLOWED)
 widget_entries("signed without id", ACCOUNT, lambda s: s.widget(id=None), REJECTED)
 widget_entries("signed without auth_date", VALIDITY, lambda s: s.widget(auth_date=None), REJECTED)
 
@@ -409,7 +411,7 @@ init_data_entries("a second from the future", VALIDITY, lambda s: s.init_data(au
 init_data_entries("a second too old", VALIDITY, lambda s: s.init_data(auth_date=NOW - DAY - 1), STALE)
 init_data_entries("auth_date in Arabic digits", INPUT, lambda s: s.init_data(auth_date="\u0661\u0668" * 5))
 init_data_entries("auth_date with an underscore", INPUT, lambda s: s.init_data(auth_date="1_800_000_000"))
-init_data_entries("of somebody kept out", ACCESS, lambda s: s.init_data(user={**USER, "id": 13}))
+init_data_entries("of somebody kept out", ACCESS, lambda s: s.init_data(user={**USER, "id": 13}), NOT_ALLOWED)
 init_data_entries("user without id", ACCOUNT, lambda s: s.init_data(user={"first_name": "A"}))
 init_data_entries("user id true", TYPES, lambda s: s.init_data(user={**USER, "id": True}))
 init_data_entries("user id a fraction", TYPES, lambda s: s.init_data(user={**USER, "id": 1.5}))
@@ -619,7 +621,7 @@ for title, value in {
 token_entries(
     "without the profile scope", ACCOUNT, lambda m: m.sign(id=MISSING, name=MISSING, picture=MISSING)
 )
-token_entries("of somebody kept out", ACCESS, claim("id", 13))
+token_entries("of somebody kept out", ACCESS, claim("id", 13), NOT_ALLOWED)
 
 NONCES = "cookie,bearer,native,callback"
 for title, value in {
@@ -1091,13 +1093,18 @@ row("callback, used, its cookie gone", ONCE, used_answer(keep=False))
 
 
 def comparable(answer: Answer) -> tuple[int, list[tuple[str, str]], bytes]:
-    """The answer without its request id and without the removal of a spent transaction's cookie."""
+    """The answer without its request id, the name of who is kept out, and a spent transaction's removal."""
     for header in answer.all("Set-Cookie"):
         name, _, rest = header.partition("=")
         assert name.startswith(TX), header
         assert rest == "; Path=/; Max-Age=0; HttpOnly; SameSite=Lax; Secure"
     status, headers, body = answer.without_id()
-    return status, [pair for pair in headers if pair[0] != "Set-Cookie"], body
+    hidden = {"Set-Cookie"}
+    if answer.code == NOT_ALLOWED:
+        told = json.loads(body)
+        assert told.pop("user")["id"] == 13
+        body, hidden = json.dumps(told).encode(), {"Set-Cookie", "Content-Length"}
+    return status, [pair for pair in headers if pair[0] not in hidden], body
 
 
 @pytest.fixture(scope="module")
@@ -1106,7 +1113,7 @@ def expected() -> dict[str, Any]:
     return {}
 
 
-STATUS = {REJECTED: 401, STALE: 401, "login_cancelled": 401, MALFORMED: 400}
+STATUS = {NOT_ALLOWED: 403, REJECTED: 401, STALE: 401, "login_cancelled": 401, MALFORMED: 400}
 
 
 def groups() -> dict[str, list[str]]:

@@ -1,0 +1,28 @@
+"""What every error of the API has; the errors themselves are in lib/errors.py."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from lib.log import Level
+
+
+class Problem(Exception):
+    """An error that the API answers as application/problem+json.
+
+    `code` is stable and part of the API, `detail` tells the reader what to do, `event` (OWASP logging
+    vocabulary) and `level` are its line's in the log, and `headers` go out with the answer. `told` is more
+    members of the answer (RFC 9457 §3.2), for the person whose request it was.
+    """
+
+    status: ClassVar[int]
+    code: ClassVar[str]
+    title: ClassVar[str]
+    detail: ClassVar[str]
+    event: ClassVar[str] = "request"
+    level: ClassVar[Level] = "warning"
+    headers: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+    def __init__(self, reason: str, *, told: Mapping[str, object] | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.told = told or {}
