@@ -11,6 +11,7 @@ from lib import budget
 from lib.errors import CrossSiteBlocked, MalformedRequest, Unauthorized
 from lib.sessions.base import Session
 from lib.web.endpoint import Handler, Response
+from lib.web.membership import recheck_in_passing
 from lib.web.request import Request
 
 _NEEDED = ("authorization", "cookie", "host", "origin", "sec-fetch-site")
@@ -34,8 +35,9 @@ def authenticate(headers: Mapping[str, str], method: str = "GET") -> Session | N
 
     `headers` is what every framework calls so: names in any case. Give `method` for everything that changes
     something: a browser sends its cookie also with requests that another site made it send, and those count
-    as nobody's. It waits for the store, 3 seconds at most: in asynchronous code call it in a thread. Raises
-    `StoreUnavailable` or `Misconfigured`, to be answered with 503: nobody is logged out.
+    as nobody's. It waits for the store, 3 seconds at most, and now and then a second for Telegram where
+    TELEGRAM_REQUIRE_CHAT is set: in asynchronous code call it in a thread. Raises `StoreUnavailable` or
+    `Misconfigured`, to be answered with 503: nobody is logged out.
     """
     found: dict[str, list[str]] = {name: [] for name in _NEEDED}
     for name, value in headers.items():
@@ -55,4 +57,6 @@ def authenticate(headers: Mapping[str, str], method: str = "GET") -> Session | N
 
 
 def _session(request: Request) -> Session:
-    return request.session(renew=request.method != "HEAD")._replace(token="")
+    session = request.session(renew=request.method != "HEAD")
+    recheck_in_passing(request, session)
+    return session._replace(token="")

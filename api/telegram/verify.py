@@ -1,13 +1,16 @@
 """GET /telegram/verify: who is logged in. HEAD asks the same without renewing the session."""
 
 from lib.web.endpoint import Response, endpoint
+from lib.web.membership import recheck_in_passing
 from lib.web.request import Request
 from lib.web.respond import session_response
 
 
 def verify(request: Request) -> Response:
-    """200 with user and session, or 401."""
-    return session_response(request.session(renew=request.method == "GET"))
+    """200 with user and session, or 401; who has left TELEGRAM_REQUIRE_CHAT is logged out here."""
+    session = request.session(renew=request.method == "GET")
+    recheck_in_passing(request, session)
+    return session_response(session)
 
 
 app = endpoint(GET=verify)

@@ -166,6 +166,13 @@ _TELEGRAM_ACTIONS = (
         login=True,
         once=True,
     ),
+    Action(
+        "verify, member",
+        _verify(lambda scene: scene.mine),
+        at="gated",
+        targets=("bot", "store"),
+        prepare=scenes.join,
+    ),
     Action("refresh, member", _refresh, at="gated", targets=("bot", "store"), prepare=scenes.join),
     Action(
         "login, outsider",

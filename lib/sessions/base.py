@@ -36,6 +36,7 @@ REVOKED_SECONDS = DAY + 120
 
 _GONE_SECONDS = 60
 _OUTSIDER_SECONDS = 10
+_UNANSWERED_SECONDS = 60
 
 
 class Session(NamedTuple):
@@ -68,7 +69,7 @@ class Sessions:
         self._users = f"tgauth:{settings.environment}:{settings.bot_id}:u:"
         self._gone = Memo(clock)
         self._spent = Memo(clock)
-        self._members = Memo(clock)
+        self._members = Memo(clock, limit=4 * 4096)
         # So that somebody who joins need not wait, and who tries again and again costs nothing.
         self._members_for: dict[Membership, int] = {
             "member": settings.require_chat_ttl,
@@ -168,10 +169,18 @@ class Sessions:
         """Note what Telegram said of the user and the chat, and no longer what it said before."""
         for kind, seconds in self._members_for.items():
             self._members.remember(f"{user_id}|{kind}", seconds if kind == membership else 0)
+        if membership != "unseen":
+            self._members.remember(f"{user_id}|asked", self._members_for[membership])
 
     def known_membership(self, user_id: int) -> Membership | None:
         """What Telegram said to this process last; None when it was not asked, or too long ago."""
         return next((kind for kind in self._members_for if self._members.knows(f"{user_id}|{kind}")), None)
+
+    def first_to_ask(self, user_id: int) -> bool:
+        """Whether the caller should ask Telegram about the user: one of many at once, and without an answer
+        nobody for a minute.
+        """
+        return self._members.first(f"{user_id}|asked", _UNANSWERED_SECONDS)
 
     def first_use(self, name: str, seconds: float) -> bool:
         """Whether this process sees `name` for the first time in so many seconds, at no command."""

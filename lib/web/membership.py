@@ -1,10 +1,12 @@
 """TELEGRAM_REQUIRE_CHAT: only members of a chat may log in, and stay logged in."""
 
-from lib import budget
-from lib.errors import IdentityProviderUnavailable, InvalidSession, MembershipRequired
+from lib import budget, log
+from lib.errors import IdentityProviderUnavailable, InvalidSession, MembershipRequired, Problem
 from lib.sessions.base import Session
 from lib.telegram.user import Membership
 from lib.web.request import Request
+
+_SECONDS_IN_PASSING = 1
 
 
 def require_member(request: Request, user_id: int) -> None:
@@ -25,23 +27,55 @@ def recheck_member(request: Request, session: Session) -> None:
     Who has left is logged out: raises `InvalidSession`. Without Telegram's answer nobody is: raises what
     `check_member` raises, and `IdentityProviderUnavailable` where it knows nothing of the user.
     """
-    settings, service, user_id = request.settings, request.service, session.user.id
-    if settings.require_chat is None or service.now() - session.created_at < settings.require_chat_ttl:
+    if not _is_due(request, session):
         return
-    membership = service.known_membership(user_id)
-    if membership is None:
-        left = budget.remaining()
-        budget.start(budget.TELEGRAM_SECONDS)
+    membership = request.service.known_membership(session.user.id)
+    if membership in (None, "unseen"):
+        membership = _ask_again(request, session.user.id, budget.TELEGRAM_SECONDS)
+    _log_out_outsider(request, session, membership)
+
+
+def recheck_in_passing(request: Request, session: Session) -> None:
+    """As `recheck_member`, where people wait: a second at most, and without an answer everything goes on.
+
+    Of many requests at once one asks. Raises `InvalidSession`; why there is no answer goes to the log.
+    """
+    if not _is_due(request, session):
+        return
+    membership = request.service.known_membership(session.user.id)
+    if membership is None and request.service.first_to_ask(session.user.id):
+        try:
+            membership = _ask_again(request, session.user.id, _SECONDS_IN_PASSING)
+        except Problem as problem:
+            log.event(problem.event, level=problem.level, reason=problem.reason, request_id=request.id)
+    _log_out_outsider(request, session, membership)
+
+
+def _is_due(request: Request, session: Session) -> bool:
+    settings, age = request.settings, request.service.now() - session.created_at
+    return settings.require_chat is not None and age >= settings.require_chat_ttl
+
+
+def _ask_again(request: Request, user_id: int, seconds: float) -> Membership:
+    """What the user is by now, as Telegram says within so many seconds; raises as `recheck_member`."""
+    left = budget.remaining()
+    budget.start(seconds)
+    try:
         membership = _membership(request, user_id)
+    finally:
         # What Telegram took is no reason to give the store less time, and none to give it more.
         budget.start(left)
-    if membership == "outsider":
-        service.delete_session(session.token)
-        raise InvalidSession("not in TELEGRAM_REQUIRE_CHAT")
     if membership == "unseen":
         raise IdentityProviderUnavailable(
             "the bot does not see this user in TELEGRAM_REQUIRE_CHAT; make it an administrator there"
         )
+    return membership
+
+
+def _log_out_outsider(request: Request, session: Session, membership: Membership | None) -> None:
+    if membership == "outsider":
+        request.service.delete_session(session.token)
+        raise InvalidSession("not in TELEGRAM_REQUIRE_CHAT")
 
 
 def _membership(request: Request, user_id: int) -> Membership:

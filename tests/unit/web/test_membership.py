@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,12 +21,15 @@ from dev.runtime import Function
 from dev.serving import Serving, serving
 from dev.signing import sign_widget
 from lib import budget
+from lib.auth import authenticate
 from lib.errors import StoreUnavailable
 from lib.http_client import HttpClient
 from tests.unit.web.conftest import (
     BOT_ID,
     BOT_TOKEN,
     CLIENT_SECRET,
+    COOKIE,
+    HOST,
     NOW,
     ORIGIN,
     OWN_PAGE,
@@ -845,3 +849,115 @@ def test_vercels_log_does_not_show_the_address(telegram: Telegram, chat: BotApi)
         assert gate_asked(chat) == 1
         assert "authn_login_success" in function.log_text
         assert SECRET not in function.log_text
+
+
+# In passing: what verify and functions of the owner's own ask
+
+
+def test_verify_asks_once_for_each_ttl(telegram: Telegram, chat: BotApi, site: Site) -> None:
+    """Until the TTL a verify asks nobody; after it once, at one command, and the session goes on."""
+    token = logged_in(site, chat)
+    for seconds, asked in ((TTL - 1, 0), (TTL, 1), (TTL + 1, 1), (2 * TTL - 1, 1), (2 * TTL, 2)):
+        telegram.clock.time = NOW + seconds
+        site.store.calls.clear()
+        assert site.verify(cookie=token).status == 200
+        assert gate_asked(chat) == asked, seconds
+        assert len(site.store.calls) <= 1
+
+
+@pytest.mark.parametrize("state", OUTSIDE, ids=str)
+@pytest.mark.parametrize("transport", ["cookie", "bearer"])
+def test_verify_logs_out_who_left(
+    telegram: Telegram, chat: BotApi, site: Site, state: Any, transport: str
+) -> None:
+    """The next verify after the TTL ends the session, so who never refreshes does not stay in."""
+    logged_in(site, chat)
+    token = site.login({**site.widget(), "transport": transport}).token
+    carried: dict[str, Any] = {transport: token}
+    chat.members[USER["id"]] = state
+    telegram.clock.time = NOW + TTL - 1
+    assert site.verify(**carried).status == 200
+    telegram.clock.time = NOW + TTL
+    answer = site.verify(**carried)
+    assert (answer.status, answer.code) == (401, "invalid_session")
+    assert len(site.store.sessions()) == 1
+    chat.members[USER["id"]] = "member"
+    telegram.clock.time += 3600
+    assert site.verify(**carried).code == "invalid_session"
+
+
+@pytest.mark.parametrize("fault", [*FAULTS, "unseen", "misconfigured"])
+def test_verify_goes_on_without_an_answer(
+    telegram: Telegram, chat: BotApi, site: Site, lines: Any, fault: str
+) -> None:
+    """No answer keeps people in, is in the log, and is not asked for again for a minute."""
+    token = logged_in(site, chat)
+    telegram.clock.time = NOW + TTL
+    if fault == "unseen":
+        chat.members.clear()
+    elif fault == "misconfigured":
+        chat.bot_status = "kicked"
+    else:
+        chat.faults[METHOD_PATH] = FAULTS[fault]
+    lines()
+    for seconds in (0, 1, 11, 59):
+        telegram.clock.time = NOW + TTL + seconds
+        assert site.verify(cookie=token).status == 200
+    first, *others = lines()
+    assert first["level"] == "error"
+    assert first["event"] in ("identity_provider_unavailable", "misconfigured")
+    assert first["request_id"] == others[0]["request_id"]
+    assert {line["event"] for line in others} == {"request"}
+    asked = gate_asked(chat)
+    telegram.clock.time = NOW + TTL + 60
+    chat.faults.clear()
+    chat.bot_status, chat.members[USER["id"]] = "administrator", "left"
+    assert site.verify(cookie=token).code == "invalid_session"
+    assert gate_asked(chat) == asked + 1
+
+
+def test_verify_waits_a_second_at_most(
+    telegram: Telegram, chat: BotApi, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Telegram gets a second of the request's time, and the store has what was left before."""
+    token = logged_in(site, chat)
+    left = sends(monkeypatch)
+    telegram.clock.time = NOW + TTL
+    assert site.verify(cookie=token).status == 200
+    (seconds,) = left
+    assert 0.5 < seconds <= 1
+
+
+def test_of_many_verifies_one_asks(telegram: Telegram, chat: BotApi, site: Site) -> None:
+    """While one waits for Telegram's answer, the others of the same user go on without it."""
+    token = logged_in(site, chat)
+    telegram.clock.time = NOW + TTL
+    finished = threading.Semaphore(0)
+
+    def held(_: Request) -> Response:
+        for _others in range(4):
+            finished.acquire(timeout=10)
+        return success(chat_member(USER["id"], "member"))
+
+    def verify(_: int) -> int:
+        status = site.verify(cookie=token).status
+        finished.release()
+        return status
+
+    chat.faults[METHOD_PATH] = held
+    assert in_parallel(5, verify) == [200] * 5
+    assert gate_asked(chat) == 1
+
+
+def test_functions_of_ones_own_log_out_who_left(telegram: Telegram, chat: BotApi, site: Site) -> None:
+    """`authenticate` asks as verify does, and then it is nobody's request."""
+    token = logged_in(site, chat)
+    headers = {"Host": HOST, "Cookie": f"{COOKIE}={token}"}
+    chat.members[USER["id"]] = "left"
+    telegram.clock.time = NOW + TTL - 1
+    assert site.verify(cookie=token).status == 200
+    assert authenticate(headers) is not None
+    telegram.clock.time = NOW + TTL
+    assert authenticate(headers) is None
+    assert gate_asked(chat) == 1
+    assert site.verify(cookie=token).code == "invalid_session"
