@@ -84,6 +84,10 @@ export function advice(error: unknown): string {
       return "Open the Mini App again.";
     case "other_origin":
       return `Go to ${error.address?.href ?? ""}`;
+    case "not_allowed":
+      return `Not ${error.user?.first_name ?? "this account"} (${error.user?.id ?? 0})`;
+    case "membership_required":
+      return `Join ${error.link ?? "the chat"}`;
     case "network":
     case "store_unavailable":
       return "Try again.";

@@ -90,6 +90,7 @@ const MESSAGES: Readonly<Record<string, string>> = {
   malformed_request: "Open this from the bot's chat.",
   outside: "Open this from the bot's chat.",
   membership_required: "Only members of the chat may use this. Join it, then try again.",
+  not_allowed: "This account may not use this. Open it with another one, or ask the owner.",
 };
 
 async function show(): Promise<void> {
