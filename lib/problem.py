@@ -11,7 +11,8 @@ class Problem(Exception):
 
     `code` is stable and part of the API, `detail` tells the reader what to do, `event` (OWASP logging
     vocabulary) and `level` are its line's in the log, and `headers` go out with the answer. `told` is more
-    members of the answer (RFC 9457 §3.2), for the person whose request it was.
+    members of the answer (RFC 9457 §3.2), for the person whose request it was. A `level` of its own is for a
+    problem that is only said to be one.
     """
 
     status: ClassVar[int]
@@ -19,10 +20,13 @@ class Problem(Exception):
     title: ClassVar[str]
     detail: ClassVar[str]
     event: ClassVar[str] = "request"
-    level: ClassVar[Level] = "warning"
+    level: Level = "warning"
     headers: ClassVar[tuple[tuple[str, str], ...]] = ()
 
-    def __init__(self, reason: str, *, told: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self, reason: str, *, told: Mapping[str, object] | None = None, level: Level | None = None
+    ) -> None:
         super().__init__(reason)
+        self.level = level or self.level
         self.reason = reason
         self.told = told or {}

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
-from lib.errors import LoginCancelled, LoginRejected
+from lib.errors import IdentityProviderUnavailable, LoginCancelled, LoginRejected, Misconfigured
 from lib.settings import Settings
 from lib.telegram.transaction import Transaction
 
@@ -49,14 +49,19 @@ def authorization_url(settings: Settings, transaction: Transaction, origin: str)
 def authorization_code(answer: Mapping[str, str], *, expected_issuer: str) -> str:
     """The code in Telegram's answer to a login that this browser began.
 
-    Raises `LoginCancelled` when the user said no, `LoginRejected` for every other error and for what is not
-    an answer. An error comes by the browser's address, where anybody can write it: it accuses no setting.
+    Raises `LoginCancelled` when the user said no, `Misconfigured` or `IdentityProviderUnavailable` when
+    Telegram cannot, `LoginRejected` for every other error and for what is not an answer. An error comes by
+    the browser's address, where anybody can write it: to the log it is a warning, and accuses no setting.
     """
     if answer.get("iss", expected_issuer) != expected_issuer:
         raise LoginRejected("iss is another issuer")
     error = answer.get("error")
     if error in _DECLINED:
         raise LoginCancelled(f"the browser came back with error={error}")
+    if error in _SETUP:
+        raise Misconfigured(_came_back(error), level="warning")
+    if error in _TROUBLE:
+        raise IdentityProviderUnavailable(_came_back(error), level="warning")
     if error is not None:
         raise LoginRejected(_came_back(error))
     code = answer.get("code", "")

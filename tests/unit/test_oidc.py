@@ -167,7 +167,7 @@ def test_other_words_for_no(error):
 )
 def test_an_error_in_the_address_accuses_nobody(error, advice):
     """Anybody can write one there: the log says so, and what to look at if it was Telegram's."""
-    with pytest.raises(LoginRejected) as caught:
+    with pytest.raises(Problem) as caught:
         code(error=error, error_description="canary", code="x")
     assert caught.value.reason.startswith(
         f"the browser came back with error={error}, which anybody can write; if "
@@ -175,7 +175,9 @@ def test_an_error_in_the_address_accuses_nobody(error, advice):
     assert advice in caught.value.reason
     assert "TELEGRAM_CLIENT_SECRET" not in caught.value.reason
     assert "canary" not in caught.value.reason
-    assert LoginRejected.level == "warning"
+    assert caught.value.level == "warning"
+    expected = {"Allowed URLs": "misconfigured", "try again later": "identity_provider_unavailable"}
+    assert caught.value.code == expected.get(advice, "login_rejected")
 
 
 @pytest.mark.parametrize("error", ["", "A", "a b", "a1", "a\n", "canary=TELEGRAM", "a" * 41, "é"], ids=ascii)

@@ -222,8 +222,8 @@ def refusals(watch: Watch) -> None:
             ("code=canary-junk%0A", "login_rejected"),
             ("error=canary-error", "login_rejected"),
             ("error=access_denied&error_description=canary-error", "login_cancelled"),
-            ("error=invalid_scope&error_description=canary-error", "login_rejected"),
-            ("error=server_error&error_uri=canary-error", "login_rejected"),
+            ("error=invalid_scope&error_description=canary-error", "misconfigured"),
+            ("error=server_error&error_uri=canary-error", "identity_provider_unavailable"),
             ("code=x&iss=https://canary-error.example", "login_rejected"),
         ):
             state = dict(parse_qsl(browser.answer_of_telegram()))["state"]

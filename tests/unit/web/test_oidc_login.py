@@ -361,7 +361,8 @@ def test_allow_and_deny(telegram: Telegram, env: dict[str, str], way: Callable[.
     assert (refused.status, refused.code) == (403, "not_allowed")
     assert refused.json()["user"] == {
         "id": ALICE["id"],
-        "first_name": "Alice Johnson",
+        "first_name": "Alice",
+        "last_name": "Johnson",
         "username": "alice_dev",
     }
     assert session_cookies(refused) == []
@@ -396,12 +397,12 @@ def failing(query: str, code: str, status: int) -> Any:
         ),
         failing("error=access_denied&code=x", "login_cancelled", 401),
         failing("error=user_cancelled", "login_cancelled", 401),
-        failing("error=server_error", "login_rejected", 401),
-        failing("error=temporarily_unavailable", "login_rejected", 401),
-        failing("error=invalid_request", "login_rejected", 401),
-        failing("error=invalid_scope", "login_rejected", 401),
-        failing("error=unauthorized_client", "login_rejected", 401),
-        failing("error=unsupported_response_type", "login_rejected", 401),
+        failing("error=server_error", "identity_provider_unavailable", 503),
+        failing("error=temporarily_unavailable", "identity_provider_unavailable", 503),
+        failing("error=invalid_request", "misconfigured", 503),
+        failing("error=invalid_scope", "misconfigured", 503),
+        failing("error=unauthorized_client", "misconfigured", 503),
+        failing("error=unsupported_response_type", "misconfigured", 503),
         failing("error=canary1", "login_rejected", 401),
         failing("error=", "login_rejected", 401),
         failing("x=1", "login_rejected", 401),
