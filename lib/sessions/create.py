@@ -13,7 +13,7 @@ from lib.sessions.token import Claims, random_n
 from lib.store.base import Unanswered
 from lib.telegram.user import Proof, TelegramUser
 
-_PER_MINUTE = 10
+_PER_MINUTE = 60
 
 
 class Creation(Sessions):
@@ -67,7 +67,7 @@ class Creation(Sessions):
         if self._spent.knows(_name(proof, transport)):
             raise LoginStale("proof already used or ended, and still remembered here")
         if not proof.one_time and self._spent.count(f"times|{_marker(proof)}", 60) > _PER_MINUTE:
-            raise RateLimited("one initData over 10 times a minute")
+            raise RateLimited("one initData over 60 times a minute")
 
     def _put(self, record: Record, proof: Proof) -> tuple[str, dict[str, Record]]:
         """Store the session and give its slot, which may be an older one's, among all the user's live ones.

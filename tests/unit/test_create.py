@@ -293,15 +293,15 @@ def test_parallel_logins_with_lost_answers(clock: Clock, store: WatchedStore) ->
         assert service(clock, store).get_session(session.token).id in store.slots()
 
 
-def test_one_init_data_ten_times_a_minute(
+def test_one_init_data_sixty_times_a_minute(
     clock: Clock, sessions: SessionService, store: WatchedStore
 ) -> None:
-    """The eleventh time within a minute is refused at no command; others and the next minute are not."""
+    """The 61st time within a minute is refused at no command; others and the next minute are not."""
     proof = init_data(clock)
     tokens = set()
-    for _ in range(10):
+    for _ in range(60):
         tokens.add(log_in(sessions, clock, proof).token)
-        clock.advance(1)
+        clock.advance(0.5)
     assert len(tokens) == 1
     store.calls.clear()
     for transport in ("cookie", "bearer"):
@@ -310,7 +310,7 @@ def test_one_init_data_ten_times_a_minute(
     assert store.calls == []
     assert log_in(sessions, clock, init_data(clock))
     assert log_in(service(clock, store), clock, proof).token in tokens
-    clock.advance(50)
+    clock.advance(30)
     assert log_in(sessions, clock, proof).token in tokens
 
 
@@ -488,7 +488,7 @@ def test_a_degraded_service_remembers_too(clock: Clock) -> None:
     """Without a shared store the same limits hold in each instance."""
     sessions = service(clock, shared=False)
     proof, once = init_data(clock), widget(clock)
-    for _ in range(10):
+    for _ in range(60):
         log_in(sessions, clock, proof)
     with pytest.raises(RateLimited):
         log_in(sessions, clock, proof)

@@ -287,15 +287,17 @@ def test_a_used_proof_asks_nobody(telegram: Telegram, chat: BotApi, site: Site, 
 
 
 @pytest.mark.parametrize("fault", ["none", "dropped"])
-def test_init_data_asks_ten_times_a_minute(telegram: Telegram, chat: BotApi, site: Site, fault: str) -> None:
+def test_init_data_asks_sixty_times_a_minute(
+    telegram: Telegram, chat: BotApi, site: Site, fault: str
+) -> None:
     """Then it is limited, whether Telegram answered or not, before anybody is asked."""
     chat.members[USER["id"]] = "member"
     if fault in FAULTS:
         chat.faults[METHOD_PATH] = FAULTS[fault]
     send = init_data(telegram, site)
-    statuses = [send().status for _ in range(12)]
-    assert statuses == [503 if fault in FAULTS else 200] * 10 + [429] * 2
-    assert gate_asked(chat) == 10
+    statuses = [send().status for _ in range(62)]
+    assert statuses == [503 if fault in FAULTS else 200] * 60 + [429] * 2
+    assert gate_asked(chat) == 60
 
 
 FAULTS: dict[str, Callable[[Request], Response]] = {
