@@ -206,6 +206,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "End the session",
         {204: Success("Ended, also when there was none.", sets=True)},
         (CrossSiteBlocked, *_STORE),
+        "A Mini App's initData that led to the session logs in no more.",
         security=ANYBODY,
         guarded=True,
     ),

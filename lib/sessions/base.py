@@ -11,9 +11,9 @@ from lib.errors import InvalidSession, SharedStoreRequired, StoreUnavailable
 from lib.sessions.issuer import Issuer
 from lib.sessions.memo import Memo
 from lib.sessions.record import Record, Transport, load
-from lib.sessions.token import Claims
+from lib.sessions.token import Claims, recurs
 from lib.settings import Settings
-from lib.store.base import Store
+from lib.store.base import Store, StoreFull
 from lib.telegram.user import Membership, Method, TelegramUser
 
 SESSION = "s:"
@@ -26,7 +26,7 @@ REVOKED = "r"
 """Field with a `Revocation`, as `time` or `time:n`."""
 
 ENDED = "x:"
-"""Field with the time (Unix seconds) when the session of a slot was ended from another device.
+"""Field with the time (Unix seconds) when the session of a slot was logged out, or ended from another device.
 
 The same initData must not bring it back. A field of its own: no use of the slot shortens or deletes it.
 """
@@ -87,7 +87,7 @@ class Sessions:
             raise InvalidSession(f"made for {claims.transport}, presented as {transport}")
         if not self.settings.permits(claims.user_id):
             raise InvalidSession("kept out by TELEGRAM_ALLOW or TELEGRAM_DENY")
-        if self._gone.knows(_digest(token)):
+        if self._gone.knows(_digest(token)) or self._issuer.buried(claims.n, self.now()):
             raise InvalidSession("ended, and still remembered here")
         return claims, carried
 
@@ -119,9 +119,10 @@ class Sessions:
         key, field = self._key(claims.user_id), SESSION + claims.slot
         idle = self._issuer.idle
         self.store.delete(key, field)
-        self.store.create(key, {field: carried.dump()}, window=idle, renew=field, ttl=idle)
-        if self._issuer.buried(claims.n, self.now()):
-            # A logout came in between; what was just put back must not look alive to the next login.
+        _, held = self.store.create(key, {field: carried.dump()}, window=idle, renew=field, ttl=idle)
+        if ENDED + claims.slot in held or self._issuer.buried(claims.n, self.now()):
+            # A logout came in between, or ended the launch of this Mini App; what was just put back must not
+            # look alive to the next login.
             self.store.delete(key, field)
             raise InvalidSession("ended")
 
@@ -142,23 +143,42 @@ class Sessions:
         }
 
     def delete_session(self, token: str) -> bool:
-        """End the session of `token` and say whether it was one of ours that had not ended; idempotent."""
+        """Log `token` out, and say whether it was one of ours that this process has not seen end; idempotent.
+
+        Where initData led to the session, that logs in no more; any token that it led to will do, also one
+        whose own session has ended.
+        """
         try:
             claims, carried = self._issuer.open(token, self.now())
         except InvalidSession:
             return False
-        if self._gone.knows(_digest(token)):
-            return False
-        key, field = self._key(claims.user_id), SESSION + claims.slot
         if claims.recurs:
-            # A token that was logged out must not end the session which the same initData made since.
-            ours = self._matching(claims, self.store.renew(key, field, self._issuer.idle)) is not None
+            known = self._gone.knows(claims.slot)
         else:
-            ours = True
-        ended = ours and self.store.delete(key, field) > 0
+            known = self._gone.knows(_digest(token)) or self._issuer.buried(claims.n, self.now())
+        if known:
+            return False
+        ended = self._end(claims.user_id, claims.slot)
         self._issuer.bury(claims.n, claims.issued_at)
         self._forget(token)
+        if claims.recurs:
+            self._gone.remember(claims.slot, _GONE_SECONDS)
         return ended or carried is not None
+
+    def _end(self, user_id: int, slot: str) -> bool:
+        """End what is in `slot`, for good, and say whether there may have been something: one command."""
+        key, field = self._key(user_id), SESSION + slot
+        if not recurs(slot):
+            return self.store.delete(key, field) > 0
+        # One command: no record stands beside its mark, and what is done to the one leaves the other.
+        mark = {field: "ended", ENDED + slot: str(int(self.now()))}
+        try:
+            self.store.put(key, mark, REVOKED_SECONDS)
+        except StoreFull:
+            # The session ends, and the error says that its initData was not ended with it.
+            self.store.delete(key, field)
+            raise
+        return True
 
     def require_shared_store(self) -> None:
         """Raises `SharedStoreRequired` where one instance cannot see what another keeps."""

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from lib.errors import InvalidSession
-from lib.sessions.base import ENDED, REVOKED, REVOKED_SECONDS, SESSION, Revocation, Sessions
+from lib.sessions.base import REVOKED, REVOKED_SECONDS, SESSION, Revocation, Sessions
 from lib.sessions.record import Record, Transport
-from lib.sessions.token import Claims, recurs
+from lib.sessions.token import Claims
 from lib.telegram.user import Method
 
 
@@ -49,18 +49,12 @@ class Devices(Sessions):
             raise InvalidSession("another user than the one whose sessions were shown")
 
     def end_session(self, token: str, slot: str, transport: Transport | None = None) -> bool:
-        """End another session of the same user and say whether there was one; raises `InvalidSession`."""
+        """End a session of the same user and say whether there was one; raises `InvalidSession`."""
         self._require_shared(token, transport)
         claims, held = self._show(token, transport)
-        key, field = self._key(claims.user_id), SESSION + slot
         if slot not in self._live(held, claims.user_id):
             return False
-        if recurs(slot) and slot != claims.slot:
-            # One command: no record stands beside its mark, and what is done to the one leaves the other.
-            mark = {field: "ended", ENDED + slot: str(int(self.now()))}
-            self.store.put(key, mark, REVOKED_SECONDS)
-        else:
-            self.store.delete(key, field)
+        self._end(claims.user_id, slot)
         if slot == claims.slot:
             self._forget(token)
         return True
@@ -97,10 +91,11 @@ class Devices(Sessions):
         """Everything the user's key holds, if the token's own session lives."""
         claims, carried = self._open(token, transport)
         key, field = self._key(claims.user_id), SESSION + claims.slot
-        text, held = self.store.show(key, field, self._issuer.idle if renew else None)
+        idle = self._issuer.idle
+        text, held = self.store.show(key, field, idle if renew else None)
         if not renew and carried is None and self._matching(claims, text) is None:
             # What only reads may come from a replica that lags, so the primary has the last word.
-            text, held = self.store.show(key, field, self._issuer.idle)
+            text, held = self.store.show(key, field, idle)
         record = self._record(token, claims, carried, text)
         return claims, held | {SESSION + claims.slot: record.dump()}
 
@@ -109,14 +104,14 @@ class Devices(Sessions):
         self.require_shared_store()
 
     def _device(self, slot: str, record: Record, seconds: int, *, current: bool) -> Device:
-        now = int(self.now())
+        now, idle = int(self.now()), self._issuer.idle
         if seconds < 0:
             # A replica that lags has not seen it yet, or it ended just now; the primary had it a moment ago.
-            seconds = max(0, record.created_at + self._issuer.idle - now)
+            seconds = max(0, record.created_at + idle - now)
         return Device(
             id=slot,
             created_at=record.created_at,
-            last_seen=max(record.created_at, min(now, now - (self._issuer.idle - seconds))),
+            last_seen=max(record.created_at, min(now, now - (idle - seconds))),
             expires_at=min(now + seconds, self._issuer.ends_at(record.created_at)),
             method=record.method,
             user_agent=record.user_agent,

@@ -17,6 +17,10 @@ class Unanswered(StoreUnavailable):
     """It is not known whether what was asked for took effect."""
 
 
+class StoreFull(StoreUnavailable):
+    """The server has no room to write; it still reads and deletes."""
+
+
 class Count(NamedTuple):
     """How much a store holds; not `exact` where it only looked at a part."""
 

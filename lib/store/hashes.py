@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from lib import budget
 from lib.credentials import StoreKind
 from lib.errors import StoreUnavailable
-from lib.store.base import Count, Unanswered
+from lib.store.base import Count, StoreFull, Unanswered
 from lib.store.pulse import Pulse
 
 Command = list[str | int]
@@ -18,10 +18,6 @@ Command = list[str | int]
 _SCAN_STEPS = 20
 _SCAN_COUNT = 1000
 _SAMPLE = 500
-
-
-class StoreFull(StoreUnavailable):
-    """The server has no room to write; it still reads and deletes."""
 
 
 class HashStore(ABC):

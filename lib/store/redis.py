@@ -23,8 +23,8 @@ from redis.retry import Retry
 from lib import budget
 from lib.credentials import StoreKind
 from lib.errors import StoreUnavailable
-from lib.store.base import Unanswered
-from lib.store.hashes import Command, HashStore, StoreFull
+from lib.store.base import StoreFull, Unanswered
+from lib.store.hashes import Command, HashStore
 
 WAIT_SECONDS = 1.2
 """For connecting, and for every part of an answer; all of them together have what `lib.budget` leaves."""

@@ -12,8 +12,8 @@ from lib.credentials import StoreKind
 from lib.deferred import deferred
 from lib.errors import StoreUnavailable
 from lib.http_client import HttpClient
-from lib.store.base import Unanswered
-from lib.store.hashes import Command, HashStore, StoreFull
+from lib.store.base import StoreFull, Unanswered
+from lib.store.hashes import Command, HashStore
 
 with deferred("httpx"):  # A third of a cold start, and `_Requests` below sends in its place.
     from upstash_redis import Redis

@@ -247,3 +247,28 @@ def test_keeping_the_current_session_keeps_its_initdata(instances: list[Instance
     assert held(b.log_in(init_data)) == mini
     assert a.verify(mini).status == 200
     assert a.verify(other).status == 401
+
+
+@sizes(20, 400)
+def test_logging_in_beside_a_logout_of_the_same_initdata(
+    instances: list[Instance], crowd: Crowd, valkey: Valkey, rounds: int, figure: Figure
+) -> None:
+    """Logins with the initData of a Mini App that logs out meanwhile leave nothing that lives."""
+    won = 0
+    for number in range(rounds):
+        person = Person()
+        init_data = person.init_data()
+        mini = held(instances[0].log_in(init_data))
+        works = [partial(instances[index % 2].log_in, init_data) for index in range(6)]
+        logout, *answers = crowd([partial(instances[number % 2].logout, mini), *works])
+        assert logout.status == 204
+        assert {answer.code for answer in answers} <= {None, "login_stale"}
+        made = [held(answer) for answer in answers if answer.status == 200]
+        won += len(made)
+        # Nothing but the session that was there already was led to.
+        assert set(made) <= {mini}
+        assert live(valkey, person) == set()
+        for at in instances:
+            assert at.verify(mini).status == 401
+            assert at.log_in(init_data).code == "login_stale"
+    figure(f"{rounds * 6} logins racing with their Mini App's logout, {won} of which came first: 0 alive")

@@ -81,8 +81,9 @@ def test_a_new_session_in_an_old_slot_is_not_taken_for_the_old_one(
     init_data = person.init_data()
     first = a.post("/telegram/login", {"init_data": init_data}).json()["token"]
     there.time[0] += LAG
+    # The next launch takes the session's place, and then the first one comes again.
     bearer = {"Authorization": f"Bearer {first}"}
-    assert a.send("POST", "/telegram/logout", bearer).status == 204
+    assert a.post("/telegram/login", {"init_data": person.init_data()}, bearer).status == 200
     second = a.post("/telegram/login", {"init_data": init_data}).json()["token"]
     assert second != first
     assert b.send("GET", "/telegram/verify", {"Authorization": f"Bearer {second}"}).status == 200

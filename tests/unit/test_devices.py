@@ -9,7 +9,9 @@ import pytest
 from lib.environment import DAY, HOUR
 from lib.errors import InvalidSession, LoginStale, SharedStoreRequired, StoreUnavailable
 from lib.sessions.base import Session
+from lib.sessions.record import Transport
 from lib.sessions.service import SessionService
+from lib.store.base import StoreFull
 from lib.telegram.user import Proof
 from tests.clock import Clock
 from tests.unit.logins import IVAN, OLGA, WatchedStore, init_data, log_in, service, widget
@@ -83,7 +85,7 @@ def test_a_superseded_token_does_nothing(
     sessions = service(clock, store)
     proof = init_data(clock)
     dead = log_in(sessions, clock, proof)
-    sessions.delete_session(dead.token)
+    log_in(sessions, clock, replaces=dead.token)
     made = log_in(sessions, clock, proof)
     assert made.id == dead.id
     before = store.fields()
@@ -339,12 +341,122 @@ def test_ending_ones_own_session(clock: Clock, sessions: SessionService, store: 
         assert alive(sessions, mine, other) == [False, True]
 
 
-def test_ones_own_init_data_session_can_begin_again(clock: Clock, sessions: SessionService) -> None:
-    """A Mini App that logged itself out may log in anew: only another device's word is final."""
+LOGOUTS: dict[str, Callable[[SessionService, Session], object]] = {
+    "logout": lambda sessions, made: sessions.delete_session(made.token),
+    "own id": lambda sessions, made: sessions.end_session(made.token, made.id),
+    "all": lambda sessions, made: sessions.revoke_sessions(made.token),
+}
+
+
+@pytest.mark.parametrize("transport", ["bearer", "cookie"])
+@pytest.mark.parametrize("end", LOGOUTS.values(), ids=LOGOUTS)
+def test_logging_out_ends_the_init_data(
+    clock: Clock, store: WatchedStore, end: Callable[[SessionService, Session], object], transport: Transport
+) -> None:
+    """Whichever way a Mini App logs itself out, its initData opens nothing more, in any instance."""
     proof = init_data(clock)
-    mine = log_in(sessions, clock, proof)
-    sessions.end_session(mine.token, mine.id)
-    assert log_in(sessions, clock, proof).token != mine.token
+    sessions = service(clock, store)
+    mine = log_in(sessions, clock, proof, transport=transport)
+    assert end(sessions, mine) is not False
+    for instance in (sessions, service(clock, store)):
+        with pytest.raises(LoginStale):
+            log_in(instance, clock, proof, transport=transport)
+    assert alive(sessions, mine) == [False]
+    stays_ended(clock, store, proof)
+    assert log_in(sessions, clock, init_data(clock), transport=transport).id != mine.id
+
+
+def test_logging_out_of_a_mini_app_is_one_command(clock: Clock, store: WatchedStore) -> None:
+    """The session and its initData end at once, and the instance that ended them asks no more."""
+    sessions = service(clock, store)
+    mine = log_in(sessions, clock, init_data(clock), transport="bearer")
+    store.calls.clear()
+    assert sessions.delete_session(mine.token) is True
+    assert sessions.delete_session(mine.token) is False
+    assert store.calls == ["put"]
+
+
+@pytest.mark.parametrize("how", ["superseded", "idle", "refused before"])
+def test_any_token_of_a_launch_logs_it_out(clock: Clock, store: WatchedStore, how: str) -> None:
+    """A token whose own session is gone ends the launch, and what the same initData has made since."""
+    proof = init_data(clock)
+    sessions = service(clock, store)
+    old = log_in(sessions, clock, proof, transport="bearer")
+    if how == "idle":
+        store.memory.delete(f"tgauth:production:123456:u:{IVAN.id}", f"s:{old.id}")
+    else:
+        log_in(sessions, clock, init_data(clock), transport="bearer", replaces=old.token)
+    if how == "refused before":
+        with pytest.raises(InvalidSession):
+            sessions.get_session(old.token)
+    clock.advance(1)
+    new = log_in(sessions, clock, proof, transport="bearer")
+    assert (new.id, new.token != old.token) == (old.id, True)
+    assert sessions.delete_session(old.token) is True
+    assert alive(sessions, new) == [False]
+    stays_ended(clock, store, proof)
+
+
+def test_a_logout_that_fails_can_be_tried_again(clock: Clock, store: WatchedStore) -> None:
+    """While the store fails nobody is logged out of a Mini App, and the next try does it."""
+    proof = init_data(clock)
+    sessions = service(clock, store)
+    mine = log_in(sessions, clock, proof, transport="bearer")
+
+    def fail() -> None:
+        raise StoreUnavailable("down")
+
+    store.before["put"] = fail
+    with pytest.raises(StoreUnavailable):
+        sessions.delete_session(mine.token)
+    assert sessions.get_session(mine.token).id == mine.id
+    assert sessions.delete_session(mine.token) is True
+    stays_ended(clock, store, proof)
+
+
+def test_a_full_store_still_ends_the_session(clock: Clock, store: WatchedStore) -> None:
+    """Where there is no room for the mark the session ends, and the error says that this is not all."""
+    proof = init_data(clock)
+    sessions = service(clock, store)
+    mine = log_in(sessions, clock, proof, transport="bearer")
+
+    def fail() -> None:
+        raise StoreFull("full")
+
+    store.before["put"] = fail
+    with pytest.raises(StoreFull):
+        sessions.delete_session(mine.token)
+    assert alive(sessions, mine) == [False]
+    assert sessions.delete_session(mine.token) is True
+    stays_ended(clock, store, proof)
+
+
+def test_without_a_shared_store_an_instance_ends_the_init_data(clock: Clock) -> None:
+    """Memory mode: a logout ends the initData where it is made, with every token that it led to."""
+    one, two = service(clock, shared=False), service(clock, shared=False)
+    proof = init_data(clock)
+    mine = log_in(one, clock, proof, transport="bearer")
+    elsewhere = log_in(two, clock, proof, transport="bearer")
+    assert one.get_session(elsewhere.token).id == mine.id
+    assert one.delete_session(mine.token) is True
+    for _ in range(2):
+        with pytest.raises(LoginStale):
+            log_in(one, clock, proof, transport="bearer")
+        for made in (mine, elsewhere):
+            with pytest.raises(InvalidSession):
+                one.get_session(made.token)
+    assert two.get_session(elsewhere.token).id == elsewhere.id
+
+
+def test_without_a_shared_store_a_replaced_token_logs_out(clock: Clock) -> None:
+    """Memory mode: a token whose session another login replaced still ends the launch."""
+    sessions = service(clock, shared=False)
+    proof = init_data(clock)
+    old = log_in(sessions, clock, proof, transport="bearer")
+    log_in(sessions, clock, init_data(clock), transport="bearer", replaces=old.token)
+    assert sessions.delete_session(old.token) is True
+    with pytest.raises(LoginStale):
+        log_in(sessions, clock, proof, transport="bearer")
 
 
 @pytest.mark.parametrize("slot", ["A" * 16, "z" * 16, "-" * 16, "_" * 16])
@@ -476,12 +588,12 @@ def test_no_use_of_a_dead_token_shortens_the_end(clock: Clock, store: WatchedSto
 
 
 def test_a_logout_beside_the_end_is_not_stronger(clock: Clock, store: WatchedStore) -> None:
-    """A dead token's logout that has looked before the end, and deletes after it, brings nothing back."""
+    """A logout that comes to the store after the end brings nothing back."""
     proof = init_data(clock)
     owner, thief = service(clock, store), service(clock, store)
     phone, mine = log_in(owner, clock, proof), log_in(owner, clock)
     ended: list[bool] = []
-    store.before["delete"] = lambda: ended.append(owner.end_session(mine.token, phone.id))
+    store.before["put"] = lambda: ended.append(owner.end_session(mine.token, phone.id))
     thief.delete_session(phone.token)
     assert ended == [True]
     stays_ended(clock, store, proof)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from lib.errors import StoreUnavailable
-from lib.store.base import Count, Unanswered
-from lib.store.hashes import Command, HashStore, StoreFull
+from lib.store.base import Count, StoreFull, Unanswered
+from lib.store.hashes import Command, HashStore
 from lib.store.pulse import Pulse
 from tests.clock import Clock
 

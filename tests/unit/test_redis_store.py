@@ -11,8 +11,7 @@ from redis import SSLConnection, exceptions
 
 from lib import budget, log
 from lib.errors import StoreUnavailable
-from lib.store.base import Unanswered
-from lib.store.hashes import StoreFull
+from lib.store.base import StoreFull, Unanswered
 from lib.store.redis import WAIT_SECONDS, RedisStore
 from tests.sockets import answering_twice, dripping, full, resolving
 

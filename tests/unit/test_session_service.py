@@ -226,16 +226,17 @@ def test_init_data_leads_to_the_same_session(make: Make, clock: Clock) -> None:
     assert sessions.get_stats()["sessions"] == 1
 
 
-def test_init_data_after_logout_makes_another_token(make: Make, clock: Clock) -> None:
-    """The Mini App can log in again, and the token that was logged out stays dead."""
+def test_init_data_after_logout_is_stale(make: Make, clock: Clock) -> None:
+    """Logging out of a Mini App ends its initData; the next launch brings another."""
     sessions = make()
     first = sessions.create_session(IVAN, webapp_proof(clock), transport="bearer")
     sessions.delete_session(first.token)
     clock.advance(1)
-    second = sessions.create_session(IVAN, webapp_proof(clock), transport="bearer")
-    assert second.token != first.token
+    with pytest.raises(LoginStale):
+        sessions.create_session(IVAN, webapp_proof(clock), transport="bearer")
     with pytest.raises(InvalidSession):
         sessions.get_session(first.token)
+    second = sessions.create_session(IVAN, webapp_proof(clock, "next launch"), transport="bearer")
     assert sessions.get_session(second.token).id == second.id
 
 
@@ -563,7 +564,7 @@ def test_a_replicas_older_record_is_confirmed_by_the_primary(clock: Clock) -> No
     sessions, store, behind = lagging(clock)
     dead = sessions.create_session(IVAN, webapp_proof(clock), transport="bearer")
     behind[f"s:{dead.id}"] = store.fields()[f"s:{dead.id}"]
-    sessions.delete_session(dead.token)
+    sessions.create_session(IVAN, webapp_proof(clock, "other"), transport="bearer", replaces=dead.token)
     made = sessions.create_session(IVAN, webapp_proof(clock), transport="bearer")
     assert sessions.get_session(made.token).token == made.token
     with pytest.raises(InvalidSession):

@@ -15,8 +15,7 @@ from upstash_redis import Redis
 
 from lib import log
 from lib.errors import StoreUnavailable
-from lib.store.base import Unanswered
-from lib.store.hashes import StoreFull
+from lib.store.base import StoreFull, Unanswered
 from lib.store.pulse import Pulse
 from lib.store.upstash import ATTEMPT_SECONDS, MAX_ANSWER, UpstashStore
 from tests.sockets import full, resolving

@@ -451,17 +451,15 @@ def test_presenting_its_token_with_the_same_init_data_keeps_the_session(both: Si
     assert both.verify(bearer=token).status == 200
 
 
-def test_after_logout_the_same_init_data_makes_another_session(both: Site) -> None:
-    """A token that was logged out stays dead when its initData comes again, and the new one lives."""
+def test_after_logout_the_same_init_data_is_stale(both: Site) -> None:
+    """Logging out of a Mini App ends its launch: the same initData is refused, and the next one logs in."""
     body = {"init_data": both.init_data()}
-    dead = [both.login(body).token]
-    for _ in range(3):
-        assert both.logout(bearer=dead[-1]).status == 204
-        new = both.login(body).token
-        assert new not in dead
-        assert [both.verify(bearer=token).status for token in dead] == [401] * len(dead)
-        assert both.verify(bearer=new).status == 200
-        dead.append(new)
+    dead = both.login(body).token
+    assert both.logout(bearer=dead).status == 204
+    for transport in ("bearer", "cookie"):
+        assert both.login({**body, "transport": transport}).code == "login_stale"
+    assert both.verify(bearer=dead).status == 401
+    assert both.verify(bearer=both.login({"init_data": both.init_data()}).token).status == 200
 
 
 def test_the_same_init_data_in_parallel(both: Site) -> None:
@@ -529,7 +527,7 @@ def test_the_bots_id_alone_is_enough_for_init_data(clock: Clock, telegrams_key: 
     assert site.login(body).token == token
     assert site.verify(bearer=token).json()["user"]["id"] == USER["id"]
     assert site.logout(bearer=token).status == 204
-    assert site.login(body).token != token
+    assert site.login(body).code == "login_stale"
     assert site.login().code == "misconfigured"
 
 

@@ -73,16 +73,26 @@ def test_store_down_keeps_the_cookie(clock: Clock, transport: str) -> None:
     assert site.verify(**credentials).status == 401
 
 
-def test_a_dead_token_does_not_end_the_session_that_came_after(both: Site) -> None:
-    """Once logged out, a token is worth nothing: it cannot end the session that its initData made since."""
+def test_a_dead_token_replaces_nothing(both: Site) -> None:
+    """A login that presents a token whose session is gone leaves what its initData has made since."""
     body = {"init_data": both.init_data()}
     dead = both.login(body).token
-    assert both.logout(bearer=dead).status == 204
+    both.login({"init_data": both.init_data()}, bearer=dead)
+    alive = both.login(body).token
+    assert alive != dead
+    both.login({"init_data": both.init_data()}, bearer=dead)
+    assert both.verify(bearer=alive).status == 200
+
+
+def test_a_dead_token_ends_its_launch(both: Site) -> None:
+    """Log out means log out: a Mini App's token ends what the same initData has made since, and that."""
+    body = {"init_data": both.init_data()}
+    dead = both.login(body).token
+    both.login({"init_data": both.init_data()}, bearer=dead)
     alive = both.login(body).token
     assert both.logout(bearer=dead).status == 204
-    assert both.verify(bearer=alive).status == 200
-    both.login({**both.widget(), "transport": "bearer"}, bearer=dead)
-    assert both.verify(bearer=alive).status == 200
+    assert both.verify(bearer=alive).status == 401
+    assert both.login(body).code == "login_stale"
 
 
 def test_a_token_ends_its_session_whichever_way_it_comes(both: Site) -> None:
