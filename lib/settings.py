@@ -49,6 +49,8 @@ class Settings:
     session_ttl: int
     session_max_age: int
     session_limit: int
+    mini_app_ttl: int
+    mini_app_limit: int
     allow: frozenset[int] | None
     deny: frozenset[int]
     store: Credentials
@@ -138,6 +140,8 @@ def read_settings(env: Mapping[str, str]) -> Settings:
         session_ttl=read.seconds("SESSION_TTL", 30 * DAY),
         session_max_age=read.seconds("SESSION_MAX_AGE", 90 * DAY),
         session_limit=read.number("SESSION_LIMIT", 20, most=1000),
+        mini_app_ttl=read.seconds("MINI_APP_TTL", DAY),
+        mini_app_limit=read.number("MINI_APP_LIMIT", 10, most=1000),
         allow=read.ids("TELEGRAM_ALLOW") if read.text("TELEGRAM_ALLOW") else None,
         deny=read.ids("TELEGRAM_DENY"),
         store=read_credentials(read.text, read.problem),

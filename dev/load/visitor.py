@@ -39,6 +39,8 @@ MIX = {
 _PEOPLE = 3
 # Well below SESSION_LIMIT: no login ends another session.
 _SESSIONS = 12
+# Of all people together, below MINI_APP_LIMIT of one.
+_MINI_APPS = 9
 
 Send = Callable[[str, str, str, Mapping[str, str], bytes], Response]
 """Sends `(function, method, target, headers, body)`."""
@@ -85,7 +87,7 @@ class Visitor:
             "junk proof": self._spent is not None,
             "refresh": bool(self._live),
             "login, widget": len(self._live) < _PEOPLE * _SESSIONS,
-            "login, initData": len(self._live) < _PEOPLE * _SESSIONS,
+            "login, initData": len(self._live) < _PEOPLE * _SESSIONS and len(bearers) < _MINI_APPS,
             "login, initData again": any(held.init_data for held in bearers),
             "logout": bool(self._live),
             "sessions": bool(self._live),

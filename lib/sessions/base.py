@@ -117,7 +117,7 @@ class Sessions:
     def _adopt(self, claims: Claims, carried: Record) -> None:
         """Take in a session that another instance made, for limits and lists."""
         key, field = self._key(claims.user_id), SESSION + claims.slot
-        idle = self._issuer.idle
+        idle = self._issuer.idle(claims.slot)
         self.store.delete(key, field)
         _, held = self.store.create(key, {field: carried.dump()}, window=idle, renew=field, ttl=idle)
         if ENDED + claims.slot in held or self._issuer.buried(claims.n, self.now()):
@@ -138,7 +138,7 @@ class Sessions:
             slot: record
             for slot, record in records.items()
             if record
-            and now < self._issuer.ends_at(record.created_at)
+            and now < self._issuer.ends_at(slot, record.created_at)
             and not self._issuer.buried(record.n, now)
         }
 
@@ -207,7 +207,7 @@ class Sessions:
         return self._spent.first(name, seconds)
 
     def _session(self, slot: str, record: Record, token: str) -> Session:
-        ends_at = self._issuer.ends_at(record.created_at)
+        ends_at = self._issuer.ends_at(slot, record.created_at)
         return Session(
             id=slot,
             token=token,
@@ -215,7 +215,7 @@ class Sessions:
             method=record.method,
             transport=record.transport,
             created_at=record.created_at,
-            expires_at=min(int(self.now()) + self._issuer.idle, ends_at),
+            expires_at=min(int(self.now()) + self._issuer.idle(slot), ends_at),
             ends_at=ends_at,
         )
 

@@ -9,11 +9,13 @@ from lib import log
 from lib.errors import InvalidSession, LoginStale, NotAllowed, RateLimited, StoreUnavailable
 from lib.sessions.base import ENDED, PROOF, SESSION, Revocation, Session, Sessions, ended_at
 from lib.sessions.record import Record, Transport
-from lib.sessions.token import Claims, random_n
+from lib.sessions.token import Claims, is_mini_app, random_n
 from lib.store.base import Unanswered
 from lib.telegram.user import Proof, TelegramUser
 
 _PER_MINUTE = 60
+_ROUNDED = 2
+"""Seconds by which the store's times, which are whole, can make a last use look later than it was."""
 
 
 class Creation(Sessions):
@@ -102,7 +104,7 @@ class Creation(Sessions):
             if known is not None:
                 # Under an older key the same initData has a session already, and one is what it has.
                 self.store.delete(self._key(user_id), SESSION + slot)
-                self.store.renew(self._key(user_id), SESSION + known, self._issuer.idle)
+                self.store.renew(self._key(user_id), SESSION + known, self._issuer.idle(known))
                 live.pop(slot, None)
                 return known, live
             if slot in live:
@@ -120,11 +122,14 @@ class Creation(Sessions):
             fields,
             window=proof.window,
             renew=SESSION + slot,
-            ttl=self._issuer.idle,
+            ttl=self._issuer.idle(slot),
         )
 
     def _end_surplus(self, user_id: int, live: Mapping[str, Record], new: str, replaces: str | None) -> None:
-        """End the session that was presented at the login, and the oldest over SESSION_LIMIT."""
+        """End the session that was presented at the login, and those over the limit used longest ago.
+
+        A Mini App makes room for a Mini App (MINI_APP_LIMIT), and all others for each other (SESSION_LIMIT).
+        """
         surplus = set[str]()
         presented = self._presented(replaces)
         if replaces and presented and presented.user_id != user_id:
@@ -134,12 +139,35 @@ class Creation(Sessions):
             if presented.slot in live and live[presented.slot].n == presented.n:
                 surplus.add(presented.slot)
                 self._forget(replaces)
-        stay = sorted(live.keys() - surplus - {new}, key=lambda slot: (live[slot].created_at, slot))
-        surplus.update(stay[: max(0, len(stay) + 1 - self.settings.session_limit)])
+        kind = is_mini_app(new)
+        limit = self.settings.mini_app_limit if kind else self.settings.session_limit
+        stay = [slot for slot in live.keys() - surplus - {new} if is_mini_app(slot) == kind]
+        if (over := len(stay) + 1 - limit) > 0:
+            last_uses = self._last_uses(user_id, live, stay)
+            surplus.update(
+                sorted(stay, key=lambda slot: (last_uses[slot], live[slot].created_at, slot))[:over]
+            )
         for slot in surplus:
             self._issuer.bury(live[slot].n, live[slot].created_at)
         if surplus:
             self.store.delete(self._key(user_id), *(SESSION + slot for slot in surplus))
+
+    def _last_uses(self, user_id: int, live: Mapping[str, Record], slots: list[str]) -> dict[str, int]:
+        """When each of these sessions was used last (Unix seconds), told by the time that it has left.
+
+        One that looks as if it was not used since its login has the time of that: logins at the same moment
+        must agree on the order, or together they would end more than is too much.
+        """
+        now = int(self.now())
+        left = self.store.remaining(self._key(user_id), *(SESSION + slot for slot in slots))
+
+        def last_use(slot: str, seconds: int) -> int:
+            made_at = live[slot].created_at
+            used_at = now - self._issuer.idle(slot) + seconds
+            # A time to live over today's was set before the setting was lowered, and tells nothing.
+            return used_at if made_at + _ROUNDED < used_at <= now + _ROUNDED else made_at
+
+        return {slot: last_use(slot, seconds) for slot, seconds in zip(slots, left, strict=True)}
 
     def _presented(self, token: str | None) -> Claims | None:
         try:

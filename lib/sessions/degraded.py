@@ -30,6 +30,11 @@ def lifetime(settings: Settings) -> int:
     return min(DAY, settings.session_ttl, settings.session_max_age)
 
 
+def mini_app_lifetime(settings: Settings) -> int:
+    """As `lifetime`, for a Mini App's token."""
+    return min(lifetime(settings), settings.mini_app_ttl)
+
+
 def seal(user_id: int, slot: str, record: Record, keyring: Keyring) -> str:
     """The token that holds `record`."""
     payload = f"{user_id}|{slot}|{record.dump()}".encode()

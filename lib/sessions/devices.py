@@ -91,7 +91,7 @@ class Devices(Sessions):
         """Everything the user's key holds, if the token's own session lives."""
         claims, carried = self._open(token, transport)
         key, field = self._key(claims.user_id), SESSION + claims.slot
-        idle = self._issuer.idle
+        idle = self._issuer.idle(claims.slot)
         text, held = self.store.show(key, field, idle if renew else None)
         if not renew and carried is None and self._matching(claims, text) is None:
             # What only reads may come from a replica that lags, so the primary has the last word.
@@ -104,7 +104,7 @@ class Devices(Sessions):
         self.require_shared_store()
 
     def _device(self, slot: str, record: Record, seconds: int, *, current: bool) -> Device:
-        now, idle = int(self.now()), self._issuer.idle
+        now, idle = int(self.now()), self._issuer.idle(slot)
         if seconds < 0:
             # A replica that lags has not seen it yet, or it ended just now; the primary had it a moment ago.
             seconds = max(0, record.created_at + idle - now)
@@ -112,7 +112,7 @@ class Devices(Sessions):
             id=slot,
             created_at=record.created_at,
             last_seen=max(record.created_at, min(now, now - (idle - seconds))),
-            expires_at=min(now + seconds, self._issuer.ends_at(record.created_at)),
+            expires_at=min(now + seconds, self._issuer.ends_at(slot, record.created_at)),
             method=record.method,
             user_agent=record.user_agent,
             country=record.country,

@@ -4,14 +4,23 @@ With a shared store the record there decides (lib.sessions.token); without one t
 (lib.sessions.degraded), and a token of the other kind is refused.
 """
 
+from typing import NamedTuple
+
 from lib.errors import InvalidSession
 from lib.sessions.keys import keyrings
 from lib.sessions.record import Record, Transport
-from lib.sessions.token import Claims, derived_slot, random_slot, seal, unseal
+from lib.sessions.token import Claims, derived_slot, is_mini_app, random_slot, seal, unseal
 from lib.settings import Settings
 from lib.telegram.user import Proof
 
 _CLOCK_SKEW = 60
+
+
+class Lifetime(NamedTuple):
+    """Seconds that a session lives after its last use, and in all."""
+
+    idle: int
+    absolute: int
 
 
 class Issuer:
@@ -19,16 +28,18 @@ class Issuer:
 
     def __init__(self, settings: Settings) -> None:
         self.degraded = settings.store.kind == "memory"
-        self.idle = min(settings.session_ttl, settings.session_max_age)
-        """Seconds that a session lives after its last use."""
-        self._absolute = settings.session_max_age
+        in_all = settings.session_max_age
+        self._ordinary = Lifetime(min(settings.session_ttl, in_all), in_all)
+        self._mini_app = Lifetime(min(settings.mini_app_ttl, in_all), in_all)
         self._keyrings = keyrings(settings)
         if self.degraded:
-            # How to do without a store is imported where there is none, and nowhere else.
+            # Imported only in memory mode.
             from lib.sessions import degraded
 
             self._carrying, self._tombstones = degraded, degraded.Tombstones()
-            self.idle = self._absolute = degraded.lifetime(settings)
+            ordinary, mini_app = degraded.lifetime(settings), degraded.mini_app_lifetime(settings)
+            self._ordinary = Lifetime(ordinary, ordinary)
+            self._mini_app = Lifetime(mini_app, mini_app)
 
     def slots(self, proof: Proof, transport: Transport) -> list[str]:
         """Where the session of `proof` goes, and then where else one may be that the proof began.
@@ -69,13 +80,20 @@ class Issuer:
             raise InvalidSession("malformed, or not signed with a key of this deployment")
         if claims.issued_at > now + _CLOCK_SKEW:
             raise InvalidSession("issued in the future")
-        if now >= self.ends_at(claims.issued_at):
+        if now >= self.ends_at(claims.slot, claims.issued_at):
             raise InvalidSession("past its absolute lifetime")
         return claims, carried
 
-    def ends_at(self, issued_at: int) -> int:
-        """When a session that began at `issued_at` ends, however much it is used (Unix seconds)."""
-        return issued_at + self._absolute
+    def idle(self, slot: str) -> int:
+        """Seconds that the session in `slot` lives after its last use."""
+        return self._lifetime(slot).idle
+
+    def ends_at(self, slot: str, issued_at: int) -> int:
+        """When the session in `slot` that began at `issued_at` ends, however much it is used."""
+        return issued_at + self._lifetime(slot).absolute
+
+    def _lifetime(self, slot: str) -> Lifetime:
+        return self._mini_app if is_mini_app(slot) else self._ordinary
 
     def buried(self, n: str, now: float) -> bool:
         """Whether the degraded token with this `n` was ended in this process."""
@@ -84,4 +102,5 @@ class Issuer:
     def bury(self, n: str, issued_at: int) -> None:
         """Refuse the degraded token with this `n` from now on; in a shared store its record is what ends."""
         if self.degraded:
-            self._tombstones.add(n, self.ends_at(issued_at))
+            # As long as the longest-lived kind of token works.
+            self._tombstones.add(n, issued_at + self._ordinary.absolute)

@@ -29,9 +29,13 @@ class SessionService(Creation, Devices, RelayCodes):
         return self.refresh_session(token, transport)
 
     def refresh_session(self, token: str, transport: Transport | None = None) -> Session:
-        """Renew the session of `token` for SESSION_TTL; SESSION_MAX_AGE stays. Raises as `get_session`."""
+        """Renew the session of `token` for SESSION_TTL, or MINI_APP_TTL; SESSION_MAX_AGE stays.
+
+        Raises as `get_session`.
+        """
         claims, carried = self._open(token, transport)
-        text = self.store.renew(self._key(claims.user_id), SESSION + claims.slot, self._issuer.idle)
+        idle = self._issuer.idle(claims.slot)
+        text = self.store.renew(self._key(claims.user_id), SESSION + claims.slot, idle)
         return self._session(claims.slot, self._record(token, claims, carried, text), token)
 
     def get_stats(self) -> dict[str, Any]:
@@ -56,7 +60,7 @@ class SessionService(Creation, Devices, RelayCodes):
         key, field = self._key(claims.user_id), SESSION + claims.slot
         text = self.store.read(key, field)
         if self._matching(claims, text) is None:
-            text = self.store.renew(key, field, self._issuer.idle)
+            text = self.store.renew(key, field, self._issuer.idle(claims.slot))
         return self._session(claims.slot, self._record(token, claims, None, text), token)
 
 

@@ -49,6 +49,11 @@ def recurs(slot: str) -> bool:
     return bool(_decode(slot)[0] & _RECURS)
 
 
+def is_mini_app(slot: str) -> bool:
+    """Whether initData led to this session, and its token travels as a bearer token."""
+    return _decode(slot)[0] & (_RECURS | _BEARER) == _RECURS | _BEARER
+
+
 def seal(claims: Claims, keyring: Keyring) -> str:
     """The token for `claims`; the same claims and key always give the same one."""
     slot = _decode(claims.slot)

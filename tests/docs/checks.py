@@ -48,6 +48,8 @@ def settings(root: Path) -> Iterator[str]:
         "SESSION_TTL": defaults.session_ttl,
         "SESSION_MAX_AGE": defaults.session_max_age,
         "SESSION_LIMIT": defaults.session_limit,
+        "MINI_APP_TTL": defaults.mini_app_ttl,
+        "MINI_APP_LIMIT": defaults.mini_app_limit,
         "TELEGRAM_REQUIRE_CHAT_TTL": defaults.require_chat_ttl,
     }
     for path in READMES:

@@ -118,15 +118,28 @@ def test_a_login_that_replaces_takes_one_command_more(
     assert a.verify(old).status == 401
 
 
-def test_a_login_that_evicts_takes_one_command_more(launch: Launch, upstash: Upstash, person: Person) -> None:
-    """Over SESSION_LIMIT one command more ends all that is too much, the presented session among it."""
+def test_a_login_that_evicts_takes_two_commands_more(
+    launch: Launch, upstash: Upstash, person: Person
+) -> None:
+    """Over SESSION_LIMIT one command tells who was used longest ago, and another one ends that session."""
     (a,) = launch({**ENV, **credentials(upstash), "SESSION_LIMIT": "2"})
     first, second = a.enter(person), a.enter(person)
-    assert cost(upstash, lambda: a.log_in(person.widget()), 200) == (4, 2)
+    assert cost(upstash, lambda: a.log_in(person.widget()), 200) == (5, 3)
     assert sorted([a.verify(first).status, a.verify(second).status]) == [200, 401]
     left = first if a.verify(first).status == 200 else second
     assert cost(upstash, lambda: a.log_in(person.widget(), old=left), 200) == (4, 2)
     assert a.verify(left).status == 401
+
+
+def test_a_launch_that_evicts_takes_two_commands_more(
+    launch: Launch, upstash: Upstash, person: Person
+) -> None:
+    """Over MINI_APP_LIMIT it is the same among Mini Apps, and the website's sessions stay."""
+    (a,) = launch({**ENV, **credentials(upstash), "SESSION_LIMIT": "1", "MINI_APP_LIMIT": "2"})
+    website, first, second = a.enter(person), a.enter(person, "mini"), a.enter(person, "mini")
+    assert cost(upstash, lambda: a.log_in(person.init_data()), 200) == (5, 3)
+    assert sorted([a.verify(first).status, a.verify(second).status]) == [200, 401]
+    assert a.verify(website).status == 200
 
 
 def test_list_is_three_commands_in_two_round_trips(

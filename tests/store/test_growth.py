@@ -87,8 +87,8 @@ def test_logging_in_and_out_leaves_nothing(
             assert at.sessions.delete_session(session.token)
         at.advance(STEP)
         most, largest = max(most, len(fields(at.valkey, person))), max(largest, at.size(person))
-    # 20 sessions, and the markers of the last seven minutes' proofs.
-    assert most <= 20 + 420 // STEP + remembered
+    # 20 sessions and 10 Mini Apps, and the markers of the last seven minutes' proofs.
+    assert most <= 30 + 420 // STEP + remembered
     # What has expired is removed in real time, of which many logins here take none.
     assert largest <= 500 + remembered
     at.advance(30 * DAY + 1)
@@ -170,3 +170,24 @@ def test_a_revocation_outlasts_every_older_proof(timeline: Callable[..., Timelin
     with pytest.raises(LoginStale):
         at.log_in(init_data, at.instance())
     assert at.emptied()
+
+
+@pytest.mark.slow
+def test_a_week_of_launches(timeline: Callable[..., Timeline], person: Person) -> None:
+    """200 launches in a week: ten Mini Apps at most, each gone a day after its use; the website lives on."""
+    at, last_used = timeline(), dict[str, float]()
+    website = at.log_in(person.widget(at.now))
+    for number in range(200):
+        at.advance(7 * DAY // 200)
+        made = at.log_in(person.init_data(at.now))
+        last_used[made.id] = at.now
+        if number % 28 == 27:
+            at.sessions.get_session(website.token)
+        listed = at.sessions.list_sessions(made.token)
+        minis = {device.id for device in listed if device.method == "webapp"}
+        assert len(minis) <= 10
+        assert all(at.now - last_used[slot] < DAY for slot in minis)
+        assert website.id in {device.id for device in listed}
+    at.advance(DAY + 1)
+    assert [device.id for device in at.sessions.list_sessions(website.token)] == [website.id]
+    assert {name for name in fields(at.valkey, person) if name.startswith("s:")} == {f"s:{website.id}"}

@@ -121,15 +121,18 @@ def test_parallel_logins_of_one_user_lose_none(
         assert {instances[1].verify(session).status for session in sessions} == {200}
 
 
+@pytest.mark.parametrize(("kind", "limit"), [("cookie", 20), ("mini", 10)])
 @sizes(2, 30)
 def test_parallel_logins_keep_the_limit(
-    instances: list[Instance], crowd: Crowd, valkey: Valkey, rounds: int
+    instances: list[Instance], crowd: Crowd, valkey: Valkey, rounds: int, kind: str, limit: int
 ) -> None:
-    """30 logins at once leave exactly the 20 sessions that a user may have, and never fewer."""
+    """30 logins at once leave exactly the sessions of their kind that a user may have, and never fewer."""
     for _ in range(rounds):
         person = Person()
-        sessions: list[Held] = crowd([partial(instances[index % 2].enter, person) for index in range(30)])
-        assert len(live(valkey, person)) == 20
+        sessions: list[Held] = crowd(
+            [partial(instances[index % 2].enter, person, kind) for index in range(30)]
+        )
+        assert len(live(valkey, person)) == limit
         assert live(valkey, person) <= {session.id for session in sessions}
 
 

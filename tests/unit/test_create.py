@@ -451,14 +451,126 @@ def test_one_users_revocation_is_not_anothers(
 
 
 def test_the_limit_makes_room(clock: Clock, store: WatchedStore) -> None:
-    """Over SESSION_LIMIT the oldest go, in one more round trip, and never the new one."""
+    """Over SESSION_LIMIT the oldest of the unused go, in two more commands, and never the new one."""
     sessions = service(clock, store, SESSION_LIMIT="2")
     ids = []
     for _ in range(4):
         ids.append(log_in(sessions, clock).id)
         clock.advance(1)
     assert store.slots() == set(ids[2:])
-    assert store.calls == ["create", "create", "create", "delete", "create", "delete"]
+    assert store.calls == ["create", "create", *["create", "remaining", "delete"] * 2]
+
+
+@pytest.mark.parametrize("make", [widget, init_data])
+def test_who_was_used_longest_ago_makes_room(
+    clock: Clock, store: WatchedStore, make: Callable[..., Proof]
+) -> None:
+    """Over a limit it is the last use that counts, and not the login."""
+    transport = "bearer" if make is init_data else "cookie"
+    sessions = service(clock, store, SESSION_LIMIT="3", MINI_APP_LIMIT="3")
+    made = []
+    for _ in range(3):
+        made.append(log_in(sessions, clock, make(clock), transport=transport))
+        clock.advance(10)
+    sessions.get_session(made[0].token)
+    clock.advance(10)
+    new = log_in(sessions, clock, make(clock), transport=transport)
+    assert store.slots() == {made[0].id, made[2].id, new.id}
+
+
+def test_the_two_kinds_do_not_make_room_for_each_other(clock: Clock, store: WatchedStore) -> None:
+    """Mini Apps are counted by themselves; all others together, initData's cookie too."""
+    sessions = service(clock, store, SESSION_LIMIT="3", MINI_APP_LIMIT="2")
+    others = {
+        log_in(sessions, clock).id,
+        log_in(sessions, clock, transport="bearer").id,
+        log_in(sessions, clock, init_data(clock)).id,
+    }
+    clock.advance(10)
+    minis = [log_in(sessions, clock, init_data(clock), transport="bearer").id for _ in range(2)]
+    assert store.slots() == {*others, *minis}
+    clock.advance(10)
+    new = log_in(sessions, clock, init_data(clock), transport="bearer").id
+    assert others < store.slots()
+    assert len(store.slots() & {*minis}) == 1
+    left = store.slots() - others
+    for make in (widget, init_data, widget):
+        clock.advance(10)
+        log_in(sessions, clock, make(clock))
+        assert left < store.slots()
+        assert len(store.slots()) == 5
+    assert new in store.slots()
+    assert not others & store.slots()
+
+
+def test_a_lowered_setting_does_not_make_the_unused_look_used(clock: Clock, store: WatchedStore) -> None:
+    """What has more time left than sessions now get was not used since: its login counts as its last use."""
+    before = service(clock, store, SESSION_LIMIT="2")
+    unused = log_in(before, clock)
+    clock.advance(10)
+    lowered = service(clock, store, SESSION_LIMIT="2", SESSION_TTL=str(HOUR))
+    used = log_in(lowered, clock)
+    clock.advance(10)
+    new = log_in(lowered, clock)
+    assert store.slots() == {used.id, new.id}
+    assert unused.id not in store.slots()
+
+
+def test_a_login_outlives_a_failing_limit(
+    clock: Clock, store: WatchedStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the store does not say who was used last, the login stands, and the log says what was left."""
+    sessions = service(clock, store, SESSION_LIMIT="1")
+    first = log_in(sessions, clock)
+
+    def fail() -> None:
+        raise StoreUnavailable("down")
+
+    store.before["remaining"] = fail
+    second = log_in(sessions, clock)
+    assert store.slots() == {first.id, second.id}
+    assert "surplus_sessions_left" in capsys.readouterr().out
+
+
+def test_launches_in_a_row_leave_the_website_alone(clock: Clock, store: WatchedStore) -> None:
+    """A Mini App that is opened 21 times ends no session of the website, used or not."""
+    sessions = service(clock, store)
+    website, phone = log_in(sessions, clock), log_in(sessions, clock)
+    for _ in range(21):
+        clock.advance(60)
+        log_in(sessions, clock, init_data(clock), transport="bearer")
+        sessions.get_session(website.token)
+    assert {website.id, phone.id} < store.slots()
+    assert len(store.slots()) == 12
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["shared", "memory mode"])
+def test_a_week_of_launches(clock: Clock, store: WatchedStore, shared: bool) -> None:
+    """200 launches in a week: ten Mini Apps at most, each gone a day after its use; the website lives on."""
+    sessions = service(clock, store, shared=shared)
+    website, last_used = log_in(sessions, clock), dict[str, float]()
+    for number in range(200):
+        clock.advance(7 * DAY / 200)
+        if not shared and number % 28 == 0:
+            # Without a shared store every session ends after a day.
+            website = log_in(sessions, clock)
+        made = log_in(sessions, clock, init_data(clock), transport="bearer")
+        last_used[made.id] = clock()
+        if number % 28 == 27:
+            sessions.get_session(website.token)
+        listed = sessions.list_sessions(made.token)
+        minis = {device.id for device in listed if device.method == "webapp"}
+        assert len(minis) <= 10
+        assert all(clock() - last_used[slot] < DAY for slot in minis)
+        assert website.id in {device.id for device in listed}
+    clock.advance(DAY - 1)
+    assert store.slots() - {website.id}
+    clock.advance(1)
+    if shared:
+        assert [device.id for device in sessions.list_sessions(website.token)] == [website.id]
+        assert store.slots() == {website.id}
+    else:
+        assert store.slots() == set()
 
 
 def test_the_presented_session_makes_room_first(clock: Clock, store: WatchedStore) -> None:

@@ -17,7 +17,7 @@ from lib.sessions.degraded import MAX_TOKEN, Tombstones, lifetime, seal, unseal
 from lib.sessions.issuer import Issuer
 from lib.sessions.keys import keyrings
 from lib.sessions.record import Record
-from lib.sessions.token import Claims, random_n, random_slot
+from lib.sessions.token import Claims, derived_slot, random_n, random_slot
 from lib.settings import read_settings
 from lib.telegram import id_token
 from lib.telegram.user import TelegramUser
@@ -231,6 +231,27 @@ def test_lifetime(env, expected):
     issuer.open(TOKEN, NOW + expected - 1)
     with pytest.raises(InvalidSession):
         issuer.open(TOKEN, NOW + expected)
+
+
+@pytest.mark.parametrize(
+    ("env", "expected"),
+    [
+        ({}, DAY),
+        ({"MINI_APP_TTL": "3600"}, 3600),
+        ({"MINI_APP_TTL": "3600", "SESSION_TTL": "1800"}, 1800),
+        ({"MINI_APP_TTL": str(2 * DAY)}, DAY),
+    ],
+    ids=str,
+)
+def test_lifetime_of_a_mini_app(env, expected):
+    """A Mini App's degraded token works for MINI_APP_TTL from its issue, and no longer than others."""
+    issuer = Issuer(settings(**env))
+    slot = derived_slot(RINGS[0], "bearer", "init data")
+    token = seal(USER.id, slot, RECORD, RINGS[0])
+    assert issuer.idle(slot) == expected
+    issuer.open(token, NOW + expected - 1)
+    with pytest.raises(InvalidSession):
+        issuer.open(token, NOW + expected)
 
 
 def test_a_buried_token_stays_dead():

@@ -618,3 +618,16 @@ def test_a_logout_while_a_session_is_taken_in(clock: Clock) -> None:
     assert store.slots() == set()
     with pytest.raises(InvalidSession):
         sessions.get_session(made.token)
+
+
+def test_without_a_shared_store_what_was_ended_stays_ended(clock: Clock) -> None:
+    """A token that was logged out is refused until it would end by itself, by requests that only read too."""
+    sessions = service(clock, shared=False)
+    made = log_in(sessions, clock)
+    assert sessions.delete_session(made.token) is True
+    for _ in range(23):
+        clock.advance(HOUR)
+        assert sessions.delete_session(made.token) is False
+        for renew in (True, False):
+            with pytest.raises(InvalidSession):
+                sessions.get_session(made.token, renew=renew)

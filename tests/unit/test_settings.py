@@ -53,6 +53,7 @@ def test_defaults():
         90 * DAY,
         20,
     )
+    assert (settings.mini_app_ttl, settings.mini_app_limit) == (DAY, 10)
     assert settings.allow is None
     assert settings.store.kind == "memory"
 
@@ -76,6 +77,8 @@ def test_empty_means_unset():
         "SESSION_TTL",
         "SESSION_MAX_AGE",
         "SESSION_LIMIT",
+        "MINI_APP_TTL",
+        "MINI_APP_LIMIT",
         "TELEGRAM_ALLOW",
         "TELEGRAM_DENY",
         "VERCEL",
@@ -113,6 +116,9 @@ def test_empty_means_unset():
         ({"SESSION_TTL": str(365 * DAY)}, "session_ttl", 365 * DAY),
         ({"SESSION_MAX_AGE": "86400"}, "session_max_age", 86400),
         ({"SESSION_LIMIT": "1000"}, "session_limit", 1000),
+        ({"MINI_APP_TTL": "1"}, "mini_app_ttl", 1),
+        ({"MINI_APP_TTL": str(365 * DAY)}, "mini_app_ttl", 365 * DAY),
+        ({"MINI_APP_LIMIT": "1000"}, "mini_app_limit", 1000),
         ({"TELEGRAM_ALLOW": "1, 2,3"}, "allow", {1, 2, 3}),
         ({"TELEGRAM_DENY": "7"}, "deny", {7}),
         ({"VERCEL": "1"}, "on_vercel", True),
@@ -299,12 +305,21 @@ BAD = [
     ),
     *(
         (name, value)
-        for name in ("SESSION_TTL", "SESSION_MAX_AGE", "SESSION_LIMIT", "TELEGRAM_REQUIRE_CHAT_TTL")
+        for name in (
+            "SESSION_TTL",
+            "SESSION_MAX_AGE",
+            "SESSION_LIMIT",
+            "MINI_APP_TTL",
+            "MINI_APP_LIMIT",
+            "TELEGRAM_REQUIRE_CHAT_TTL",
+        )
         for value in ("0", "-1", "1.5", "1e3", "canary", "30 days", "1_000", "٣٠", "007", "9" * 5000)
     ),
     ("SESSION_TTL", str(365 * DAY + 1)),
     ("TELEGRAM_REQUIRE_CHAT_TTL", str(365 * DAY + 1)),
     ("SESSION_LIMIT", "1001"),
+    ("MINI_APP_TTL", str(365 * DAY + 1)),
+    ("MINI_APP_LIMIT", "1001"),
     *(
         (name, value)
         for name in ("TELEGRAM_ALLOW", "TELEGRAM_DENY")
@@ -381,6 +396,8 @@ def test_all_problems_at_once():
         SESSION_TTL="canary",
         SESSION_MAX_AGE="canary",
         SESSION_LIMIT="canary",
+        MINI_APP_TTL="canary",
+        MINI_APP_LIMIT="canary",
         TELEGRAM_ALLOW="canary",
         TELEGRAM_DENY="canary",
         TELEGRAM_CLIENT_SECRET="canary",
@@ -400,6 +417,8 @@ def test_all_problems_at_once():
         "AUTH_RELAY_URL",
         "AUTH_SECRET",
         "KV_REST_API_TOKEN",
+        "MINI_APP_LIMIT",
+        "MINI_APP_TTL",
         "SESSION_LIMIT",
         "SESSION_MAX_AGE",
         "SESSION_TTL",

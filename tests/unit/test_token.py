@@ -10,11 +10,12 @@ from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from lib.environment import DAY
 from lib.errors import InvalidSession
 from lib.sessions import degraded, token
 from lib.sessions.issuer import Issuer
 from lib.sessions.keys import keyrings
-from lib.sessions.token import Claims, derived_slot, random_n, random_slot, seal, unseal
+from lib.sessions.token import Claims, derived_slot, is_mini_app, random_n, random_slot, seal, unseal
 from lib.settings import read_settings
 
 FORM = re.compile(r"tg1_[A-Za-z0-9_-]{56}\.[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
@@ -280,10 +281,38 @@ def test_a_slot_is_the_random_bytes_but_for_two_bits(monkeypatch):
     assert urlsafe_b64decode(random_slot("bearer")) == b"\x51" + data[1:]
 
 
+@pytest.mark.parametrize("transport", ["cookie", "bearer"])
+def test_a_mini_app_is_told_by_its_slot(transport):
+    """Only what initData led to, and what travels as a bearer token, is a Mini App's."""
+    assert is_mini_app(derived_slot(RINGS[0], transport, "init data")) == (transport == "bearer")
+    assert not is_mini_app(random_slot(transport))
+
+
+@pytest.mark.parametrize(
+    ("env", "idle", "mini_app"),
+    [
+        ({}, 30 * DAY, DAY),
+        ({"MINI_APP_TTL": "600"}, 30 * DAY, 600),
+        ({"MINI_APP_TTL": str(40 * DAY)}, 30 * DAY, 40 * DAY),
+        ({"SESSION_TTL": "600"}, 600, DAY),
+        ({"SESSION_MAX_AGE": "700"}, 700, 700),
+    ],
+    ids=str,
+)
+def test_each_kind_has_its_lifetime(env, idle, mini_app):
+    """A Mini App's session lives MINI_APP_TTL and any other SESSION_TTL, and none over SESSION_MAX_AGE."""
+    issuer = Issuer(settings(**env))
+    in_all = int(env.get("SESSION_MAX_AGE", 90 * DAY))
+    launch = {way: derived_slot(RINGS[0], way, "init data") for way in ("cookie", "bearer")}
+    for slot in (random_slot("cookie"), random_slot("bearer"), launch["cookie"]):
+        assert (issuer.idle(slot), issuer.ends_at(slot, NOW)) == (idle, NOW + in_all)
+    assert (issuer.idle(launch["bearer"]), issuer.ends_at(launch["bearer"], NOW)) == (mini_app, NOW + in_all)
+
+
 def test_issuer_opens_a_token_within_its_time():
     """A token works from 60 s before its issue to its absolute end, and not at that second."""
     issuer = Issuer(settings(SESSION_MAX_AGE="1000"))
-    assert issuer.ends_at(NOW) == NOW + 1000
+    assert issuer.ends_at(CLAIMS.slot, NOW) == NOW + 1000
     for now in (NOW - 60, NOW, NOW + 999.9):
         assert issuer.open(TOKEN, now) == (CLAIMS, None)
     for now in (NOW - 61, NOW + 1000, NOW + 1001, 0):

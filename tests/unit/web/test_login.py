@@ -415,18 +415,19 @@ def test_the_oldest_session_over_the_limit_ends(clock: Clock) -> None:
         assert len(site.store.sessions()) == 4
 
 
-def test_use_does_not_save_the_oldest_session(clock: Clock) -> None:
-    """Oldest is by login, not by last use, and a re-presented initData counts once."""
-    site = Site(clock, {**ENV, "SESSION_LIMIT": "2"}, shared=True)
-    first = site.login().token
-    clock.time += 1
+def test_use_saves_a_session(clock: Clock) -> None:
+    """The one used longest ago makes room, and never a Mini App; its initData sent again counts once."""
+    site = Site(clock, {**ENV, "SESSION_LIMIT": "2", "MINI_APP_LIMIT": "1"}, shared=True)
+    first, second = site.login().token, site.login().token
     body = {"init_data": site.init_data()}
-    second = site.login(body).token
-    assert {site.login(body).token for _ in range(5)} == {second}
+    mini = site.login(body).token
+    clock.time += 10
+    assert {site.login(body).token for _ in range(5)} == {mini}
     assert site.verify(cookie=first).status == 200
-    clock.time += 1
+    clock.time += 10
     site.login()
-    assert [site.verify(cookie=first).status, site.verify(bearer=second).status] == [401, 200]
+    assert [site.verify(cookie=token).status for token in (first, second)] == [200, 401]
+    assert site.verify(bearer=mini).status == 200
 
 
 def test_the_same_init_data_leads_to_the_same_session(both: Site) -> None:
