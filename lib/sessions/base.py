@@ -11,7 +11,7 @@ from lib.errors import InvalidSession, SharedStoreRequired, StoreUnavailable
 from lib.sessions.issuer import Issuer
 from lib.sessions.memo import Memo
 from lib.sessions.record import Record, Transport, load
-from lib.sessions.token import Claims, recurs
+from lib.sessions.token import SLOT, Claims, recurs
 from lib.settings import Settings
 from lib.store.base import Store, StoreFull
 from lib.telegram.user import Membership, Method, TelegramUser
@@ -132,7 +132,7 @@ class Sessions:
         records = {
             name.removeprefix(SESSION): load(value, user_id)
             for name, value in held.items()
-            if name.startswith(SESSION)
+            if name.startswith(SESSION) and SLOT.fullmatch(name, len(SESSION))
         }
         return {
             slot: record

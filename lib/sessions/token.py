@@ -19,6 +19,7 @@ _PREFIX = "tg1_"
 # The last character of 32 bytes in base64url has two spare bits; only spellings with zeros there pass.
 SIGNATURE = r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]"
 _FORM = re.compile(rf"{_PREFIX}[A-Za-z0-9_-]{{56}}\.{SIGNATURE}")
+SLOT = re.compile(r"[A-Za-z0-9_-]{16}")
 _SLOT_BYTES = 12
 # The first two bits of a slot say what kind of session it is; the other 94 tell sessions apart.
 _RECURS, _BEARER = 0x80, 0x40

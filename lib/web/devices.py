@@ -5,12 +5,12 @@ from typing import Any
 
 from lib.errors import MalformedRequest, NotFound
 from lib.sessions.devices import Device
+from lib.sessions.token import SLOT
 from lib.telegram.checks import is_user_id
 from lib.web.navigation import query_fields
 from lib.web.request import Request
 
 _PATH = re.compile(r"(?:/api)?/telegram/sessions(?:/(.*))?")
-_SLOT = re.compile(r"[A-Za-z0-9_-]{16}")
 
 
 def named_session(request: Request) -> str | None:
@@ -28,7 +28,7 @@ def named_session(request: Request) -> str | None:
         if slot is not None or body.keys() != {"id"}:
             raise MalformedRequest("the body may name one id, where the path does not")
         slot = body["id"] if body["id"] is not None else ""
-    if slot is not None and not (isinstance(slot, str) and _SLOT.fullmatch(slot)):
+    if slot is not None and not (isinstance(slot, str) and SLOT.fullmatch(slot)):
         raise NotFound("no session has such an id")
     return slot
 

@@ -51,6 +51,19 @@ def alive(sessions: SessionService, *made: Session) -> list[bool]:
     return [works(session.token) for session in made]
 
 
+@pytest.mark.parametrize("name", ["", "x", "é" * 16, "a" * 15, "a" * 17, "a" * 16 + "\n"], ids=ascii)
+def test_what_is_not_a_slot_is_not_a_session(
+    clock: Clock, store: WatchedStore, sessions: SessionService, name: str
+) -> None:
+    """A field that somebody put into the user's hash under another kind of name disturbs nothing."""
+    session = log_in(sessions, clock)
+    key = f"tgauth:production:123456:u:{IVAN.id}"
+    store.memory.put(key, {f"s:{name}": store.fields()[f"s:{session.id}"]}, HOUR)
+    assert [device.id for device in sessions.list_sessions(session.token)] == [session.id]
+    log_in(sessions, clock, init_data(clock), transport="bearer")
+    assert alive(sessions, session) == [True]
+
+
 ACTIONS: dict[str, Callable[[SessionService, str], object]] = {
     "list": lambda s, token: s.list_sessions(token, "cookie"),
     "end": lambda s, token: s.end_session(token, "A" * 16, "cookie"),
