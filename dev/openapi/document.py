@@ -54,7 +54,10 @@ _PARAMETERS: dict[str, Schema] = {
     },
     "Sec-Fetch-Dest": {
         "in": "header",
-        "description": "Browsers set it; anything else is no visit.",
+        "description": (
+            "Browsers set it; anything else is no visit. A service worker that passes one on sends `empty`,"
+            " with `Sec-Fetch-Mode: navigate`."
+        ),
         "schema": {"type": "string", "enum": ["document"]},
     },
     "id": {"in": "path", "required": True, "schema": ref("SessionId")},

@@ -91,7 +91,10 @@ function mayUseCookie(request: NextRequest): boolean {
 
 function showsPage(request: NextRequest): boolean {
   const { method, headers } = request;
-  return method === "GET" && (headers.get("sec-fetch-dest") ?? "document") === "document";
+  const dest = headers.get("sec-fetch-dest") ?? "document";
+  // A service worker that passes a page's request on makes its destination empty; no script can navigate so.
+  const passedOn = dest === "empty" && headers.get("sec-fetch-mode") === "navigate";
+  return method === "GET" && (dest === "document" || passedOn);
 }
 
 /** 303 to Telegram, by way of tgauth, which sends the browser back to the page. */

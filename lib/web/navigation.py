@@ -41,9 +41,12 @@ def query_fields(request: Request) -> dict[str, str]:
 
 
 def _require_navigation(request: Request) -> None:
-    expected = {"HTTP_SEC_FETCH_MODE": "navigate", "HTTP_SEC_FETCH_DEST": "document"}
-    for header, value in expected.items():
-        if request.environ.get(header, value) != value:
-            raise CrossSiteBlocked(f"{header[5:].replace('_', '-').title()} is not {value}")
+    mode, dest = (request.environ.get(f"HTTP_SEC_FETCH_{name}") for name in ("MODE", "DEST"))
+    if mode not in ("navigate", None):
+        raise CrossSiteBlocked("Sec-Fetch-Mode is not navigate")
+    # A service worker of this site that passes a page's request on with fetch() makes its destination empty
+    # (https://github.com/w3c/ServiceWorker/issues/1803). No script can set the mode to navigate.
+    if dest not in ("document", None) and (mode, dest) != ("navigate", "empty"):
+        raise CrossSiteBlocked("Sec-Fetch-Dest is not document")
     if any("prefetch" in request.environ.get(f"HTTP_{name}", "") for name in ("SEC_PURPOSE", "PURPOSE")):
         raise CrossSiteBlocked("a prefetch")

@@ -176,7 +176,10 @@ def test_the_proxy_sends_strangers_to_log_in_and_back(compiled: Path, server: Se
         headers = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
         started = server.request("GET", location.removeprefix(server.origin), headers)
         assert (started.status, "/auth?" in started.headers["Location"]) == (303, True)
-    for headers, method in (({"sec-fetch-dest": "empty"}, "GET"), (PAGE, "POST")):
+    (answer,) = ask(compiled, server.origin, ("/", {**PAGE, "sec-fetch-dest": "empty"}))
+    assert answer["status"] == 303, "a service worker passed the visit on"
+    fetched = {"sec-fetch-dest": "empty", "sec-fetch-mode": "cors"}
+    for headers, method in ((fetched, "GET"), ({"sec-fetch-dest": "empty"}, "GET"), (PAGE, "POST")):
         (answer,) = ask(compiled, server.origin, ("/api", headers, method))
         assert (answer["status"], json.loads(answer["body"])) == (401, {"error": "unauthenticated"})
 

@@ -69,7 +69,8 @@ NO_NAVIGATION: dict[str, dict[str, str]] = {
         f"dest {dest}": NAVIGATION | sec(dest=dest)
         for dest in (
             *("iframe", "frame", "embed", "object", "image", "script", "style", "font", "audio", "video"),
-            *("empty", "worker", "serviceworker", "report", "manifest", "track", "Document", "x", ""),
+            *("fencedframe", "webidentity", "xslt", "Empty", "Document", "x", ""),
+            *("worker", "serviceworker", "report", "manifest", "track"),
         )
     },
     "an image of our own page": sec(mode="no-cors", dest="image", site="same-origin"),
@@ -77,6 +78,15 @@ NO_NAVIGATION: dict[str, dict[str, str]] = {
     "a frame in our own page": sec(mode="navigate", dest="iframe", site="same-origin"),
     "mode alone": sec(mode="cors"),
     "dest alone": sec(dest="image"),
+    "empty without a mode": sec(dest="empty"),
+    **{
+        f"empty by {mode}": sec(mode=mode, dest="empty", site="same-origin")
+        for mode in ("no-cors", "same-origin", "websocket", "NAVIGATE", "")
+    },
+    "a prefetch through a service worker": {
+        **sec(mode="navigate", dest="empty", site="same-origin"),
+        "Sec-Purpose": "prefetch",
+    },
     **{
         f"{name} {value}": {**NAVIGATION, name: value}
         for name in ("Sec-Purpose", "Purpose")
@@ -127,6 +137,8 @@ NAVIGATIONS: dict[str, dict[str, str]] = {
     "from our own page": sec(mode="navigate", dest="document", site="same-origin"),
     "mode alone": sec(mode="navigate"),
     "dest alone": sec(dest="document"),
+    "through a service worker": sec(mode="navigate", dest="empty", site="same-origin"),
+    "from another site through a service worker": sec(mode="navigate", dest="empty", site="cross-site"),
     "with an Origin": {**NAVIGATION, "Origin": "https://oauth.telegram.org"},
     "with another purpose": {**NAVIGATION, "Purpose": "preview"},
 }

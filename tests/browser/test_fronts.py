@@ -1,0 +1,58 @@
+"""Logins where something stands between the page and the site: a service worker, or a proxy."""
+
+from http.server import BaseHTTPRequestHandler
+
+import pytest
+from playwright.sync_api import expect
+
+from dev.process import running
+from tests.browser.conftest import OpenPage
+from tests.browser.front import Reply, front
+from tests.browser.steps import log_in
+
+pytestmark = pytest.mark.browser
+
+# As next-pwa and the usual offline snippets do.
+WORKER = """
+self.addEventListener("install", () => self.skipWaiting());
+self.addEventListener("activate", (event) => event.waitUntil(clients.claim()));
+self.addEventListener("fetch", (event) => {
+  if (event.request.mode === "navigate") event.respondWith(fetch(event.request));
+});
+"""
+REGISTER = """async () => {
+  const workers = navigator.serviceWorker;
+  const controlled = new Promise((done) => workers.addEventListener("controllerchange", done));
+  await workers.register("/sw.js");
+  await controlled;
+}"""
+
+
+def test_a_service_worker_that_passes_visits_on(open_page: OpenPage) -> None:
+    """Somebody whose browser has the owner's service worker logs in by the button and by a link."""
+    passed_on: list[str] = []
+
+    def answers(request: BaseHTTPRequestHandler) -> Reply | None:
+        if request.path == "/sw.js":
+            return Reply(200, {"Content-Type": "text/javascript"}, WORKER.encode())
+        if (request.headers["Sec-Fetch-Mode"], request.headers["Sec-Fetch-Dest"]) == ("navigate", "empty"):
+            passed_on.append(request.path.partition("?")[0])
+        return None
+
+    with front(answers) as proxy:
+        origin = f"http://site.localhost:{proxy.server_port}"
+        with running(env={"AUTH_ORIGIN": origin}) as site:
+            proxy.to = site.port
+            page = open_page(base_url=origin)
+            page.goto("/")
+            page.evaluate(REGISTER)
+            log_in(page)
+            expect(page.get_by_role("heading", name="Alice Johnson")).to_be_visible()
+            assert passed_on == ["/", "/telegram/callback", "/"]
+            page.get_by_role("button", name="Log out").click()
+            expect(page.get_by_role("button", name="Log in with Telegram")).to_be_visible()
+            page.goto("/telegram/start?return_to=/devices.html")
+            page.get_by_role("link", name="Log in as Alice", exact=True).click()
+            page.wait_for_url("**/devices.html")
+            expect(page.get_by_role("list").get_by_text("This device")).to_be_visible()
+            assert passed_on[3:] == ["/telegram/start", "/telegram/callback", "/devices.html"]

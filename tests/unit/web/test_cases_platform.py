@@ -1,0 +1,39 @@
+"""What people ran into on the platform's side (tests/cases/platform/), tried on the functions."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.web.telegram import Browser, Telegram, fixtures, session_cookies
+
+running, telegram = fixtures
+
+CASES = Path(__file__).parents[2] / "cases/platform"
+
+
+def case(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((CASES / name).read_text(encoding="utf-8"))
+    return found
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_service_worker_of_the_owners(telegram: Telegram, number: int) -> None:
+    """A visit that a service worker passes on logs in; frames and fetches are refused."""
+    tried = case("01_service_worker.json")
+    env = {name: value for name, value in tried["env"].items() if not name.startswith("TELEGRAM_")}
+    # The bot and its secret are those that the simulated Telegram knows.
+    browser = Browser(telegram.site({"AUTH_ORIGIN": "", **env}))
+    request = tried["requests"][number]
+    path = request["send"].split()[1].partition("?")[0]
+    query = telegram.agree(browser.begin("return_to=/x")) if path.endswith("callback") else ""
+    answer = browser.go(path, query, headers=request["headers"])
+    location = answer.header("Location") or ""
+    if request["expected"].startswith("403"):
+        assert answer.status == 403
+    elif request["expected"] == "303 to Telegram":
+        assert (answer.status, "/auth?client_id=" in location) == (303, True)
+    else:
+        assert request["expected"] == "303 to return_to, session cookie"
+        assert (answer.status, location, len(session_cookies(answer))) == (303, "/x", 1)
