@@ -45,13 +45,16 @@ def _request(headers: dict[str, str], query: str = "", method: str = "GET", path
 
 
 def check_authorization(header: str) -> None:
-    """RFC 6750 §2.1: the scheme in any case, spaces, one token68; all else is refused."""
+    """RFC 6750 §2.1: the scheme in any case, spaces, one token68; another scheme leaves it to the cookie."""
     found = refused(lambda: _request({"Authorization": header}).credentials(), MalformedRequest)
     scheme, _, rest = header.partition(" ")
     token = rest.lstrip(" ")
     body = token.rstrip("=")
     good = scheme.isascii() and scheme.lower() == "bearer" and body and set(body) <= _TOKEN68
-    require(found == ((token, "bearer") if good else None), f"taken for {found}")
+    schemes = [part.strip().lower() for part in header.split(",")]
+    other = not header or (scheme and rest and not any(part.startswith("bearer") for part in schemes))
+    allowed = [(token, "bearer")] if good else [None, (None, "cookie")] if other else [None]
+    require(found in allowed, f"taken for {found}")
 
 
 def check_own_page(pair: list[str]) -> None:

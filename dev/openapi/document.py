@@ -26,7 +26,8 @@ FILE = ROOT / "docs/openapi.json"
 _ABOUT = f"""\
 Log in with Telegram, and sessions that last. docs/API.md explains it; this says it to programs.
 
-- A session travels as a cookie or as a bearer token, whichever it was made for. With both, the token counts.
+- A session travels as a cookie or as a bearer token, whichever it was made for. With both, the token \
+counts; `Authorization` of another scheme is ignored.
 - What changes something with a cookie must come from the site's own pages: `Sec-Fetch-Site: same-origin`, \
 or without that header `Origin` with the site's own origin. Otherwise it is 403 `cross_site_blocked`.
 - Origins in `ALLOWED_ORIGINS` may ask with a bearer token; `OPTIONS` answers their preflights.

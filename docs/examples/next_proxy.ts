@@ -62,7 +62,7 @@ async function whoIs(request: NextRequest): Promise<User | null | "unknown"> {
       redirect: "manual",
       signal: AbortSignal.timeout(5000),
     });
-    // 400: an Authorization that is no bearer token.
+    // 400: a bearer token that is malformed.
     if (response.status === 401 || response.status === 400) return null;
     if (response.status !== 200) return "unknown";
     const { user } = (await response.json()) as { user?: User };
@@ -75,7 +75,8 @@ async function whoIs(request: NextRequest): Promise<User | null | "unknown"> {
 /** What tells who it is, and nothing else: other cookies are not tgauth's to see. */
 function credentials(request: NextRequest): Record<string, string> | null {
   const authorization = request.headers.get("authorization");
-  if (authorization !== null) return { Authorization: authorization };
+  // Of another scheme, it is for whatever stands in front of the site.
+  if (authorization !== null && /^bearer/i.test(authorization)) return { Authorization: authorization };
   const cookie = request.cookies.get(COOKIE);
   // Next.js decodes cookies; a token has no characters that need it.
   if (cookie === undefined || !/^[\w.-]+$/.test(cookie.value) || !mayUseCookie(request)) return null;

@@ -32,6 +32,9 @@ REDIRECTED = "redirected"
 """The query field of a browser that was sent to `Request.own_origin`: nobody is sent there twice."""
 
 _BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]+=*)")
+# Credentials of another scheme (RFC 9110 §11.4): behind Basic authentication a browser sends them with every
+# request. A list with a Bearer in it does not match.
+_ANOTHER_SCHEME = re.compile(r"(?!bearer)[a-z0-9!#$%&'*+.^_`|~-]+ +\S((?!,\s*bearer).)*", re.IGNORECASE)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9:._-]{1,128}")
 
 
@@ -166,13 +169,14 @@ class Request:
         return token, transport
 
     def credentials(self) -> tuple[str | None, Transport]:
-        """The token that was presented, and how. With an Authorization header the cookie does not count.
+        """The token that was presented, and how. With a bearer token the cookie does not count.
 
-        Raises `MalformedRequest` for a header that is not `Bearer` and one token (RFC 6750 §2.1).
+        Credentials of another scheme are for whatever stands in front of this site, and an empty header has
+        none. Raises `MalformedRequest` for a `Bearer` that is not one token (RFC 6750 §2.1).
         """
         name = cookie_name(self.own_origin)
-        authorization = self.environ.get("HTTP_AUTHORIZATION")
-        if authorization is not None:
+        authorization = self.environ.get("HTTP_AUTHORIZATION", "")
+        if authorization and not _ANOTHER_SCHEME.fullmatch(authorization):
             match = _BEARER.fullmatch(authorization)
             if not match:
                 raise MalformedRequest("Authorization is not one bearer token")

@@ -56,3 +56,23 @@ def test_a_service_worker_that_passes_visits_on(open_page: OpenPage) -> None:
             page.wait_for_url("**/devices.html")
             expect(page.get_by_role("list").get_by_text("This device")).to_be_visible()
             assert passed_on[3:] == ["/telegram/start", "/telegram/callback", "/devices.html"]
+
+
+def test_a_front_that_asks_for_a_password(open_page: OpenPage) -> None:
+    """On a staging site behind Basic authentication people log in and out, as the browser adds its header."""
+
+    def answers(request: BaseHTTPRequestHandler) -> Reply | None:
+        if request.headers["Authorization"] == "Basic c3RhZ2luZzpwdw==":
+            return None
+        return Reply(401, {"WWW-Authenticate": 'Basic realm="staging"'})
+
+    with front(answers) as proxy:
+        origin = f"http://staging.localhost:{proxy.server_port}"
+        with running(env={"AUTH_ORIGIN": origin}) as site:
+            proxy.to = site.port
+            credentials = {"username": "staging", "password": "pw"}
+            page = open_page(base_url=origin, http_credentials=credentials)
+            log_in(page)
+            expect(page.get_by_role("heading", name="Alice Johnson")).to_be_visible()
+            page.get_by_role("button", name="Log out").click()
+            expect(page.get_by_role("button", name="Log in with Telegram")).to_be_visible()

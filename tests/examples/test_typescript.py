@@ -267,7 +267,13 @@ class Fixed(BaseHTTPRequestHandler):
         ),
         (200, '{"user":{"id":"1"}}', {"cookie": "tgauth=x"}, 503),
         (500, '{"user":{"id":1}}', {"cookie": "tgauth=x"}, 503),
-        (400, "{}", {"authorization": "Basic eDp5", "sec-fetch-dest": "empty"}, 401),
+        (
+            400,
+            "{}",
+            {"authorization": "Bearer a b", "sec-fetch-mode": "cors", "sec-fetch-dest": "empty"},
+            401,
+        ),
+        (200, '{"user":{"id":1}}', {"authorization": "Basic eDp5"}, 303),
         (200, '{"user":{"id":1}}', {"cookie": "tgauth=%D0%BE"}, 303),
     ],
 )

@@ -208,11 +208,23 @@ def test_two_authorizations_are_none(site: Site, bearer: str, kind: str) -> None
 
 
 @pytest.mark.parametrize(
-    "authorization", ["", "Bearer", "Bearer ", "Basic eDp5", "Bearer a b", "Bearer x", "Bearer {}, x", "{}"]
+    "authorization",
+    ["Bearer", "Bearer ", "Basic", "Bearer a b", "Bearer x", "Bearer {}, x", "Basic x, Bearer {}", "{}"],
 )
 def test_authorization_that_is_none(site: Site, cookie: str, bearer: str, authorization: str) -> None:
-    """With an Authorization header the cookie does not count, however useless the header is."""
+    """With a bearer token, or what may be meant for one, the cookie does not count."""
     assert authenticate({**carried(cookie), "Authorization": authorization.format(bearer)}) is None
+
+
+@pytest.mark.parametrize("authorization", ["", "Basic eDp5", 'Digest username="x", realm="y"', "Token {}"])
+def test_another_scheme_is_not_ours(site: Site, cookie: str, bearer: str, authorization: str) -> None:
+    """Credentials for whatever stands in front leave it to the cookie, and are nobody's without one."""
+    headers = {"Authorization": authorization.format(bearer)}
+    session = authenticate({**carried(cookie), **headers})
+    assert session is not None
+    assert session.transport == "cookie"
+    assert authenticate({**carried(cookie), **headers}, "POST") is None
+    assert authenticate(headers) is None
 
 
 def test_a_token_in_the_wrong_place(site: Site, cookie: str, bearer: str) -> None:
@@ -486,7 +498,8 @@ def test_require_session_refuses(site: Site, cookie: str) -> None:
     assert nobody.headers["WWW-Authenticate"] == 'Bearer realm="tgauth"'
     assert problem(call(site, Cookie=f"{COOKIE}=x")) == (401, "invalid_session")
     assert problem(call(site, Authorization="Bearer x")) == (401, "invalid_session")
-    assert problem(call(site, Authorization="Basic x")) == (400, "malformed_request")
+    assert problem(call(site, Authorization="Basic x")) == (401, "unauthenticated")
+    assert problem(call(site, Authorization="Bearer a b")) == (400, "malformed_request")
     assert problem(call(site, "POST", Cookie=f"{COOKIE}={cookie}")) == (403, "cross_site_blocked")
     assert problem(call(site, "DELETE", Cookie=f"{COOKIE}={cookie}")) == (405, "method_not_allowed")
     site.logout(cookie=cookie)

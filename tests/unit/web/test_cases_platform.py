@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from lib.auth import authenticate
+from tests.unit.web.conftest import COOKIE, HOST, ORIGIN, Site
 from tests.unit.web.telegram import Browser, Telegram, fixtures, session_cookies
 
 running, telegram = fixtures
@@ -37,3 +39,19 @@ def test_a_service_worker_of_the_owners(telegram: Telegram, number: int) -> None
     else:
         assert request["expected"] == "303 to return_to, session cookie"
         assert (answer.status, location, len(session_cookies(answer))) == (303, "/x", 1)
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_a_site_behind_basic_authentication(site: Site, number: int) -> None:
+    """The browser's credentials for what stands in front do not hide the cookie; a broken Bearer is 400."""
+    request = case("03_basic_auth.json")["requests"][number]
+    good = {"<a good session>": f"{COOKIE}={site.login().token}", "<own>": ORIGIN}
+    if request["send"].startswith("lib.auth"):
+        headers = {"Authorization": "Basic c3RhZ2luZzpwdw==", "Cookie": good["<a good session>"]}
+        assert authenticate({**headers, "Host": HOST}) is not None
+        return
+    method, path = request["send"].split()
+    headers = {name: good.get(value, value) for name, value in request["headers"].items()}
+    answer = site.send(method, path, headers=headers)
+    assert answer.status == int(request["expected"][:3])
+    assert answer.status != 401 or answer.code == "unauthenticated"

@@ -241,13 +241,13 @@ def test_the_scheme_has_no_case(both: Site, scheme: str, spaces: str) -> None:
 
 
 MALFORMED_AUTHORIZATION = [
-    "",
     " ",
     "Bearer",
     "Bearer ",
     "Bearer  ",
-    "Basic dXNlcjpwYXNz",
-    "Basic {token}",
+    "Basic",
+    "Basic ",
+    " Basic dXNlcjpwYXNz",
     "{token}",
     "Bearer{token}",
     "Bearer\t{token}",
@@ -267,15 +267,18 @@ MALFORMED_AUTHORIZATION = [
     "Bearer a=b",
     "Bearer é",
     "Bearer {token}\x00",
-    "Token {token}",
-    "DPoP {token}",
     "Bearer Bearer {token}",
+    "Bearer {token}, Basic dXNlcjpwYXNz",
+    "Basic dXNlcjpwYXNz, Bearer {token}",
+    "Basic dXNlcjpwYXNz,\tbearer {token}",
+    "Bearerx {token}",
+    "é {token}",
 ]
 
 
 @pytest.mark.parametrize("form", MALFORMED_AUTHORIZATION)
 def test_malformed_authorization(both: Site, form: str) -> None:
-    """An Authorization header that is not `Bearer` and one token is 400, whatever the cookie says."""
+    """A header that is neither `Bearer` and one token nor of another scheme is 400, whatever the cookie."""
     bearer, cookie = both.bearer_login().token, both.login().token
     both.store.calls.clear()
     environ = {"HTTP_AUTHORIZATION": form.format(token=bearer)}
@@ -287,6 +290,37 @@ def test_malformed_authorization(both: Site, form: str) -> None:
     assert both.store.calls == []
 
 
+OTHER_AUTHORIZATION = [
+    "",
+    "Basic c3RhZ2luZzpwdw==",
+    "basic  c3RhZ2luZzpwdw==",
+    "Basic {token}",
+    "Token {token}",
+    "DPoP {token}",
+    "Negotiate YII=",
+    "Basic c3RhZ2luZzpwdw==, Digest x",
+    'Digest username="é", realm="for bearer tokens", nonce="x", qop=auth',
+]
+
+
+@pytest.mark.parametrize("form", OTHER_AUTHORIZATION)
+def test_another_scheme_is_not_ours(both: Site, form: str) -> None:
+    """What a browser sends to whatever stands in front, or an empty header, leaves it to the cookie."""
+    bearer, cookie = both.bearer_login().token, both.login().token
+    environ = {"HTTP_AUTHORIZATION": form.format(token=bearer)}
+    assert both.verify(cookie=cookie, environ=environ).json()["session"]["transport"] == "cookie"
+    assert both.refresh(cookie=cookie, environ=environ).status == 200
+    assert both.refresh(cookie=cookie, environ=environ, headers={}).code == "cross_site_blocked"
+    both.store.calls.clear()
+    assert both.verify(environ=environ).code == "unauthenticated"
+    assert both.logout(environ=environ, headers={}).code == "cross_site_blocked"
+    assert both.store.calls == []
+    assert both.login(environ=environ).cookies.keys() == {COOKIE}
+    ended = both.logout(cookie=cookie, environ=environ)
+    assert (ended.status, ended.cookies) == (204, {COOKIE: ""})
+    assert both.verify(bearer=bearer).status == 200
+
+
 @pytest.mark.parametrize("token", ["x", "tg0_", "tg1_" + "A" * 56 + "." + "A" * 43, "a.b.c", "~+/-._=="])
 def test_authorization_with_a_token_of_nobody(both: Site, token: str) -> None:
     """A well-formed bearer token that opens nothing is 401 invalid_token, without asking the store."""
@@ -295,7 +329,7 @@ def test_authorization_with_a_token_of_nobody(both: Site, token: str) -> None:
     assert both.store.calls == []
 
 
-def test_with_authorization_the_cookie_does_not_count(both: Site) -> None:
+def test_with_a_bearer_token_the_cookie_does_not_count(both: Site) -> None:
     """A bearer token that opens nothing is not mended by a good cookie."""
     cookie = both.login().token
     assert both.verify(cookie=cookie, bearer="x").code == "invalid_session"

@@ -374,7 +374,8 @@ def test_who_may_list(both: Site) -> None:
     assert both.devices().code == "unauthenticated"
     assert both.devices(cookie=bearer).code == "invalid_session"
     assert both.devices(bearer=cookie).code == "invalid_session"
-    assert both.devices(headers={"Authorization": "Basic x"}).code == "malformed_request"
+    assert both.devices(headers={"Authorization": "Basic x"}).code == "unauthenticated"
+    assert both.devices(headers={"Authorization": "Bearer a b"}).code == "malformed_request"
     assert both.store.calls == []
 
 
