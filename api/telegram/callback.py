@@ -2,12 +2,12 @@
 
 from lib.errors import LoginRejected, MalformedRequest
 from lib.telegram.oidc import authorization_code
+from lib.telegram.transaction import Transaction
+from lib.telegram.user import Proof, TelegramUser
 from lib.web.endpoint import Response, endpoint
-from lib.web.login import log_in, redeem
+from lib.web.login import finish_login, redeem
 from lib.web.navigation import navigation, query_fields
 from lib.web.request import Request
-from lib.web.respond import keep_session, see_other
-from lib.web.transactions import take_transaction
 
 
 def callback(request: Request) -> Response:
@@ -16,11 +16,12 @@ def callback(request: Request) -> Response:
         answer = query_fields(request)
     except MalformedRequest as problem:
         raise LoginRejected(problem.reason) from None
-    transaction = take_transaction(request, answer.get("state"))
-    code = authorization_code(answer, expected_issuer=request.settings.oauth_url)
-    user, proof = redeem(request, code, transaction)
-    session = log_in(request, user, proof, "cookie")
-    return keep_session(request, see_other(transaction.return_to), session)
+
+    def prove(transaction: Transaction) -> tuple[TelegramUser, Proof]:
+        code = authorization_code(answer, expected_issuer=request.settings.oauth_url)
+        return redeem(request, code, transaction)
+
+    return finish_login(request, answer.get("state"), prove)
 
 
 app = endpoint(GET=navigation(callback))

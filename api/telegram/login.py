@@ -9,11 +9,18 @@ from lib.errors import MalformedRequest
 from lib.telegram.login import Login, read_login
 from lib.telegram.widget import FIELDS
 from lib.web.endpoint import Response, endpoint
-from lib.web.login import identify, log_in, requested_return_to, return_query, send_to_telegram
+from lib.web.login import (
+    finish_login,
+    identify,
+    log_in,
+    requested_return_to,
+    return_query,
+    send_to_telegram,
+)
 from lib.web.navigation import navigation, query_fields
 from lib.web.request import Request
 from lib.web.respond import keep_session, see_other, session_response
-from lib.web.transactions import find_transaction
+from lib.web.transactions import find_finished, find_transaction
 
 OUR_FIELDS = {"state", "return_to"}
 """What this address takes beside Telegram's fields."""
@@ -44,8 +51,8 @@ def arrive(request: Request) -> Response:
         return send_to_telegram(request)
     # Whether the fields that are not known are Telegram's, the hash will tell.
     widget = {name: fields[name] for name in sorted(fields.keys() - OUR_FIELDS)}
-    transaction = find_transaction(request, fields.get("state"))
-    if transaction is None:
+    state = fields.get("state")
+    if find_transaction(request, state) is None and find_finished(request, state) is None:
         query, fragment = return_query(requested_return_to(request)), urlencode(widget)
         if len(fragment) > MAX_FRAGMENT:
             # What makes it so long may be an advertiser's.
@@ -53,9 +60,8 @@ def arrive(request: Request) -> Response:
         if len(fragment) > MAX_FRAGMENT:
             raise MalformedRequest("the widget's fields are longer than Telegram's can be")
         return see_other(f"/confirm.html{query}#{fragment}")
-    user, proof = identify(request, Login("cookie", widget=widget, state=transaction.state))
-    session = log_in(request, user, proof, "cookie")
-    return keep_session(request, see_other(transaction.return_to), session)
+    # The state is spent there.
+    return finish_login(request, state, lambda _: identify(request, Login("cookie", widget=widget)))
 
 
 app = endpoint(GET=navigation(arrive), POST=login)

@@ -165,7 +165,8 @@ def _repeat(verdict: Verdict, action: Action, scene: Scene, at: Instance, answer
         if new:
             at.renew()
         again = _calm(lambda: action.act(at, scene))
-        worked += again.worked
+        # A visit that comes again leads where the first one led, and logs nobody in.
+        worked += again.worked and (again.status != 303 or bool(again.cookies))
         # An instance that could not fetch Telegram's keys waits before it asks again.
         waits = again.status == 503 and again.code == "identity_provider_unavailable"
         if again.status >= 500 and not waits:

@@ -134,7 +134,8 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "Come back from Telegram with a code",
         {303: Success("Logged in, to where the login was to lead.", sets=True)},
         (*_LOGIN, LoginCancelled),
-        "The browser that began the login must be the one that comes, with its transaction cookie.",
+        "The browser that began the login must be the one that comes, with its transaction cookie. A second"
+        " time, within a minute, it is 303 to the same place, and nothing else.",
         fields=dict.fromkeys(("code", "state", "iss", "error"), _TEXT),
         navigation=True,
     ),

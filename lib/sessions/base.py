@@ -206,6 +206,10 @@ class Sessions:
         """Whether this process sees `name` for the first time in so many seconds, at no command."""
         return self._spent.first(name, seconds)
 
+    def has_seen(self, name: str) -> bool:
+        """Whether this process remembers `name` from `first_use`."""
+        return self._spent.knows(name)
+
     def _session(self, slot: str, record: Record, token: str) -> Session:
         ends_at = self._issuer.ends_at(slot, record.created_at)
         return Session(

@@ -19,6 +19,7 @@ Purpose = Literal[
     "init data slot",
     "log",
     "transaction",
+    "finished transaction",
     "transaction secret",
     "relay code",
     "relay user",
@@ -59,6 +60,7 @@ class Keyring:
         self.init_data_slot = key("init data slot")
         self.log = key("log")
         self.transaction = Signer(key("transaction"))
+        self.finished_transaction = Signer(key("finished transaction"))
         self.transaction_secret = key("transaction secret")
         self.relay_code = Signer(key("relay code"))
         self.relay_user = Signer(key("relay user"))

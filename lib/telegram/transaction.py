@@ -22,6 +22,9 @@ from lib.telegram.user import Proof
 LIFETIME = 600
 """Seconds from the start of a login to its end."""
 
+FINISHED_LIFETIME = 60
+"""Seconds for which a browser knows where a login led that it has finished."""
+
 _STATE_BYTES = 18
 _FORM = re.compile(rf"([A-Za-z0-9_-]{{24}})\.([1-9][0-9]{{0,11}})\.(/[A-Za-z0-9._~/?=&+:%-]*)\.{SIGNATURE}")
 
@@ -79,6 +82,21 @@ def resume(value: str, settings: Settings, *, now: float) -> Transaction | None:
     signers = (keyring for keyring in keyrings(settings) if keyring.transaction.unsign(value) is not None)
     keyring = next(signers, None)
     return _transaction(state, started_at, return_to, keyring) if keyring else None
+
+
+def finish(transaction: Transaction, settings: Settings, *, now: float) -> str:
+    """What the cookie of a finished login holds: where it led. With a key of its own, it can finish none."""
+    value = f"{transaction.state}.{int(now)}.{transaction.return_to}"
+    return keyrings(settings)[0].finished_transaction.sign(value)
+
+
+def read_finished(value: str, settings: Settings, *, now: float) -> tuple[str, str] | None:
+    """State and `return_to` of the finished login in a cookie; None for anything else."""
+    match = _FORM.fullmatch(value)
+    if not match or not -CLOCK_SKEW <= now - int(match[2]) < FINISHED_LIFETIME:
+        return None
+    signers = (keyring.finished_transaction for keyring in keyrings(settings))
+    return (match[1], match[3]) if any(signer.unsign(value) is not None for signer in signers) else None
 
 
 def _transaction(state: str, started_at: int, return_to: str, keyring: Keyring) -> Transaction:

@@ -1,9 +1,10 @@
 """What all ways to log in share: the way to Telegram, whose login it is, and the session it makes."""
 
+from collections.abc import Callable
 from urllib.parse import urlencode
 
 from lib import budget
-from lib.errors import RelayRequired
+from lib.errors import LoginRejected, RelayRequired
 from lib.sessions.base import Session
 from lib.sessions.record import Transport
 from lib.telegram import oidc, relay
@@ -14,9 +15,19 @@ from lib.web.endpoint import Response
 from lib.web.membership import require_member
 from lib.web.navigation import query_fields
 from lib.web.request import REDIRECTED, Request
-from lib.web.respond import see_other
+from lib.web.respond import keep_session, see_other
 from lib.web.return_to import require_return_to
-from lib.web.transactions import begin_transaction, pending_transactions, take_transaction
+from lib.web.transactions import (
+    begin_transaction,
+    find_finished,
+    has_failed,
+    keep_finished,
+    note_failed,
+    pending_transactions,
+    require_transaction,
+    spend,
+    take_transaction,
+)
 
 
 def send_to_telegram(request: Request) -> Response:
@@ -106,6 +117,32 @@ def identify(request: Request, login: Login) -> tuple[TelegramUser, Proof]:
     if nonce is not None:
         take_transaction(request, begun[nonce].state)
     return user, proof
+
+
+def finish_login(
+    request: Request, state: str | None, prove: Callable[[Transaction], tuple[TelegramUser, Proof]]
+) -> Response:
+    """303 to where the login with this state began, with the session cookie; `prove` says whose it is.
+
+    Browsers ask twice for some addresses: the second time it is 303 to the same place, and nothing else
+    happens. A login that failed is refused then. Raises as `prove` and `log_in`, and `LoginRejected`.
+    """
+    led = find_finished(request, state)
+    if led is not None:
+        return see_other(led)
+    transaction = require_transaction(request, state)
+    if not spend(request, transaction):
+        if has_failed(request, transaction):
+            raise LoginRejected("this login has failed already")
+        return see_other(transaction.return_to)
+    try:
+        user, proof = prove(transaction)
+        session = log_in(request, user, proof, "cookie")
+    except Exception:
+        note_failed(request, transaction)
+        raise
+    keep_finished(request, transaction)
+    return keep_session(request, see_other(transaction.return_to), session)
 
 
 def log_in(request: Request, user: TelegramUser, proof: Proof, transport: Transport) -> Session:

@@ -1,6 +1,7 @@
 """The logins that this browser began: a cookie for each, so that tabs do not disturb one another.
 
-`__Host-tgauth-tx-` and the first 8 characters of the state name it; the newest three are kept.
+`__Host-tgauth-tx-` and the first 8 characters of the state name it; the newest three are kept. A login that a
+visit has finished leaves in it for a minute where it led: browsers ask for some addresses twice.
 """
 
 import hmac
@@ -8,7 +9,7 @@ import re
 
 from lib.errors import LoginRejected
 from lib.telegram import transaction as transactions
-from lib.telegram.transaction import LIFETIME, Transaction
+from lib.telegram.transaction import FINISHED_LIFETIME, LIFETIME, Transaction
 from lib.web.cookies import cookie_name, read_cookies, set_cookie
 from lib.web.request import Request
 from lib.web.response import checked
@@ -32,6 +33,7 @@ def begin_transaction(request: Request, *, return_to: str) -> Transaction:
     pending = reversed(pending_transactions(request))
     newest = sorted(pending, key=lambda other: other.started_at, reverse=True)
     kept = {_name(other.state) for other in newest[: _KEPT - 1]}
+    kept |= {_name(state) for state, _ in _finished(request)}
     for name in list(_cookies(request).keys() - kept)[:_REMOVED]:
         if _NAME.fullmatch(name):
             _set(request, name, "", max_age=0)
@@ -55,17 +57,59 @@ def find_transaction(request: Request, state: str | None) -> Transaction | None:
 
 
 def take_transaction(request: Request, state: str | None) -> Transaction:
-    """The login with this state, which is spent with this: its cookie goes, whatever becomes of the request.
+    """The login with this state, which is spent with this, whatever becomes of the request.
 
     Raises `LoginRejected` when this browser did not begin it, or has ended it in this process before.
     """
+    transaction = require_transaction(request, state)
+    if not spend(request, transaction):
+        raise LoginRejected("this login has been finished already")
+    return transaction
+
+
+def require_transaction(request: Request, state: str | None) -> Transaction:
+    """As `find_transaction`; raises `LoginRejected` where there is none."""
     transaction = find_transaction(request, state)
     if transaction is None:
         raise LoginRejected("state names no login that this browser began in the last 10 minutes")
-    _set(request, _name(transaction.state), "", max_age=0)
-    if not request.service.first_use(f"state|{transaction.state}", LIFETIME):
-        raise LoginRejected("this login has been finished already")
     return transaction
+
+
+def spend(request: Request, transaction: Transaction) -> bool:
+    """Whether this is the first try in this process to finish the login; then its cookie goes."""
+    first = request.service.first_use(f"state|{transaction.state}", LIFETIME)
+    if first:
+        _set(request, _name(transaction.state), "", max_age=0)
+    return first
+
+
+def note_failed(request: Request, transaction: Transaction) -> None:
+    """Remember that the login came to nothing."""
+    request.service.first_use(f"failed|{transaction.state}", LIFETIME)
+
+
+def has_failed(request: Request, transaction: Transaction) -> bool:
+    """Whether the login came to nothing in this process."""
+    return request.service.has_seen(f"failed|{transaction.state}")
+
+
+def keep_finished(request: Request, transaction: Transaction) -> None:
+    """Let this browser know for a minute where the login led."""
+    value = transactions.finish(transaction, request.settings, now=request.service.now())
+    _set(request, _name(transaction.state), value, max_age=FINISHED_LIFETIME)
+
+
+def find_finished(request: Request, state: str | None) -> str | None:
+    """Where the login with this state led, if this browser finished it by a visit within the last minute."""
+    presented = (state or "").encode()
+    found = (led for held, led in _finished(request) if hmac.compare_digest(held.encode(), presented))
+    return next(found, None)
+
+
+def _finished(request: Request) -> list[tuple[str, str]]:
+    now, settings = request.service.now(), request.settings
+    found = (transactions.read_finished(value, settings, now=now) for value in _cookies(request).values())
+    return [finished for finished in found if finished is not None]
 
 
 def _prefix(request: Request) -> str:
@@ -81,5 +125,7 @@ def _name(state: str) -> str:
 
 
 def _set(request: Request, name: str, value: str, *, max_age: int) -> None:
-    header = set_cookie(_prefix(request) + name, value, max_age=max_age, origin=request.own_origin)
-    request.set_cookies.append(checked(header))
+    name = _prefix(request) + name
+    header = checked(set_cookie(name, value, max_age=max_age, origin=request.own_origin))
+    others = [other for other in request.set_cookies if not other.startswith(f"{name}=")]
+    request.set_cookies = [*others, header]

@@ -202,7 +202,7 @@ def test_a_login_from_the_first_to_the_last_call(
     assert current == [found["session"]["id"]]
 
     assert run(page, "return [await logout(), await session(), await logout()]") == [None, None, None]
-    assert page.context.cookies() == []
+    assert session_cookies(page) == []
     assert page.evaluate("JSON.stringify(localStorage)") == "{}"
 
 

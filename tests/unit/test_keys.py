@@ -33,6 +33,7 @@ def keys(ring):
         "init data slot": ring.init_data_slot,
         "log": ring.log,
         "transaction": ring.transaction.key,
+        "finished transaction": ring.finished_transaction.key,
         "transaction secret": ring.transaction_secret,
         "relay code": ring.relay_code.key,
         "relay user": ring.relay_user.key,
@@ -84,7 +85,7 @@ def test_every_key_is_another():
         {"AUTH_SECRET": ""},
     ]
     found = [key for env in variants for key in keys(rings(**env)[0]).values()]
-    assert len(found) == 9 * len(variants)
+    assert len(found) == 10 * len(variants)
     assert len(set(found)) == len(found)
     assert {len(key) for key in found} == {32}
 

@@ -100,11 +100,15 @@ class Browser:
     def __init__(self, site: Site, cookies: Mapping[str, str] | None = None) -> None:
         self.site = site
         self.cookies = dict(cookies or {})
+        self.finished = set[str]()
+        """The names of cookies that say where a login led, which can finish none."""
         self.navigation: Mapping[str, str] = NAVIGATION
 
     def copy(self) -> "Browser":
         """Somebody who has all its cookies now."""
-        return Browser(self.site, self.cookies)
+        made = Browser(self.site, self.cookies)
+        made.finished = set(self.finished)
+        return made
 
     @property
     def cookie(self) -> str | None:
@@ -113,8 +117,8 @@ class Browser:
 
     @property
     def transactions(self) -> list[str]:
-        """The names of the transaction cookies, oldest first."""
-        return [name for name in self.cookies if "tgauth-tx-" in name]
+        """The names of the transaction cookies that can finish a login, oldest first."""
+        return [name for name in self.cookies if "tgauth-tx-" in name and name not in self.finished]
 
     def send(self, method: str, path: str, **request: Any) -> Answer:
         """One request with its cookies; those of the answer are kept, those that it ends go."""
@@ -124,6 +128,8 @@ class Browser:
             if "; Max-Age=0;" in header:
                 self.cookies.pop(name, None)
             else:
+                if "; Max-Age=60;" in header:
+                    self.finished.add(name)
                 self.cookies[name] = value
         return answer
 

@@ -1,0 +1,199 @@
+"""A login that comes back twice: the second visit ends where the first one led, and changes nothing."""
+
+import json
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.unit.web.conftest import COOKIE, NOW, OWN_PAGE, Site
+from tests.unit.web.telegram import PAGE, TX, Browser, Telegram, fixtures, parameter, session_cookies
+
+running, telegram = fixtures
+
+
+CASE = Path(__file__).parents[2] / "cases/telegram/10-callback-comes-twice.json"
+
+
+def come_back(telegram: Telegram, browser: Browser, way: str) -> tuple[str, str]:
+    """Path and query with which a login of this browser, which leads to /x, is finished."""
+    if way == "callback":
+        return "/telegram/callback", telegram.agree(browser.begin("return_to=/x"))
+    state = browser.start(return_to="/x")["state"]
+    return "/telegram/login", urlencode({**browser.site.widget(), "state": state})
+
+
+def test_a_callback_that_somebody_met_twice(telegram: Telegram) -> None:
+    """The steps of the case: the second answer leads where the first one led, and the session lives."""
+    case = json.loads(CASE.read_text(encoding="utf-8"))
+    begin, *visits = case["steps"]
+    path, _, rest = begin.removeprefix("GET ").partition("?")
+    browser = Browser(telegram.site())
+    query = telegram.agree(browser.go(path, rest.partition(",")[0]).header("Location") or "")
+    answers = [browser.back(query) for _ in visits]
+    assert [(answer.status, answer.header("Location")) for answer in answers] == [(303, "/x")] * 2
+    assert case["expected"].startswith("303 to where the first one led")
+    assert browser.verify().status == 200
+
+
+@pytest.mark.parametrize("way", ["callback", "login"])
+def test_twice(telegram: Telegram, way: str) -> None:
+    """303 to the same place, without a word to Telegram or the store, and with no cookie set or removed."""
+    browser = Browser(telegram.site())
+    path, query = come_back(telegram, browser, way)
+    first = browser.go(path, query, headers=PAGE)
+    (name,) = browser.finished
+    (header,) = [header for header in first.all("Set-Cookie") if header.startswith(TX)]
+    assert header.startswith(f"{name}=")
+    assert header.endswith("; Path=/; Max-Age=60; HttpOnly; SameSite=Lax; Secure")
+    session, held = browser.cookies[COOKIE], browser.site.store.fields()
+    telegram.forget()
+    browser.site.store.calls.clear()
+    for _ in range(3):
+        again = browser.go(path, query, headers=PAGE)
+        assert (again.status, again.header("Location"), again.all("Set-Cookie")) == (303, "/x", [])
+    assert (telegram.received(), browser.site.store.calls) == ([], [])
+    assert (browser.cookies[COOKIE], browser.site.store.fields()) == (session, held)
+    assert browser.verify().status == 200
+
+
+@pytest.mark.parametrize("way", ["callback", "login"])
+def test_the_life_of_a_finished_login_is_exact(telegram: Telegram, way: str) -> None:
+    """A minute, whatever the browser makes of Max-Age; clocks may differ by another one."""
+    for seconds, known in ((0, True), (59, True), (60, False), (-60, True), (-61, False)):
+        telegram.clock.time = NOW
+        browser = Browser(telegram.site())
+        path, query = come_back(telegram, browser, way)
+        assert browser.go(path, query).status == 303
+        # Another instance, which has only the cookie to go by.
+        browser.site = telegram.site()
+        telegram.clock.time += seconds
+        assert (browser.go(path, query).header("Location") == "/x") is known, seconds
+
+
+@pytest.mark.parametrize("way", ["callback", "login"])
+def test_a_finished_login_finishes_no_other(telegram: Telegram, way: str) -> None:
+    """Its cookie is for no state, nonce or popup, on this instance and on another."""
+    browser = Browser(telegram.site())
+    browser.go(*come_back(telegram, browser, way))
+    (name,) = browser.finished
+    state = browser.cookies[name].partition(".")[0]
+    for site in (browser.site, telegram.site()):
+        browser.site = site
+        site.store.calls.clear()
+        posted = browser.login({"widget": site.widget(), "state": state})
+        assert (posted.code, posted.all("Set-Cookie")) == ("login_rejected", [])
+        other = browser.back(f"code=x&state={state[:8]}{'A' * 16}")
+        assert (other.code, other.all("Set-Cookie")) == ("login_rejected", [])
+        assert site.store.calls == []
+    location = browser.begin()
+    token = telegram.token(nonce=parameter(location, "nonce"))
+    stranger = Browser(browser.site, {name: browser.cookies[name]})
+    assert stranger.login({"id_token": token}).code == "login_rejected"
+    assert browser.login({"id_token": token}).status == 200
+
+
+def test_the_nonce_of_a_finished_login_is_gone(telegram: Telegram) -> None:
+    """An id_token with the nonce of a login that a visit has finished logs nobody in."""
+    browser = Browser(telegram.site())
+    location = browser.begin()
+    browser.back(telegram.agree(location))
+    for site in (browser.site, telegram.site()):
+        browser.site = site
+        assert browser.login({"id_token": telegram.token(nonce=parameter(location, "nonce"))}).status == 401
+
+
+def test_a_cookie_of_either_kind_is_nothing_as_the_other(telegram: Telegram) -> None:
+    """A pending login's value is no finished one, and a changed value is none at all."""
+    browser = Browser(telegram.site())
+    pending = browser.begin("return_to=/x")
+    ((name, value),) = browser.cookies.items()
+    browser.back(telegram.agree(pending))
+    finished = browser.cookies[name]
+    assert value.rpartition(".")[0].partition(".")[0] == finished.partition(".")[0]
+    state = parameter(pending, "state")
+    for changed in (
+        finished.replace("./x.", "./y."),
+        finished.replace(f".{NOW}.", f".{NOW + 1}."),
+        finished.rpartition(".")[0] + "." + value.rpartition(".")[2],
+        finished[:-1] + ("A" if finished[-1] != "A" else "E"),
+    ):
+        stranger = Browser(telegram.site(), {name: changed})
+        assert stranger.back(f"code=x&state={state}").code == "login_rejected"
+    # Begun a moment ago, it would lead somewhere without an answer of Telegram's if it passed for finished.
+    assert Browser(telegram.site(), {name: value}).back(f"code=junk&state={state}").code == "login_rejected"
+
+
+def test_logins_by_post_leave_nothing(telegram: Telegram) -> None:
+    """A page that posts a proof knows itself where it goes on, so the transaction's cookie is removed."""
+    browser = Browser(telegram.site())
+    state = browser.start()["state"]
+    body = {"widget": browser.site.widget(), "state": state}
+    assert browser.login(body).status == 200
+    assert browser.login({"id_token": telegram.token(nonce=browser.start()["nonce"])}).status == 200
+    assert list(browser.cookies) == [COOKIE]
+    assert browser.login(body).code == "login_rejected"
+
+
+@pytest.mark.parametrize("way", ["callback", "login"])
+def test_a_failed_login_leads_nowhere(telegram: Telegram, way: str) -> None:
+    """Its second visit is refused like the first, whether its cookie is gone or was kept."""
+    browser = Browser(telegram.site())
+    path, query = come_back(telegram, browser, way)
+    query = query.replace("code=", "code=x").replace("hash=", "hash=x")
+    saved = browser.copy()
+    assert browser.go(path, query).code == "login_rejected"
+    assert browser.cookies == {}
+    if way == "callback":
+        assert browser.go(path, query).code == "login_rejected"
+    assert saved.go(path, query).code == "login_rejected"
+
+
+def test_finished_logins_do_not_count_among_the_three(telegram: Telegram) -> None:
+    """A login that is begun afterwards leaves them alone, and they make no other one go."""
+    browser = Browser(telegram.site())
+    for _ in range(4):
+        browser.back(telegram.agree(browser.begin()))
+        assert len(browser.transactions) == 0
+    assert len(browser.finished) == 4
+    names = []
+    for _ in range(4):
+        telegram.clock.time += 1
+        names.append(TX + browser.start()["state"][:8])
+        assert browser.transactions == names[-3:]
+    assert browser.finished <= browser.cookies.keys()
+    telegram.clock.time += 60
+    browser.begin()
+    assert browser.finished & browser.cookies.keys() == set()
+
+
+def test_a_login_that_another_visit_is_finishing(telegram: Telegram) -> None:
+    """A visit with the cookie as it was before goes where the first one leads, before that has an answer."""
+    browser = Browser(telegram.site())
+    query = telegram.agree(browser.begin("return_to=/x"))
+    early = browser.copy()
+    seen = []
+    original = browser.site.service.create_session
+
+    def second_visit(*args: object, **options: object) -> object:
+        seen.append(early.back(query))
+        return original(*args, **options)  # type: ignore[arg-type]
+
+    browser.site.service.create_session = second_visit  # type: ignore[method-assign, assignment]
+    first = browser.back(query)
+    assert (first.status, first.header("Location"), len(session_cookies(first))) == (303, "/x", 1)
+    (second,) = seen
+    assert (second.status, second.header("Location"), second.all("Set-Cookie")) == (303, "/x", [])
+    assert len(telegram.received()) == 1
+
+
+def test_the_session_need_not_live(site: Site) -> None:
+    """Who logged out since goes to the same place, logged out: nothing asks the store who they are."""
+    browser = Browser(site)
+    state = browser.start(return_to="/x")["state"]
+    query = urlencode({**site.widget(), "state": state})
+    assert browser.go("/telegram/login", query).status == 303
+    assert browser.send("POST", "/telegram/logout", headers=OWN_PAGE).status == 204
+    again = browser.go("/telegram/login", query)
+    assert (again.header("Location"), again.all("Set-Cookie")) == ("/x", [])
+    assert browser.verify().code == "unauthenticated"
