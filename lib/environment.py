@@ -188,8 +188,8 @@ class Reader:
     def canonical_origin(self, environment: Environment) -> str | None:
         if text := self.text("AUTH_ORIGIN"):
             origin = self.origin("AUTH_ORIGIN", text)
-            if origin.startswith("http:") and self.text("VERCEL"):
-                # Sessions on http://localhost travel in a cookie without Secure.
+            if origin.startswith("http:") and self.text("VERCEL") and environment != "development":
+                # Sessions on http://localhost travel in a cookie without Secure. `vercel dev` may have them.
                 self.problem("AUTH_ORIGIN", "is for development on localhost; set this site's https origin")
             return origin
         host = self.host("VERCEL_PROJECT_PRODUCTION_URL")

@@ -92,6 +92,8 @@ def _share(request: Request, response: Response, allow: str) -> None:
         response.headers["Access-Control-Allow-Methods"] = allow
         response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
         response.headers["Access-Control-Max-Age"] = "600"
+    else:
+        response.headers["Access-Control-Expose-Headers"] = "Retry-After"
 
 
 def _log(request: Request, response: Response, route: str, seconds: float) -> None:

@@ -1,6 +1,8 @@
 """The pages as people meet them: language, colours, width, and the page that explains errors."""
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -13,6 +15,13 @@ pytestmark = pytest.mark.browser
 
 MONTHS = "января|февраля|марта|апреля|мая|июня|июля|августа|сентября|октября|ноября|декабря"
 SMALL = {"width": 320, "height": 568}
+PHOTOS = Path(__file__).parents[1] / "cases/telegram/05-photo-on-cdn-telegram-org.json"
+SHOWN = """(address) => new Promise((done) => {
+  const photo = new Image();
+  photo.onload = () => done(true);
+  photo.onerror = () => done(false);
+  photo.src = address;
+})"""
 QUESTION = f"/confirm.html#id=1&first_name=A&auth_date=1&hash={'0' * 64}"
 
 
@@ -201,3 +210,15 @@ def test_unknown_function_is_no_page(page: Page, path: str) -> None:
     answer = page.request.get(path)
     assert answer.status == 404
     assert "<html" not in answer.text()
+
+
+@pytest.mark.parametrize("path", ["/", "/devices.html"])
+def test_photos_of_telegrams_hosts(page: Page, path: str) -> None:
+    """People's photos load from each host where Telegram keeps them, also where t.me redirects there."""
+    svg = '<svg xmlns="http://www.w3.org/2000/svg"/>'
+    page.goto(path)
+    addresses = json.loads(PHOTOS.read_text(encoding="utf-8"))["urls"]
+    # A policy looks at every address of a redirect, and Playwright answers the first alone.
+    for address in [address for case in addresses for address in case.split(" -> 302 ")]:
+        page.route(address, lambda route: route.fulfill(content_type="image/svg+xml", body=svg))
+        assert page.evaluate(SHOWN, address), address

@@ -659,6 +659,17 @@ def test_default_port_never_survives(name, value, expected):
     assert found == expected
 
 
+def test_a_plain_origin_on_vercel():
+    """Cookies lack Secure on http://localhost, which is refused at Vercel and taken by `vercel dev`."""
+    local = {"AUTH_ORIGIN": "http://localhost:3000", "VERCEL": "1"}
+    assert read(**local, VERCEL_ENV="development").canonical_origin == "http://localhost:3000"
+    for environment in ("production", "preview", ""):
+        (found,) = problems(**local, VERCEL_ENV=environment)
+        assert found.startswith("AUTH_ORIGIN: is for development on localhost")
+    (found,) = problems(AUTH_ORIGIN="http://example.com", VERCEL="1", VERCEL_ENV="development")
+    assert found.startswith("AUTH_ORIGIN: is no origin")
+
+
 @pytest.mark.parametrize("port", ["0", "65536", "99999"])
 def test_port_out_of_range(port):
     """A port that does not exist is a mistake that is named, not an origin that nothing matches."""

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from lib.auth import authenticate
-from tests.unit.web.conftest import COOKIE, HOST, ORIGIN, Site
+from lib.errors import RateLimited, StoreUnavailable
+from tests.unit.web.conftest import COOKIE, ENV, HOST, ORIGIN, Clock, Site
 from tests.unit.web.telegram import Browser, Telegram, fixtures, session_cookies
 
 running, telegram = fixtures
@@ -55,3 +56,22 @@ def test_a_site_behind_basic_authentication(site: Site, number: int) -> None:
     answer = site.send(method, path, headers=headers)
     assert answer.status == int(request["expected"][:3])
     assert answer.status != 401 or answer.code == "unauthenticated"
+
+
+def test_cors(clock: Clock) -> None:
+    """Tracing headers stay refused in a preflight, and pages of ALLOWED_ORIGINS can read Retry-After."""
+    tried = case("12_cors.json")
+    preflight, refusal = tried["requests"]
+    site = Site(clock, {**ENV, **tried["env"]}, shared=True)
+    method, path = preflight["send"].split()
+    answer = site.send(method, path, headers=preflight["headers"])
+    assert answer.header("Access-Control-Allow-Headers") == "Authorization, Content-Type"
+    origin = {"Origin": tried["env"]["ALLOWED_ORIGINS"]}
+    name, _, value = refusal["expected"].partition(": ")
+    for error, status in ((RateLimited("busy"), 429), (StoreUnavailable("down"), 503)):
+        token = site.bearer_login().token
+        site.store.error = error
+        refused = site.verify(bearer=token, headers=origin)
+        assert (refused.status, refused.header(name)) == (status, value)
+        assert refused.header(value) is not None
+        site.store.error = None

@@ -63,7 +63,10 @@ def test_answers(site: Site, path: str) -> None:
         for method in (METHODS[path], "PUT", "HEAD"):
             headers = {"Origin": APP, "Sec-Fetch-Site": "cross-site"}
             answer = site.send(method, path, headers=headers, **request)  # type: ignore[arg-type]
-            assert cors(answer) == {"Access-Control-Allow-Origin": APP}
+            assert cors(answer) == {
+                "Access-Control-Allow-Origin": APP,
+                "Access-Control-Expose-Headers": "Retry-After",
+            }
             assert answer.header("Cross-Origin-Resource-Policy") == "cross-origin"
             assert answer.header("Vary") == "Origin, Sec-Fetch-Site"
             alone = site.send(method, path, **request)  # type: ignore[arg-type]
