@@ -37,6 +37,15 @@ def _is_port(digits: str) -> bool:
     return not digits or 0 < int(digits) < 65536
 
 
+def www_twin(host: str) -> str | None:
+    """The same host with `www.` in front, or without it; None at vercel.app, where nobody has both.
+
+    Vercel recommends that one of the two redirects to the other, and the production URL can name either.
+    """
+    twin = host.removeprefix("www.") if host.startswith("www.") else f"www.{host}"
+    return None if "." not in host.strip(".") or "." not in twin or host.endswith(".vercel.app") else twin
+
+
 class Reader:
     """Reads variables and collects what is wrong, so that the owner sees all of it at once."""
 
@@ -176,9 +185,14 @@ class Reader:
     def origins(self, name: str) -> list[str]:
         return [self.origin(name, entry) for entry in self.entries(name)]
 
-    def preview_hosts(self, environment: Environment) -> frozenset[str]:
-        hosts = map(self.host, ("VERCEL_URL", "VERCEL_BRANCH_URL"))
-        return frozenset(filter(None, hosts)) if environment == "preview" else frozenset()
+    def hosts(self, environment: Environment) -> frozenset[str]:
+        """The hosts besides the canonical one that a request may choose; AUTH_ORIGIN leaves no choice."""
+        found: list[str | None] = []
+        if environment == "preview" and not self.text("AUTH_ORIGIN"):
+            found = [self.host("VERCEL_URL"), self.host("VERCEL_BRANCH_URL")]
+        elif environment == "production" and not self.text("AUTH_ORIGIN"):
+            found = [www_twin(self.host("VERCEL_PROJECT_PRODUCTION_URL") or "")]
+        return frozenset(filter(None, found))
 
     def host(self, name: str) -> str | None:
         """A host that Vercel set; without one there is no origin, and what needs it says so."""

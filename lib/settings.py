@@ -23,7 +23,7 @@ class Settings:
     `bot_id_only` is true where the owner chose to hold no token. With `client_secret` Telegram's OpenID
     Connect login is on, at `oauth_url`, which is its issuer too; the client id is the bot's. `deployment` is
     Vercel's id, for logs. `secrets` are AUTH_SECRET's entries, newest first. `hosts` are the ones besides
-    `origin` that this deployment is known by.
+    the canonical origin's that a request may choose: in production its `www.` twin, in a preview Vercel's.
     """
 
     environment: Environment
@@ -60,13 +60,13 @@ class Settings:
     def origin(self, host: str) -> str | None:
         """The one origin that requests to `host` belong to, or None when the host says nothing.
 
-        AUTH_ORIGIN or the production domain where there is one; a preview is what Vercel calls it; in
-        development any loopback name is its own.
+        AUTH_ORIGIN, or the production domain, or that one's `www.` twin where it is asked for; a preview is
+        what Vercel calls it; in development any loopback name is its own.
         """
+        if host.lower() in self.hosts:
+            return f"https://{host.lower()}"
         if self.canonical_origin:
             return self.canonical_origin
-        if host in self.hosts:
-            return f"https://{host}"
         if self.environment == "development" and LOOPBACK.fullmatch(host):
             return f"http://{host}"
         return None
@@ -132,7 +132,7 @@ def read_settings(env: Mapping[str, str]) -> Settings:
         require_chat_ttl=read.seconds("TELEGRAM_REQUIRE_CHAT_TTL", HOUR),
         secrets=read.secrets(bot_token, bot_token_problem),
         canonical_origin=read.canonical_origin(environment),
-        hosts=read.preview_hosts(environment),
+        hosts=read.hosts(environment),
         allowed_origins=frozenset(read.origins("ALLOWED_ORIGINS")),
         relay_secret=read.relay_secret(),
         relay_url=read.relay_url(),

@@ -112,11 +112,11 @@ export function text(key, values = {}) {
   return typeset(texts[key]).replace(/\{(\w+)\}/g, (placeholder, name) => known[name] ?? placeholder);
 }
 
-/** Title and text for an error code; a code that is not known gets the general one. */
+/** Title and text for an error code; a code that is not known gets the general one. {origin} is this page's. */
 export function problem(code) {
   const known = Object.hasOwn(problems, code) ? code : complete ? "unknown" : "network";
   const [title, advice] = problems[known];
-  return { title: typeset(title), advice: typeset(advice) };
+  return { title: typeset(title), advice: typeset(advice).replace("{origin}", location.origin) };
 }
 
 /** A Unix time in seconds, in the reader's language and time zone. */

@@ -29,7 +29,7 @@ const enProblems = {
   missing_login: ["This page needs a new link", "A link from Telegram opens it once. Press the login button in Telegram again, or go to the login page."],
   cookies_forbidden: ["Your browser keeps no cookies for this site", "A login needs them: on the way back from Telegram, the site must know that you asked. Allow cookies for this site, then try again."],
   framed: ["Open this in a window of its own", "Telegram’s login cannot open inside another page."],
-  other_origin: ["Login is at another address", "This site has several addresses, and Telegram knows one of them."],
+  other_origin: ["Login is at another address", "This site has several addresses, and Telegram knows one of them. If this site is yours, and people are to use it at the address where you are: set AUTH_ORIGIN={origin}, and redeploy."],
 };
 
 const ruProblems = {
@@ -59,7 +59,7 @@ const ruProblems = {
   missing_login: ["Нужна новая ссылка", "Ссылка из Telegram открывает эту страницу один раз. Нажмите кнопку входа в Telegram ещё раз или перейдите на страницу входа."],
   cookies_forbidden: ["Браузер не хранит файлы cookie этого сайта", "Без них не войти: когда вы вернётесь из Telegram, сайт должен знать, что вход начали вы. Разрешите этому сайту файлы cookie и попробуйте снова."],
   framed: ["Откройте в отдельном окне", "Вход через Telegram не открывается внутри другой страницы."],
-  other_origin: ["Вход по другому адресу", "У этого сайта несколько адресов, и Telegram знает один из них."],
+  other_origin: ["Вход по другому адресу", "У этого сайта несколько адресов, и Telegram знает один из них. Если это ваш сайт и люди должны пользоваться им по адресу, на котором вы сейчас: задайте AUTH_ORIGIN={origin} и разверните заново."],
 };
 
 addProblems({ en: enProblems, ru: ruProblems });

@@ -71,14 +71,14 @@ export type ProblemCode =
   | "cookies_forbidden"
   /** The page is in a frame, where Telegram's login cannot open. */
   | "framed"
-  /** Telegram knows another address of this site: the problem has it as `address`. */
+  /** Telegram knows another address of this site. Where going there helps, the problem has it as `address`. */
   | "other_origin";
 
 export class Problem extends Error {
   readonly code: ProblemCode;
   /** The request's name in the site's log, where the API answered. */
   readonly requestId: string | undefined;
-  /** With "other_origin": this page, where people can log in. */
+  /** With "other_origin", unless it would lead back here: this page, where people can log in. */
   readonly address?: URL;
   /** With "not_allowed": the account that may not log in here, with its `id` and names. */
   readonly user?: Pick<User, "id" | "first_name" | "last_name" | "username">;

@@ -4,6 +4,8 @@
 
 // Where the tab keeps its launch, so that an app of several documents logs in once.
 const LAUNCH = "tgauth.launch";
+// The query field of a page that a Problem "other_origin" led to (lib/web/request.py: REDIRECTED).
+const SENT = "redirected";
 
 // The Mini App that this page is, once that is known: its initData ("" where it is none); `opened`, the answer to its
 // login; `opening`, the login under way, which calls at the same time share; and whether it was logged out, `over`,
@@ -211,20 +213,41 @@ async function leave(returnTo) {
   if (!navigator.cookieEnabled) throw new Problem("cookies_forbidden");
   const { next, back } = way(await start(returnTo));
   const { origin } = new URL(back);
-  if (origin !== location.origin) {
-    // Telegram returns to the one origin it knows, and the cookie is not there. This page is.
-    const address = new URL(origin + location.pathname + location.search);
-    throw Object.assign(new Problem("other_origin"), { address });
-  }
+  // Telegram returns to the one origin it knows, and the cookie is not there. This page is.
+  if (origin !== location.origin) throw otherOrigin(origin);
+  if (sentHere()) history.replaceState(history.state, "", location.origin + own() + location.hash);
   location.assign(next);
   return new Promise(() => {});
 }
 
+/** With `address`, this page at `origin`, unless that would lead back here. */
+function otherOrigin(origin) {
+  const problem = new Problem("other_origin");
+  // Not as a base: a path may begin with two slashes.
+  const address = new URL(origin + own());
+  const bare = (host) => host.replace(/^www\./, "");
+  // Of a name and its www. twin one redirects to the other, and this one is where people end.
+  if (sentHere() || bare(address.host) === bare(location.host)) return problem;
+  address.searchParams.set(SENT, "1");
+  return Object.assign(problem, { address });
+}
+
+/** Whether an `address` of `otherOrigin` led to this page. */
+function sentHere() {
+  return new URLSearchParams(location.search).get(SENT) === "1";
+}
+
+/** This page's path and query, without what an `address` adds. */
+function own() {
+  const url = new URL(location.href);
+  if (sentHere()) url.searchParams.delete(SENT);
+  return url.pathname + url.search;
+}
+
 /** Begin a login of this browser. An address of this page that the API does not take for a path counts as "/". */
 async function start(returnTo) {
-  const here = location.pathname + location.search;
   try {
-    return await send("POST", "/telegram/start", { return_to: returnTo ?? here });
+    return await send("POST", "/telegram/start", { return_to: returnTo ?? own() });
   } catch (error) {
     if (error.code !== "malformed_request" || returnTo !== undefined) throw error;
   }

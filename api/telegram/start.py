@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from lib.errors import MalformedRequest
 from lib.telegram import oidc, relay, widget
 from lib.web.endpoint import Response, endpoint
-from lib.web.login import require_login_method, send_to_telegram
+from lib.web.login import require_login_method, send_to_telegram, warn_of_another_address
 from lib.web.navigation import navigation
 from lib.web.request import Request
 from lib.web.respond import json_response
@@ -23,6 +23,7 @@ def start(request: Request) -> Response:
     request.require_own_page()
     settings, origin = request.settings, request.require_own_origin()
     require_login_method(request)
+    warn_of_another_address(request, origin)
     transaction = begin_transaction(request, return_to=return_to)
     answer: dict[str, Any] = {
         "methods": [],

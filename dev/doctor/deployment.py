@@ -13,6 +13,7 @@ from dev.doctor.relay import check_relay
 from dev.doctor.report import Check, ok, problem, warning
 from dev.doctor.site import READ_THE_LOG, Site, barrier, origin_of, split, unexpected
 from lib.credentials import LOOPBACK
+from lib.environment import www_twin
 
 FAR_MS = 1000
 """Milliseconds for one request, above which people wait."""
@@ -102,12 +103,7 @@ def _start(site: Site) -> Iterator[Check]:
     # Only the names before the equals sign are looked at.
     begun = [cookie for cookie in answer.cookies if "tgauth-tx-" in cookie.partition("=")[0]]
     if own != site.origin:
-        yield warning(
-            "origin",
-            f"logins of {site.origin} begin and end at {own}, which is what the deployment takes for its own",
-            f"open the site at {own}, and let other domains redirect there (Vercel: Settings > Domains); if"
-            f" {site.origin} is the right one, set AUTH_ORIGIN={site.origin}: docs/API.md#beginning-a-login",
-        )
+        yield _elsewhere(site, own)
     elif not begun:
         yield problem("cookie", "POST /telegram/start sets no cookie", "let Set-Cookie pass through")
     else:
@@ -116,18 +112,44 @@ def _start(site: Site) -> Iterator[Check]:
     yield from _ways(site, answer, own)
 
 
+def _elsewhere(site: Site, own: str) -> Check:
+    """Logins of this address come back to another one, which may redirect to this one."""
+    where = "docs/API.md#beginning-a-login"
+    try:
+        back = origin_of(site.client.ask("GET", f"{own}/health").headers.get("Location", ""))
+    except NoAnswer:
+        back = ""
+    if back == site.origin:
+        return problem(
+            "origin",
+            f"nobody can log in by the page's button: logins come back to {own}, which redirects here",
+            f"set AUTH_ORIGIN={site.origin} and deploy again: {where}",
+        )
+    return warning(
+        "origin",
+        f"logins of {site.origin} begin and end at {own}, which is what the deployment takes for its own",
+        f"open the site at {own}, and let other domains redirect there (Vercel: Settings > Domains); if"
+        f" {site.origin} is the right one, set AUTH_ORIGIN={site.origin}: {where}",
+    )
+
+
 def _ways(site: Site, answer: Answer, own: str) -> Iterator[Check]:
     match answer.fields:
         case {"methods": ["relay"], "relay_url": str(url)}:
             yield from check_relay(url, own, site.client)
         case {"methods": ["oidc", *_]}:
-            yield oidc_hint(own)
+            yield oidc_hint(own, _twin(own))
         case {"methods": ["widget"], "widget_auth_url": str(url)}:
-            yield widget_hint(own)
+            yield widget_hint(own, _twin(own))
             if LOOPBACK.fullmatch(own.partition("://")[2]) is None and url.startswith("https://"):
                 yield from check_domain(url, own, site.client)
         case _:
             yield problem("login", "there is no way to log in", "set TELEGRAM_BOT_TOKEN: README.md#deploy")
+
+
+def _twin(origin: str) -> str | None:
+    """The other name that the site may have, with `www.` or without."""
+    return www_twin(origin.partition("://")[2]) if origin.startswith("https:") else None
 
 
 def _own_origin(answer: Answer) -> str:

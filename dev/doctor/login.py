@@ -35,13 +35,17 @@ def check_login(settings: Settings, wrong: set[str], client: Client) -> Iterator
     ):
         return
     origin = settings.canonical_origin
+    # A preview's names come and go with it.
+    twin = next(iter(settings.hosts), None) if settings.environment == "production" else None
     if settings.client_secret is None:
-        yield widget_hint(origin)
+        yield widget_hint(origin, twin)
         if origin and settings.bot_token != DEVELOPMENT_BOT_TOKEN:
-            address = authorization_url(settings, origin=origin, return_to=f"{origin}/")
-            yield from check_domain(address, origin, client)
+            names = [origin, f"https://{twin}"] if twin else [origin]
+            found = [check for name in names for check in _check_domain(settings, name, client)]
+            # The bot has one domain: the name that does not redirect to the other.
+            yield from [check for check in found if check.status == "ok"] or found
         return
-    yield oidc_hint(origin)
+    yield oidc_hint(origin, twin)
     if wrong := _shape(settings, settings.client_secret):
         yield problem("client-secret", f"TELEGRAM_CLIENT_SECRET {wrong}", _SECRET_FIX)
     else:
@@ -49,24 +53,31 @@ def check_login(settings: Settings, wrong: set[str], client: Client) -> Iterator
     yield from _keys(settings, client)
 
 
-def widget_hint(origin: str | None) -> Check:
-    """What /setdomain must be; Telegram lets nobody read it."""
+def widget_hint(origin: str | None, twin: str | None = None) -> Check:
+    """What /setdomain must be; Telegram lets nobody read it. `twin` is the site's other name, with www."""
     domain = (origin or "https://your-domain").partition("://")[2].partition(":")[0]
+    name = f"{domain} or {twin}, whichever does not redirect to the other" if twin else domain
     return ok(
         "login",
         "the Login Widget (TELEGRAM_CLIENT_SECRET is not set). @BotFather must know the domain: /setdomain,"
-        f" choose the bot, send {domain}",
+        f" choose the bot, send {name}",
     )
 
 
-def oidc_hint(origin: str | None) -> Check:
-    """The Allowed URLs; Telegram lets nobody read them."""
+def oidc_hint(origin: str | None, twin: str | None = None) -> Check:
+    """The Allowed URLs; Telegram lets nobody read them. `twin` is the site's other name, with www."""
     site = origin or "https://your-domain"
-    return ok(
-        "login",
+    hint = (
         f"OpenID Connect. Look whether the Allowed URLs {_WHERE}, have exactly these two:"
-        f" {redirect_uri(site)} and {site}",
+        f" {redirect_uri(site)} and {site}"
     )
+    if twin:
+        hint += f"; and, unless https://{twin} redirects there: {redirect_uri(f'https://{twin}')} and https://{twin}"
+    return ok("login", hint)
+
+
+def _check_domain(settings: Settings, origin: str, client: Client) -> Iterator[Check]:
+    return check_domain(authorization_url(settings, origin=origin, return_to=f"{origin}/"), origin, client)
 
 
 def check_domain(address: str, origin: str, client: Client) -> Iterator[Check]:

@@ -131,7 +131,8 @@ def _origin(values: Mapping[str, str], settings: Settings) -> Iterator[Check]:
         beside = f"; Vercel's production domain, {vercels}, is sent there" if other else ""
         yield ok("origin", f"{origin}, from AUTH_ORIGIN{beside}")
     elif origin:
-        yield ok("origin", f"{origin}, from VERCEL_PROJECT_PRODUCTION_URL (AUTH_ORIGIN is not set)")
+        twin = "".join(f", or https://{host} where browsers are there" for host in settings.hosts)
+        yield ok("origin", f"{origin}, from VERCEL_PROJECT_PRODUCTION_URL (AUTH_ORIGIN is not set){twin}")
     elif settings.environment == "production":
         yield warning(
             "origin",

@@ -94,9 +94,9 @@ def _webhook(settings: Settings, client: Client) -> Iterator[Check]:
     # Its path and query often hold a secret.
     address = split(info["url"])
     host, path = address.hostname or "an unknown host", address.path
-    own = (settings.canonical_origin or "").partition("://")[2]
+    own = {(settings.canonical_origin or "").partition("://")[2], *settings.hosts}
     failed_at, pending = info.get("last_error_date"), info.get("pending_update_count")
-    if own and host == own and path.startswith(("/telegram/", "/api/telegram/")):
+    if host in own and path.startswith(("/telegram/", "/api/telegram/")):
         yield warning(
             "webhook",
             f"Telegram sends the bot's messages to {host}, to an address of tgauth's, which takes none",

@@ -29,6 +29,7 @@ _SITES = ("same-origin", "same-site", "cross-site", "none", "")
 _PREVIEW = read_settings(
     m.ENV | {"AUTH_ORIGIN": "", "VERCEL_ENV": "preview", "VERCEL_URL": m.PREVIEW, "VERCEL_BRANCH_URL": ""}
 )
+_PRODUCTION = read_settings(m.ENV | {"AUTH_ORIGIN": "", "VERCEL_PROJECT_PRODUCTION_URL": HOST})
 _DEVELOPMENT = read_settings(m.ENV | {"AUTH_ORIGIN": "", "VERCEL_ENV": "development"})
 _QUERIES = (
     "return_to=%2Faccount%3Fa%3Db&redirected=1",
@@ -69,7 +70,11 @@ def check_own_page(pair: list[str]) -> None:
 def check_host(host: str) -> None:
     """A host is never believed: the origin is the owner's, or in a preview what Vercel calls it."""
     require(m.SETTINGS.origin(host) == ORIGIN, "production has another origin")
-    expected = f"https://{m.PREVIEW}" if host == m.PREVIEW else None
+    own = f"https://www.{HOST}" if host.lower() == f"www.{HOST}" else ORIGIN
+    require(
+        _PRODUCTION.origin(host) == own, "production has an origin that is neither its own nor its twin's"
+    )
+    expected = f"https://{m.PREVIEW}" if host.lower() == m.PREVIEW else None
     require(_PREVIEW.origin(host) == expected, "a preview takes another's name")
     local = _DEVELOPMENT.origin(host)
     if local is not None:
@@ -132,7 +137,11 @@ def _pages(mutator: Mutator) -> Any:
 HEADERS = (
     Target("Authorization", _latin(*_BEARERS), check_authorization),
     Target("Origin", _pages, check_own_page),
-    Target("Host", _latin(HOST, m.PREVIEW, "localhost:3000", "a.localhost", "127.0.0.1"), check_host),
+    Target(
+        "Host",
+        _latin(HOST, f"www.{HOST}", m.PREVIEW, "localhost:3000", "a.localhost", "127.0.0.1"),
+        check_host,
+    ),
     Target("query", _latin(*_QUERIES), check_query),
     Target("path", _latin(f"/telegram/sessions/{m.SLOTS['cookie']}", "/api/telegram/sessions"), check_path),
 )

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from urllib.parse import urlencode
 
-from lib import budget
+from lib import budget, log
 from lib.errors import LoginRejected, RelayRequired
 from lib.sessions.base import Session
 from lib.sessions.record import Transport
@@ -49,6 +49,18 @@ def send_to_telegram(request: Request) -> Response:
     # Telegram has been seen to refuse browsers that do not say where they come from.
     response.headers["Referrer-Policy"] = "strict-origin-when-cross-origin"
     return response
+
+
+def warn_of_another_address(request: Request, origin: str) -> None:
+    """Tell the owner how people can log in where their browser is, if that is not at `origin`."""
+    found = request.browser_origin
+    if found == origin:
+        return
+    reason = (
+        f"AUTH_ORIGIN: logins come back to {origin}, and a browser is at {found or 'another address'};"
+        f" if people open the site there, set AUTH_ORIGIN{f'={found}' if found else ' to it'}"
+    )
+    log.event("other_origin", level="warning", request_id=request.id, reason=reason)
 
 
 def require_login_method(request: Request) -> None:

@@ -6,6 +6,7 @@ import secrets
 from functools import cached_property
 from typing import Any
 
+from lib.credentials import HOST, LOOPBACK
 from lib.errors import (
     BodyTooLarge,
     CrossSiteBlocked,
@@ -103,6 +104,15 @@ class Request:
             or f"{REDIRECTED}=1" in self.environ.get("QUERY_STRING", "").split("&")
         )
 
+    @property
+    def browser_origin(self) -> str | None:
+        """The origin at which the browser says that it is, by Origin or else by Host; None for no origin."""
+        sender = self.environ.get("HTTP_ORIGIN") or f"//{self.environ.get('HTTP_HOST', '')}"
+        host = sender.partition("//")[2].lower()
+        if len(host) > 253 or not HOST.fullmatch(host):
+            return None
+        return f"{'http' if LOOPBACK.fullmatch(host) else 'https'}://{host}"
+
     @cached_property
     def body(self) -> bytes:
         """The body, of at most 16 KiB. Vercel's runtime has read and de-chunked it; other servers may not say
@@ -197,7 +207,7 @@ class Request:
         if not sender or sender == "null":
             raise CrossSiteBlocked("neither Sec-Fetch-Site nor Origin")
         if sender != self.require_own_origin():
-            raise CrossSiteBlocked("Origin is not AUTH_ORIGIN")
+            raise CrossSiteBlocked("Origin is not this site's own")
 
     def note_session(self, session: Session) -> None:
         """Let the log line say whose request this is, by names that only the owner's key can make."""

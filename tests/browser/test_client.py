@@ -261,16 +261,30 @@ def test_forbidden_cookies(open_own: OpenPage) -> None:
 
 
 @pytest.mark.parametrize("name", ["server", "widget_server"])
-@pytest.mark.parametrize("path", [f"{ACCOUNT}?tab=1", f"//a.example{ACCOUNT}"])
+@pytest.mark.parametrize(("path", "mark"), [(f"{ACCOUNT}?tab=1", "&"), (f"//a.example{ACCOUNT}", "?")])
 def test_other_address_of_the_site(
-    request: pytest.FixtureRequest, open_own: OpenPage, name: str, path: str
+    request: pytest.FixtureRequest, open_own: OpenPage, name: str, path: str, mark: str
 ) -> None:
     """On an address that Telegram does not know, the error has this page at the one it knows."""
     site: Server = request.getfixturevalue(name)
     page = open_own(on=site, path=path, host="127.0.0.1")
     problem = run(page, "return login()")
-    assert (problem["code"], problem["address"]) == ("other_origin", f"{site.origin}{path}")
+    assert (problem["code"], problem["address"]) == ("other_origin", f"{site.origin}{path}{mark}redirected=1")
     assert page.url == f"http://127.0.0.1:{site.port}{path}"
+
+
+def test_other_address_that_led_here(open_own: OpenPage, server: Server) -> None:
+    """Whoever an address has led here gets no other; where it led rightly, nothing of it stays."""
+    for path in (f"{ACCOUNT}?redirected=1", f"{ACCOUNT}?a=1&redirected=1&b=2"):
+        problem = run(open_own(path=path, host="127.0.0.1"), "return login()")
+        assert (problem["code"], problem.get("address")) == ("other_origin", None)
+    page = open_own(path=f"{ACCOUNT}?a=1&redirected=1#x")
+    begun = []
+    page.on("request", lambda request: begun.append(request.post_data))
+    page.route("**/_telegram/auth?*", lambda route: route.fulfill(status=204))
+    assert run(page, PENDING % "") == "pending"
+    assert page.url == f"{server.origin}{ACCOUNT}?a=1#x"
+    assert f'{{"return_to":"{ACCOUNT}?a=1"}}' in begun
 
 
 def test_ending_other_sessions(open_own: OpenPage, redis_server: Server) -> None:

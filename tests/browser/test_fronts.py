@@ -1,6 +1,7 @@
 """Logins where something stands between the page and the site: a service worker, or a proxy."""
 
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -11,6 +12,8 @@ from tests.browser.front import Reply, front
 from tests.browser.steps import log_in
 
 pytestmark = pytest.mark.browser
+
+CASE = Path(__file__).parents[1] / "cases/platform/02_www.md"
 
 # As next-pwa and the usual offline snippets do.
 WORKER = """
@@ -76,3 +79,55 @@ def test_a_front_that_asks_for_a_password(open_page: OpenPage) -> None:
             expect(page.get_by_role("heading", name="Alice Johnson")).to_be_visible()
             page.get_by_role("button", name="Log out").click()
             expect(page.get_by_role("button", name="Log in with Telegram")).to_be_visible()
+
+
+def test_the_bare_name_redirects_to_www(open_page: OpenPage) -> None:
+    """Where the site's origin redirects here, the page says what to set, and offers no link in a circle."""
+    steps = CASE.read_text(encoding="utf-8")
+    assert "AUTH_ORIGIN=http://apex.localhost" in steps
+
+    def answers(request: BaseHTTPRequestHandler) -> Reply | None:
+        name, _, port = request.headers["Host"].partition(":")
+        if name == "apex.localhost":
+            return Reply(308, {"Location": f"http://www.apex.localhost:{port}{request.path}"})
+        return None
+
+    with front(answers) as proxy:
+        apex, www = (f"http://{name}.localhost:{proxy.server_port}" for name in ("apex", "www.apex"))
+        with running(env={"AUTH_ORIGIN": apex}) as site:
+            proxy.to = site.port
+            page = open_page(base_url=apex)
+            page.goto("/")
+            assert page.url == f"{www}/"
+            page.get_by_role("button", name="Log in with Telegram").click()
+            expect(page.get_by_role("alert")).to_contain_text("Login is at another address")
+            expect(page.get_by_role("alert")).to_contain_text(f"set AUTH_ORIGIN={www}, and redeploy")
+            expect(page.get_by_role("link", name="Continue")).to_be_hidden()
+            assert site.prints(f"set AUTH_ORIGIN={www}")
+        with running(env={"AUTH_ORIGIN": www}) as site:
+            proxy.to = site.port
+            log_in(page)
+            expect(page.get_by_role("heading", name="Alice Johnson")).to_be_visible()
+
+
+def test_another_name_that_leads_back(open_page: OpenPage) -> None:
+    """A link to the site's origin is offered once: whom it led back here is told what to set."""
+
+    def answers(request: BaseHTTPRequestHandler) -> Reply | None:
+        name, _, port = request.headers["Host"].partition(":")
+        if name == "old.localhost":
+            return Reply(308, {"Location": f"http://new.localhost:{port}{request.path}"})
+        return None
+
+    with front(answers) as proxy:
+        old, new = (f"http://{name}.localhost:{proxy.server_port}" for name in ("old", "new"))
+        with running(env={"AUTH_ORIGIN": old}) as site:
+            proxy.to = site.port
+            page = open_page(base_url=new)
+            page.goto("/?return_to=/devices.html")
+            page.get_by_role("button", name="Log in with Telegram").click()
+            page.get_by_role("link", name="Continue at old.localhost").click()
+            page.wait_for_url(f"{new}/?return_to=%2Fdevices.html&redirected=1")
+            page.get_by_role("button", name="Log in with Telegram").click()
+            expect(page.get_by_role("alert")).to_contain_text(f"set AUTH_ORIGIN={new}, and redeploy")
+            expect(page.get_by_role("link", name="Continue")).to_be_hidden()

@@ -359,6 +359,26 @@ def test_another_name_of_the_site(web):
     assert "AUTH_ORIGIN=https://alias.example" in found["origin"].fix
 
 
+def test_a_name_to_which_the_sites_own_redirects(web):
+    """Where the origin that logins come back to leads here, the button is a circle: what to set."""
+    here = "https://www.alias.example"
+    deploy(web, here, **{"POST /telegram/start": {"json": OIDC, "headers": API_HEADERS}})
+    web.get(f"{SITE}/health", status=308, headers={"Location": f"{here}/health"})
+    found = checked(here)
+    assert wrong(found) == {"origin": "problem"}
+    assert SITE in found["origin"].message
+    assert f"AUTH_ORIGIN={here}" in found["origin"].fix
+
+
+def test_the_allowed_urls_of_both_names(web):
+    """What @BotFather must know is said for the name with www. too."""
+    deploy(web)
+    message = checked()["login"].message
+    name = SITE.removeprefix("https://")
+    assert f"exactly these two: {SITE}/telegram/callback and {SITE};" in message
+    assert f"https://www.{name}/telegram/callback and https://www.{name}" in message
+
+
 @pytest.mark.parametrize(("text", "status"), [("Log in", "ok"), ("Bot domain invalid", "problem")])
 def test_the_widgets_domain(web, text, status):
     """Where the widget is the way, Telegram's page is opened as a login would."""

@@ -257,6 +257,32 @@ def test_the_widgets_domain(web, reply, status, says):
     assert "origin=https%3A%2F%2Fexample.com&" in web.calls[0].request.url
 
 
+@pytest.mark.parametrize(
+    ("known", "status"), [("example.com", "ok"), ("www.example.com", "ok"), ("other.example", "problem")]
+)
+def test_the_widgets_domain_with_a_twin(web, known, status):
+    """Without AUTH_ORIGIN the bot's domain may be that of either name, with www. or without."""
+
+    def answer(request):
+        registered = f"origin=https%3A%2F%2F{known}&" in request.url
+        return 200, {}, "Log in" if registered else "Bot domain invalid"
+
+    web.add_callback(responses.GET, f"{OAUTH}/auth", callback=answer)
+    found = login(AUTH_ORIGIN="", VERCEL_PROJECT_PRODUCTION_URL="example.com")
+    assert "send example.com or www.example.com, whichever" in found["login"].message
+    assert found["widget-domain"].status == status
+
+
+def test_the_allowed_urls_with_a_twin(web):
+    """Without AUTH_ORIGIN the Allowed URLs of both names are said; with it, those of one."""
+    other = "https://www.example.com/telegram/callback and https://www.example.com"
+    both = {"TELEGRAM_CLIENT_SECRET": CLIENT_SECRET, "VERCEL_PROJECT_PRODUCTION_URL": "example.com"}
+    web.post(f"{OAUTH}/token", json={"error": "invalid_grant"}, status=400)
+    web.get(f"{OAUTH}/.well-known/jwks.json", body=HTML)
+    assert other in login(AUTH_ORIGIN="", **both)["login"].message
+    assert "www." not in login(**both)["login"].message
+
+
 def oidc(web, reply, keys=None):
     """Telegram's OpenID Connect: what the token endpoint says, and the keys."""
     web.post(f"{OAUTH}/token", **reply)

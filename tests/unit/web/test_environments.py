@@ -286,7 +286,7 @@ def test_a_preview_on_another_name(pair: Pair, host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "alias", ["myapp.vercel.app", "myapp-git-main-myteam.vercel.app", "www.tgauth.example"]
+    "alias", ["myapp.vercel.app", "myapp-git-main-myteam.vercel.app", "shop.tgauth.example"]
 )
 @pytest.mark.parametrize("origin", ["AUTH_ORIGIN", "VERCEL_PROJECT_PRODUCTION_URL"])
 def test_an_alias_of_production(clock: Clock, alias: str, origin: str) -> None:
