@@ -3,7 +3,7 @@ PORT ?= 3000
 STORE ?= memory
 python = .venv/bin/python
 
-.PHONY: dev test check lint typescript slow vercel-check doctor bench peers load faults fuzz mutants openapi clean screenshots
+.PHONY: dev test check lint typescript browsers slow vercel-check doctor bench peers load faults fuzz mutants openapi clean screenshots
 
 dev: .venv/$(if $(filter memory,$(STORE)),run,dev)
 	@$(python) -m dev.server --port $(PORT) --store $(STORE)
@@ -11,7 +11,7 @@ dev: .venv/$(if $(filter memory,$(STORE)),run,dev)
 test: .venv/dev
 	@dev/test
 
-check: lint typescript test slow vercel-check
+check: lint typescript browsers test slow vercel-check
 
 lint: .venv/dev
 	@$(python) -m ruff check .
@@ -20,6 +20,9 @@ lint: .venv/dev
 
 typescript: .venv/dev
 	@$(python) -m dev.typescript.check
+
+browsers: .venv/dev
+	@$(python) -m dev.browsers.check
 
 slow: .venv/dev
 	@dev/test slow
@@ -56,7 +59,7 @@ screenshots: .venv/dev
 	@$(python) -m dev.screenshots
 
 clean:
-	rm -rf .venv dev/vercel/node_modules dev/typescript/node_modules dev/bench/peers/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv dev/vercel/node_modules dev/typescript/node_modules dev/browsers/node_modules dev/bench/peers/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv/bin/python:
 	@python=$$(dev/find-python) && "$$python" -m venv --clear .venv

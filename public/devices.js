@@ -2,6 +2,7 @@
 // people's names, enter the page as text, never as markup.
 
 import { dateTime, language, text, titlePage, translatePage } from "./i18n.js";
+import { modal } from "./modal.js";
 import { hideNotice, report } from "./notice.js";
 import { fullName, isolated } from "./person.js";
 import { fill } from "./question.js";
@@ -19,6 +20,7 @@ const UNITS = [
 ];
 
 const $ = (id) => document.getElementById(id);
+const dialog = modal($("dialog"));
 
 const day = new Intl.DateTimeFormat(language, { dateStyle: "medium" });
 const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
@@ -40,7 +42,7 @@ $("all-button").addEventListener("click", () => {
   $("note").textContent = text("endAllNote");
 });
 $("yes-button").addEventListener("click", act);
-$("no-button").addEventListener("click", () => $("dialog").close());
+$("no-button").addEventListener("click", dialog.close);
 $("dialog").addEventListener("close", settle);
 // A page that the browser kept shows what was, and may show it to who is logged out by now.
 addEventListener("pageshow", (event) => event.persisted && location.reload());
@@ -148,7 +150,7 @@ function ask(question, answer, action, after) {
   hideNotice();
   $("dialog").append($("notice"));
   $("status").textContent = "";
-  $("dialog").showModal();
+  dialog.open();
 }
 
 function ready(answer) {
@@ -195,7 +197,7 @@ async function refuse(doing, error) {
 
 /** The browser says only later that the dialog is closed, and must not take away what is reported meanwhile. */
 function close() {
-  $("dialog").close();
+  dialog.close();
   settle();
 }
 

@@ -114,7 +114,7 @@ export function text(key, values = {}) {
 
 /** Title and text for an error code; a code that is not known gets the general one. {origin} is this page's. */
 export function problem(code) {
-  const known = Object.hasOwn(problems, code) ? code : complete ? "unknown" : "network";
+  const known = Object.keys(problems).includes(code) ? code : complete ? "unknown" : "network";
   const [title, advice] = problems[known];
   return { title: typeset(title), advice: typeset(advice).replace("{origin}", location.origin) };
 }
@@ -155,11 +155,11 @@ function typeset(words) {
 
 function choose() {
   const asked = new URLSearchParams(location.search).get("lang");
-  if (Object.hasOwn(languages, asked)) {
+  if (Object.keys(languages).includes(asked)) {
     // The way through Telegram drops ?lang. Where storage is forbidden, the choice lasts one page.
     storage.write("tgauth.lang", asked);
     return asked;
   }
   const wanted = [storage.read("tgauth.lang"), ...navigator.languages.map((tag) => tag.slice(0, 2).toLowerCase())];
-  return wanted.find((tag) => Object.hasOwn(languages, tag)) ?? "en";
+  return wanted.find((tag) => Object.keys(languages).includes(tag)) ?? "en";
 }

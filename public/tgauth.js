@@ -273,14 +273,18 @@ async function send(method, path, body, token) {
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (token) headers.Authorization = `Bearer ${token}`;
   const options = { method, headers, body: body && JSON.stringify(body), cache: "no-store" };
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), 20_000);
   let response;
   let answer = null;
   try {
-    response = await fetch(url, { ...options, signal: AbortSignal.timeout(20_000) });
+    response = await fetch(url, { ...options, signal: limit.signal });
     if (response.status !== 204) answer = await response.json();
   } catch (error) {
     // A body that is no JSON is not the API's: the platform answered in its place.
     throw new Problem(error instanceof SyntaxError ? "internal" : "network");
+  } finally {
+    clearTimeout(timer);
   }
   if (response.ok) return answer;
   const requestId = typeof answer?.request_id === "string" ? answer.request_id : undefined;

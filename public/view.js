@@ -141,8 +141,7 @@ function showAvatar(user) {
 }
 
 function initials(user) {
-  const segments = new Intl.Segmenter(undefined, { granularity: "grapheme" });
   return names(user)
-    .map((name) => [...segments.segment(name)][0].segment.toLocaleUpperCase())
+    .map((name) => [...name][0].toLocaleUpperCase())
     .join("");
 }

@@ -4,17 +4,14 @@ python -m dev.typescript.check
 """
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from dev import npm
+from dev.npm import MissingTool
+
 HERE = Path(__file__).resolve().parent
-NODE_MAJOR = 20
-
-
-class MissingTool(Exception):
-    """Something the check needs is not installed; the text says what, and how to get it."""
 
 
 class CheckFailed(Exception):
@@ -22,22 +19,12 @@ class CheckFailed(Exception):
 
 
 def install() -> None:
-    """Install the pinned packages into node_modules, unless they are newer than the lock file.
+    """Install the compiler and Next.js. Raises MissingTool.
 
-    Raises MissingTool. Next.js is 200 MB; a declared interface of its few names would be small, and would go
-    on to agree with the example when Next.js no longer does.
+    Next.js is 200 MB; a declared interface of its few names would be small, and would go on to agree with the
+    example when Next.js no longer does.
     """
-    if not shutil.which("npm") or _node_major() < NODE_MAJOR:
-        raise MissingTool(f"Node.js {NODE_MAJOR} or newer with npm (https://nodejs.org/en/download)")
-    installed, lock = HERE / "node_modules/.package-lock.json", HERE / "package-lock.json"
-    if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
-        return
-    print("Installing TypeScript and Next.js into dev/typescript/node_modules ...", flush=True)
-    # The optional packages are native variants of what builds and resizes images: nothing is built here.
-    command = ["npm", "ci", "--omit=optional", "--ignore-scripts", "--no-audit", "--loglevel=error"]
-    result = subprocess.run(command, cwd=HERE, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    if result.returncode:
-        raise MissingTool(f"TypeScript and Next.js: npm ci failed\n{result.stdout}{result.stderr}")
+    npm.install(HERE, "TypeScript and Next.js")
 
 
 def compile_examples(*options: str) -> None:
@@ -73,15 +60,6 @@ def _compile(project: str, *options: str) -> None:
     result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if result.returncode:
         raise CheckFailed(result.stdout + result.stderr)
-
-
-def _node_major() -> int:
-    try:
-        found = subprocess.run(["node", "--version"], capture_output=True, text=True, timeout=10).stdout
-    except OSError:
-        return 0
-    major = found.strip().removeprefix("v").partition(".")[0]
-    return int(major) if major.isdecimal() else 0
 
 
 if __name__ == "__main__":

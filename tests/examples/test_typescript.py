@@ -16,8 +16,9 @@ from urllib.parse import quote, unquote
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from dev.npm import MissingTool
 from dev.process import Server, running
-from dev.typescript.check import HERE, MissingTool, compile_examples, install
+from dev.typescript.check import HERE, compile_examples, install
 from tests.browser.clients import ANDROID, BROWSERS
 from tests.examples.conftest import EXAMPLES
 
