@@ -1,6 +1,7 @@
 """Servers that do what networks do on a bad day."""
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -67,6 +68,22 @@ def answering_twice() -> Iterator[int]:
                     connection.sendall(b"%1\r\n$5\r\nproto\r\n:3\r\n")
                 else:
                     connection.sendall(b"+OK\r\n" * asked.count(b"*"))
+
+    with _served(answer) as port:
+        yield port
+
+
+@contextmanager
+def redis_over_tls(context: ssl.SSLContext) -> Iterator[int]:
+    """A port where a Redis, encrypted so, says PONG to whoever trusts its certificate."""
+
+    def answer(plain: socket.socket) -> None:
+        with suppress(OSError), context.wrap_socket(plain, server_side=True) as connection:
+            while asked := connection.recv(4096):
+                if b"HELLO" in asked:
+                    connection.sendall(b"%1\r\n$5\r\nproto\r\n:3\r\n")
+                else:
+                    connection.sendall(b"+PONG\r\n" if b"PING" in asked else b"+OK\r\n" * asked.count(b"*"))
 
     with _served(answer) as port:
         yield port

@@ -3,9 +3,7 @@
 What slow, endless or broken answers do is in test_upstash_store.py, test_provider.py and test_membership.py.
 """
 
-import datetime
 import io
-import ipaddress
 import socket
 import ssl
 import threading
@@ -18,14 +16,11 @@ from typing import Any
 
 import certifi
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from lib import budget, http_client, http_connection
 from lib.http_client import AnswerCompressed, HttpClient
 from lib.http_connection import AnswerTooLong
+from tests.certificates import Authority
 from tests.sockets import full, resolving
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -299,44 +294,6 @@ def test_a_header_is_one_line(client: HttpClient, server: Peer, value: str) -> N
 # TLS
 
 
-class Authority:
-    """An authority of certificates, with the files of those that it issues."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "tgauth test authority")])
-        own = self._certificate(self._name, self._key, x509.BasicConstraints(ca=True, path_length=0))
-        self.file = folder / "authority.pem"
-        self.file.write_bytes(own.public_bytes(Encoding.PEM))
-
-    def context(self, *hosts: str, days: int = 1) -> ssl.SSLContext:
-        """A server's, for the hosts."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        names: list[x509.GeneralName] = [
-            x509.IPAddress(ipaddress.ip_address(host)) if host[0].isdigit() else x509.DNSName(host)
-            for host in hosts
-        ]
-        extension = x509.SubjectAlternativeName(names)
-        issued = self._certificate(x509.Name([]), key, extension, days=days)
-        file = self._folder / "server.pem"
-        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        file.write_bytes(pem + issued.public_bytes(Encoding.PEM))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(file)
-        context.set_alpn_protocols(["h2", "http/1.1"])
-        return context
-
-    def _certificate(
-        self, name: x509.Name, key: ec.EllipticCurvePrivateKey, extension: Any, days: int = 1
-    ) -> x509.Certificate:
-        now = datetime.datetime.now(datetime.UTC)
-        first, last = sorted((now - datetime.timedelta(hours=1), now + datetime.timedelta(days=days)))
-        builder = x509.CertificateBuilder(self._name, name, key.public_key(), x509.random_serial_number())
-        builder = builder.not_valid_before(first).not_valid_after(last)
-        return builder.add_extension(extension, critical=True).sign(self._key, hashes.SHA256())
-
-
 @pytest.fixture
 def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Authority]:
     """The one that this test's clients trust."""
@@ -414,6 +371,19 @@ def test_whom_nobody_vouches_for(authority: Authority, client: HttpClient, tmp_p
             with pytest.raises(ssl.SSLCertVerificationError):
                 client.send("POST", f"https://127.0.0.1:{server.port}/", {}, b"secret")
             assert server.heard == []
+
+
+def test_ssl_cert_file_changes_nothing(
+    client: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Upstash and Telegram need a public authority's certificate, whatever SSL_CERT_FILE trusts for Redis."""
+    private = Authority(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(private.file))
+    http_connection._tls.cache_clear()
+    with peer(wrapping(private.context("127.0.0.1"))) as server:
+        with pytest.raises(ssl.SSLCertVerificationError):
+            client.send("POST", f"https://127.0.0.1:{server.port}/", {}, b"secret")
+        assert server.heard == []
 
 
 def test_the_authorities_of_a_deployment() -> None:

@@ -1,19 +1,30 @@
 """Redis over TCP (lib/store/redis.py): what its client's errors mean to the owner."""
 
+import os
+import shutil
 import socket
+import ssl
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 from redis import SSLConnection, exceptions
 
 from lib import budget, log
 from lib.errors import StoreUnavailable
 from lib.store.base import StoreFull, Unanswered
 from lib.store.redis import WAIT_SECONDS, RedisStore
-from tests.sockets import answering_twice, dripping, full, resolving
+from tests.certificates import Authority
+from tests.docs.markdown import blocks
+from tests.sockets import answering_twice, dripping, full, redis_over_tls, resolving
+
+ROOT = Path(__file__).parents[2]
 
 URL = "redis://canary-user:canary-password@127.0.0.1:6379"
 
@@ -266,3 +277,85 @@ def test_rediss_is_encrypted_and_checked(scheme: str, encrypted: bool) -> None:
     if encrypted:
         assert connection.check_hostname is True
         assert connection.cert_reqs.name == "CERT_REQUIRED"
+
+
+def private(folder: Path, monkeypatch: pytest.MonkeyPatch, **options: Any) -> Authority:
+    """An authority that nobody trusts but this process, by SSL_CERT_FILE."""
+    authority = Authority(folder, **options)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    return authority
+
+
+def checked(port: int) -> None:
+    """Ask this server as a new instance does."""
+    store = RedisStore(f"rediss://127.0.0.1:{port}")
+    try:
+        store.check()
+    finally:
+        store._redis.close()
+
+
+def test_a_private_authority_is_trusted_by_ssl_cert_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The authority in SSL_CERT_FILE is trusted, for the certificate's host alone; without it, nobody is."""
+    authority = private(tmp_path, monkeypatch)
+    refusal = pytest.raises(Unanswered, match=r"no usable answer from Redis \(ConnectionError\)")
+    with redis_over_tls(authority.context("127.0.0.2")) as port, refusal:
+        checked(port)
+    with redis_over_tls(authority.context("127.0.0.1")) as port:
+        checked(port)
+        monkeypatch.delenv("SSL_CERT_FILE")
+        with refusal:
+            checked(port)
+
+
+STRICT = {
+    "Missing Authority Key Identifier": x509.AuthorityKeyIdentifier,
+    "Missing Subject Key Identifier": x509.SubjectKeyIdentifier,
+    "CA cert does not include key usage extension": x509.KeyUsage,
+    "invalid CA certificate": x509.BasicConstraints,
+}
+"""What OpenSSL says where a certificate lacks this; docs/REDIS_SETUP.md quotes it."""
+
+
+@pytest.mark.parametrize("document", ["docs/REDIS_SETUP.md", "docs/ru/REDIS_SETUP.md"])
+@pytest.mark.parametrize("said", STRICT)
+def test_what_python_3_13_asks_of_certificates(
+    said: str, document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of these extensions must be there from 3.13 on; the guides quote what OpenSSL says otherwise."""
+    authority = private(tmp_path, monkeypatch, without=[STRICT[said]])
+    with redis_over_tls(authority.context("127.0.0.1")) as port:
+        if sys.version_info < (3, 13):
+            checked(port)
+        else:
+            with pytest.raises(Unanswered):
+                checked(port)
+        strict = ssl.create_default_context()
+        strict.verify_flags |= ssl.VERIFY_X509_STRICT
+        with socket.create_connection(("127.0.0.1", port)) as plain, pytest.raises(ssl.SSLError) as caught:
+            strict.wrap_socket(plain, server_hostname="127.0.0.1")
+        assert said in str(caught.value)
+    assert f"`{said}`" in (ROOT / document).read_text("utf-8")
+
+
+@pytest.mark.parametrize("document", ["docs/REDIS_SETUP.md", "docs/ru/REDIS_SETUP.md"])
+def test_the_guides_certificates_do(document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An authority and a certificate made by the guides' commands pass as strict a look as Python 3.13's."""
+    if not shutil.which("openssl"):
+        if os.environ.get("REQUIRE_ALL") == "1":
+            pytest.fail("openssl is not installed")
+        pytest.skip("openssl is not installed")
+    text = (ROOT / document).read_text("utf-8")
+    (script,) = [block for language, block in blocks(text) if language == "sh" and "-x509_strict" in block]
+    done = subprocess.run(["sh", "-e", "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "redis.pem: OK\n"), done.stderr
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "redis.pem", tmp_path / "redis.key")
+    with redis_over_tls(context) as port:
+        monkeypatch.setattr(socket, "getaddrinfo", resolving(port, "127.0.0.1"))
+        store = RedisStore(f"rediss://redis.example.com:{port}")
+        store.check()
+        store._redis.close()
