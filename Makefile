@@ -1,75 +1,77 @@
-# Every target sets up what it needs: a virtual environment in .venv, made anew when requirements change.
+# Every target sets up what it needs: a virtual environment in VENV, made anew when requirements change.
 PORT ?= 3000
 STORE ?= memory
-python = .venv/bin/python
+VENV = .venv
+export VENV
+python = $(VENV)/bin/python
 
 .PHONY: dev test check lint typescript browsers slow vercel-check doctor bench peers load faults fuzz mutants openapi clean screenshots
 
-dev: .venv/$(if $(filter memory,$(STORE)),run,dev)
+dev: $(VENV)/$(if $(filter memory,$(STORE)),run,dev)
 	@$(python) -m dev.server --port $(PORT) --store $(STORE)
 
-test: .venv/dev
+test: $(VENV)/dev
 	@dev/test
 
 check: lint typescript browsers test slow vercel-check
 
-lint: .venv/dev
+lint: $(VENV)/dev
 	@$(python) -m ruff check .
 	@$(python) -m ruff format --check .
 	@$(python) -m mypy
 
-typescript: .venv/dev
+typescript: $(VENV)/dev
 	@$(python) -m dev.typescript.check
 
-browsers: .venv/dev
+browsers: $(VENV)/dev
 	@$(python) -m dev.browsers.check
 
-slow: .venv/dev
+slow: $(VENV)/dev
 	@dev/test slow
 
-vercel-check: .venv/dev
+vercel-check: $(VENV)/dev
 	@$(python) -m dev.vercel_check
 
 # The shell expands URL, and ONLY below, so that nothing in them is run.
-doctor: .venv/dev
+doctor: $(VENV)/dev
 	@$(python) -m dev.doctor $(if $(JSON),--json) $(if $(URL),"$$URL")
 
-bench: .venv/dev
+bench: $(VENV)/dev
 	@$(python) -m dev.bench $(if $(ONLY),--only "$$ONLY") $(if $(QUICK),--quick) $(if $(BIG),--big) $(if $(JSON),--json)
 
-load: .venv/dev
+load: $(VENV)/dev
 	@$(python) -m dev.load $(if $(JSON),--json) $(if $(MINUTES),--minutes "$$MINUTES")
 
-faults: .venv/dev
+faults: $(VENV)/dev
 	@$(python) -m dev.faults $(if $(QUICK),--quick) $(if $(JSON),--json)
 
-fuzz: .venv/dev
+fuzz: $(VENV)/dev
 	@$(python) -m dev.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json)
 
-mutants: .venv/dev
+mutants: $(VENV)/dev
 	@$(python) -m dev.mutants $(if $(MODULE),"$$MODULE")
 
-peers: .venv/dev
+peers: $(VENV)/dev
 	@$(python) -m dev.bench.peers $(if $(JSON),--json) $(if $(QUICK),--quick)
 
-openapi: .venv/dev
+openapi: $(VENV)/dev
 	@$(python) -m dev.openapi
 
-screenshots: .venv/dev
+screenshots: $(VENV)/dev
 	@$(python) -m dev.screenshots
 
 clean:
-	rm -rf .venv dev/vercel/node_modules dev/typescript/node_modules dev/browsers/node_modules dev/bench/peers/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-* dev/vercel/node_modules dev/typescript/node_modules dev/browsers/node_modules dev/bench/peers/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.venv/bin/python:
-	@python=$$(dev/find-python) && "$$python" -m venv --clear .venv
+$(VENV)/bin/python:
+	@python=$$(dev/find-python) && "$$python" -m venv --clear $(VENV)
 
-.venv/run: requirements.txt dev/requirements.txt | .venv/bin/python
-	@echo "Installing what tgauth and its development server run on into .venv ..." >&2
+$(VENV)/run: requirements.txt dev/requirements.txt | $(VENV)/bin/python
+	@echo "Installing what tgauth and its development server run on into $(VENV) ..." >&2
 	@$(python) -m pip install --quiet --disable-pip-version-check -r dev/requirements.txt
 	@touch $@
 
-.venv/dev: requirements.txt dev/requirements.txt requirements-dev.txt | .venv/bin/python
-	@echo "Installing what the tests and checks use into .venv ..." >&2
+$(VENV)/dev: requirements.txt dev/requirements.txt requirements-dev.txt | $(VENV)/bin/python
+	@echo "Installing what the tests and checks use into $(VENV) ..." >&2
 	@$(python) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	@touch .venv/run $@
+	@touch $(VENV)/run $@
