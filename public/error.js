@@ -4,7 +4,10 @@ import { text, titlePage, translatePage } from "./i18n.js";
 import { explain } from "./notice.js";
 
 // Another text on the button, where trying again is not what helps.
-const BUTTONS = { invalid_grant: "home", not_allowed: "another" };
+const BUTTONS = new Map([
+  ["invalid_grant", "home"],
+  ["not_allowed", "another"],
+]);
 
 const fixed = document.documentElement.dataset.code;
 const query = new URLSearchParams(location.search);
@@ -14,7 +17,7 @@ const [requestId] = query.get("reference")?.match(/^[A-Za-z0-9:._-]{1,128}$/) ??
 
 translatePage();
 titlePage(explain(code, fixed ? {} : { ...takeTold(), requestId }));
-if (Object.hasOwn(BUTTONS, code)) document.getElementById("retry").textContent = text(BUTTONS[code]);
+if (BUTTONS.has(code)) document.getElementById("retry").textContent = text(BUTTONS.get(code));
 
 /** What the API told of this very request, in a cookie that is read once. */
 function takeTold() {

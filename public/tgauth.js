@@ -93,10 +93,7 @@ export async function revoke(which, { user } = {}) {
   if (app && (which === "all" || which === app.opened?.session.id)) end(app);
 }
 
-/**
- * Whether Telegram shows this page as a Mini App: whether its client answers. That a client's object is there says
- * nothing, since the browser inside of Telegram for iOS and macOS has it on every page, and stays mute.
- */
+/** Whether Telegram shows this page as a Mini App: whether its client answers (inside.js). */
 export function insideTelegram() {
   inside ??= import("./inside.js")
     .then((client) => client.answers())

@@ -6,7 +6,7 @@ POST takes the proof from a page or an app, GET from a browser that Telegram's w
 from urllib.parse import urlencode
 
 from lib.errors import MalformedRequest
-from lib.telegram.login import Login, read_login
+from lib.telegram.login import OUR_FIELDS, Login, read_login
 from lib.telegram.widget import FIELDS
 from lib.web.endpoint import Response, endpoint
 from lib.web.login import (
@@ -21,9 +21,6 @@ from lib.web.navigation import navigation, query_fields
 from lib.web.request import Request
 from lib.web.respond import keep_session, see_other, session_response
 from lib.web.transactions import find_finished, find_transaction
-
-OUR_FIELDS = {"state", "return_to"}
-"""What this address takes beside Telegram's fields."""
 
 MAX_FRAGMENT = 4096
 """Characters; names, username and photo of Telegram's greatest length stay below."""

@@ -6,7 +6,7 @@ import { lacking, namesSince, newerThan, OLDEST } from "./interfaces.mjs";
 // What these files use only where it is there: tests/browser/test_old_browsers.py takes each of them away.
 const ASKED_FOR = {
   "modal.js": ["showModal"],
-  "tgauth.js": ["ancestorOrigins", "external", "notify"],
+  "inside.js": ["ancestorOrigins", "external", "notify"],
 };
 
 const newer = newerThan(OLDEST);

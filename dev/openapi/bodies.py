@@ -3,6 +3,7 @@
 from dev.openapi.forms import Schema, exactly, one_of, record, ref
 from lib.sessions.record import Transport
 from lib.telegram.checks import _MAC, _USER_ID, UNIX_TIME
+from lib.telegram.login import OUR_FIELDS
 from lib.telegram.widget import FIELDS
 from lib.web.devices import _SLOT
 from lib.web.return_to import _PATH, MAX_LENGTH
@@ -31,10 +32,14 @@ _WIDGET: dict[str, Schema] = {
     },
     **dict.fromkeys(("first_name", "last_name", "username", "photo_url"), _OPTIONAL),
 }
-_OTHERS: Schema = {
-    "additionalProperties": {"pattern": "^[^\\n]*$"},
-    "propertyNames": {"pattern": "^[^=\\n]*$", "not": {"enum": ["widget", "init_data", "id_token"]}},
-}
+
+
+def _others(*ours: str) -> Schema:
+    """Fields that are not known, but for those of ours that do not belong here."""
+    return {
+        "additionalProperties": {"pattern": "^[^\\n]*$"},
+        "propertyNames": {"pattern": "^[^=\\n]*$", "not": {"enum": sorted(ours)}},
+    }
 
 
 def schemas() -> dict[str, Schema]:
@@ -47,7 +52,7 @@ def schemas() -> dict[str, Schema]:
             "What the login widget returns. The names are as Telegram signed them. Other fields may be there:"
             " Telegram signs every field that it sends, and may come to send more."
         ),
-        **_OTHERS,
+        **_others(*OUR_FIELDS),
     )
     beside = {"state": {"type": "string", "description": "The login must belong to this transaction."}}
     beside["transport"] = one_of(Transport, description="`cookie`, unless it says otherwise.")
@@ -72,7 +77,9 @@ def schemas() -> dict[str, Schema]:
         },
         "StartRequest": exactly({"return_to": ref("ReturnTo")}, optional=["return_to"]),
         "Widget": widget,
-        "WidgetLogin": record({**widget["properties"], **beside}, [*optional, *beside], **_OTHERS),
+        "WidgetLogin": record(
+            {**widget["properties"], **beside}, [*optional, *beside], **_others(*(OUR_FIELDS - beside.keys()))
+        ),
         "WrappedWidgetLogin": exactly({"widget": ref("Widget"), **beside}, optional=beside),
         "MiniAppLogin": exactly({"init_data": init_data, "transport": bearer}, optional=["transport"]),
         "IdTokenLogin": exactly(

@@ -9,6 +9,9 @@ from lib.settings import Settings
 from lib.telegram.user import Proof, TelegramUser
 from lib.telegram.widget import verify_widget
 
+OUR_FIELDS = frozenset({"state", "return_to", "transport", "widget", "init_data", "id_token"})
+"""What this site's own addresses take beside Telegram's fields: never one of those."""
+
 
 @dataclass(frozen=True, slots=True)
 class Login:
@@ -45,9 +48,9 @@ def read_login(body: dict[str, Any]) -> Login:
         raise MalformedRequest("state is no text")
     state = fields.pop("state", None)
     match fields:
-        case {"widget": dict(widget)} if len(fields) == 1:
+        case {"widget": dict(widget)} if len(fields) == 1 and not widget.keys() & OUR_FIELDS:
             return Login(way, widget=widget, state=state)
-        case {"hash": _} if not fields.keys() & {"widget", "init_data", "id_token"}:
+        case {"hash": _} if not fields.keys() & OUR_FIELDS:
             return Login(way, widget=fields, state=state)
     raise MalformedRequest("the body holds no login data, or more than one kind")
 

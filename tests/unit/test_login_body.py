@@ -42,7 +42,6 @@ KEYS = ["widget", "init_data", "id_token", "transport", "state", *sorted(WIDGET)
         ({"id_token": "a.b.c", "transport": "bearer"}, Login("bearer", id_token="a.b.c")),
         ({"id_token": ""}, Login("cookie", id_token="")),
         ({"widget": {"id": 1}, "state": "s"}, Login("cookie", widget={"id": 1}, state="s")),
-        ({"widget": {"state": 1}}, Login("cookie", widget={"state": 1})),
         (
             {"id": 1, "hash": "x", "state": "s", "transport": "bearer"},
             Login("bearer", widget={"id": 1, "hash": "x"}, state="s"),
@@ -66,6 +65,8 @@ def test_the_documented_forms(body, expected):
         {"id": 1, "auth_date": 2},
         {"widget": {"id": 1}, "init_data": "a=1"},
         {"widget": {"id": 1}, "extra": 1},
+        {"widget": {"state": 1}},
+        {"widget": {"id": 1, "return_to": "/"}},
         {"init_data": "a=1", "extra": 1},
         {"widget": []},
         {"widget": "id=1"},
@@ -122,12 +123,18 @@ def test_transport_is_one_of_two(proof, transport):
         {**widget(), "id_token": "x"},
         {"widget": widget(), "id_token": "x"},
         {"widget": widget(state="x")},
+        {"widget": {**widget(), "state": "x"}},
         {"widget": {**widget(), "transport": "cookie"}},
+        {"widget": {**widget(), "init_data": init_data()}},
+        {**widget(), "return_to": "/"},
     ],
-    ids=["initData", "widget", "id_token", "id_token beside", "state inside", "transport inside"],
+    ids=[
+        *("initData", "widget", "id_token", "id_token beside", "state inside, signed", "state inside"),
+        *("transport inside", "initData inside", "return_to"),
+    ],
 )
 def test_two_proofs_in_one_body_log_nobody_in(body):
-    """A genuine widget answer with anything beside it is refused, so no two readers see two users."""
+    """A genuine widget answer with anything of ours in it is refused, so no two readers see two users."""
     with pytest.raises(MalformedRequest):
         verify_login(read_login(body), settings=WITH_TOKEN, now=NOW)
 

@@ -61,7 +61,8 @@ def test_own_parameters_beside_telegrams(browser: Browser, position: str) -> Non
     """Parameters that are not Telegram's are not part of the proof, wherever they stand."""
     state = browser.start()["state"]
     proof = query(browser.site.widget(), state=state)
-    own = "utm_source=x&next=%2Fy&user=1&query_id=2&signature=3&start_param=4&fbclid=%0A&a%3Db=&lang="
+    own = "utm_source=x&next=%2Fy&user=1&query_id=2&signature=3&start_param=4"
+    own += "&fbclid=%0A&a%3Db=&lang=&transport=bus"
     answer = browser.go(LOGIN, f"{own}&{proof}" if position == "before" else f"{proof}&{own}")
     assert (answer.status, answer.header("Location")) == (303, "/")
     assert browser.verify().status == 200
@@ -165,7 +166,7 @@ def test_foreign_parameters_as_long_as_they_like(browser: Browser) -> None:
     """What an advertiser adds is left out where it would make the fragment too long."""
     fields = browser.site.widget()
     for size in (10, 7000):
-        answer = browser.go(LOGIN, query(fields, fbclid="x" * size))
+        answer = browser.go(LOGIN, query(fields, fbclid="x" * size, transport="bus", widget="1"))
         _, shown = confirm(answer.header("Location"))
         assert shown == texts(fields) | ({"fbclid": "x" * size} if size == 10 else {})
     assert browser.login({"widget": shown}).status == 200
