@@ -2,10 +2,10 @@
 
 from dev.openapi.forms import Schema, exactly, one_of, record, ref
 from lib.sessions.record import Transport
+from lib.sessions.token import SLOT
 from lib.telegram.checks import _MAC, _USER_ID, UNIX_TIME
 from lib.telegram.login import OUR_FIELDS
 from lib.telegram.widget import FIELDS
-from lib.web.devices import _SLOT
 from lib.web.return_to import _PATH, MAX_LENGTH
 
 # A value that Telegram cannot have signed, as null, counts as absent.
@@ -85,7 +85,7 @@ def schemas() -> dict[str, Schema]:
         "IdTokenLogin": exactly(
             {"id_token": id_token, "transport": beside["transport"]}, optional=["transport"]
         ),
-        "SessionId": {"type": "string", "pattern": f"^{_SLOT.pattern}$", "description": "Which session."},
+        "SessionId": {"type": "string", "pattern": f"^{SLOT.pattern}$", "description": "Which session."},
         "EndRequest": exactly({"id": ref("SessionId")}),
         "Consent": exactly(
             {
