@@ -503,16 +503,22 @@ def test_refused_ways_in_cost_nothing(
 def test_an_answer_of_telegram_is_used_once(
     openid: list[Instance], upstash: Upstash, telegram: Serving, person: Person
 ) -> None:
-    """Where it was used, using it again costs nothing; elsewhere at most one login's commands, once."""
+    """Where it was used, using it again costs nothing; elsewhere at most one login's commands, once.
+
+    A code's way back leads there again where it led, without a session.
+    """
     a, b = openid
     by_code, by_token = Started(a, telegram, person), Started(a, telegram, person)
     assert (by_code.back(a).status, by_token.post(a).status) == (303, 200)
-    for at, most in ((a, 0), (b, 3)):
+    for at, most, visit in ((a, 0, 303), (b, 3, 401)):
         upstash.reset()
         assert {by_token.post(at).status for _ in range(20)} == {401}
         assert upstash.commands <= most
         upstash.reset()
-        assert {by_code.back(at).status for _ in range(20)} == {401}
+        again = [by_code.back(at) for _ in range(20)]
+        assert {answer.status for answer in again} == {visit}
+        cookies = [cookie for answer in again for cookie in answer.all("Set-Cookie")]
+        assert not any(cookie.startswith(f"{COOKIE}=") for cookie in cookies)
         assert upstash.commands == 0
 
 
