@@ -28,6 +28,7 @@
     if (event.target === window) failed(event.error, event.filename);
     else if (event.target.type === "module") say(isRecent() ? INCOMPLETE : TOO_OLD);
   }, true);
+  // Where a browser takes a module that ends in an error for a promise that nobody waits for.
   addEventListener("unhandledrejection", function (event) {
     failed(event.reason);
   });

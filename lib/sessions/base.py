@@ -4,13 +4,13 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
-from lib.environment import DAY
-from lib.errors import InvalidSession, SharedStoreRequired, StoreUnavailable
+from lib.errors import InvalidSession, SharedStoreRequired
 from lib.sessions.issuer import Issuer
 from lib.sessions.memo import Memo
 from lib.sessions.record import Record, Transport, load
+from lib.sessions.revocation import ENDED, REVOKED_SECONDS
 from lib.sessions.token import SLOT, Claims, recurs
 from lib.settings import Settings
 from lib.store.base import Store, StoreFull
@@ -21,18 +21,6 @@ SESSION = "s:"
 
 PROOF = "p:"
 """Field that says which slot a one-time proof made."""
-
-REVOKED = "r"
-"""Field with a `Revocation`, as `time` or `time:n`."""
-
-ENDED = "x:"
-"""Field with the time (Unix seconds) when the session of a slot was logged out, or ended from another device.
-
-The same initData must not bring it back. A field of its own: no use of the slot shortens or deletes it.
-"""
-
-REVOKED_SECONDS = DAY + 120
-"""As long as the longest-lived proof is fresh, and what clocks may differ."""
 
 _GONE_SECONDS = 60
 _OUTSIDER_SECONDS = 10
@@ -225,36 +213,6 @@ class Sessions:
 
     def _key(self, user_id: int) -> str:
         return f"{self._users}{user_id}"
-
-
-def ended_at(mark: str) -> int:
-    """The mark's time (Unix seconds); 0, before all sessions, where it is none."""
-    return int(mark) if mark.isascii() and mark.isdecimal() else 0
-
-
-class Revocation(NamedTuple):
-    """A user ended all their sessions, or all but one.
-
-    Proofs from up to `at` (Unix seconds) make no session any more, and lead to none but the one whose record
-    has the `n` that is `kept`: whatever else is found was left by a login that was refused.
-    """
-
-    at: int
-    kept: str
-
-    @classmethod
-    def among(cls, held: Mapping[str, str]) -> Self:
-        """The last one among a user's fields; one that refuses nothing, where there was none."""
-        if REVOKED not in held:
-            return cls(-1, "")
-        at, _, kept = held[REVOKED].partition(":")
-        if not (at.isascii() and at.isdecimal()):
-            raise StoreUnavailable("a user's revocation is not a time")
-        return cls(int(at), kept)
-
-    def dump(self) -> str:
-        """The field's value."""
-        return f"{self.at}:{self.kept}" if self.kept else str(self.at)
 
 
 def _digest(token: str) -> str:

@@ -7,8 +7,9 @@ from math import inf
 
 from lib import log
 from lib.errors import InvalidSession, LoginStale, NotAllowed, RateLimited, StoreUnavailable
-from lib.sessions.base import ENDED, PROOF, SESSION, Revocation, Session, Sessions, ended_at
+from lib.sessions.base import PROOF, SESSION, Session, Sessions
 from lib.sessions.record import Record, Transport
+from lib.sessions.revocation import ENDED, Revocation, ended_at
 from lib.sessions.token import Claims, is_mini_app, random_n
 from lib.store.base import Unanswered
 from lib.telegram.user import Proof, TelegramUser

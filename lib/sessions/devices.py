@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from lib.errors import InvalidSession
-from lib.sessions.base import REVOKED, REVOKED_SECONDS, SESSION, Revocation, Sessions
+from lib.sessions.base import SESSION, Sessions
 from lib.sessions.record import Record, Transport
+from lib.sessions.revocation import REVOKED, REVOKED_SECONDS, Revocation
 from lib.sessions.token import Claims
 from lib.telegram.user import Method
 

@@ -25,6 +25,9 @@ LIFETIME = 600
 FINISHED_LIFETIME = 60
 """Seconds for which a browser knows where a login led that it has finished."""
 
+FINISHED = "done."
+"""What the cookie of a finished login begins with."""
+
 _STATE_BYTES = 18
 _FORM = re.compile(rf"([A-Za-z0-9_-]{{24}})\.([1-9][0-9]{{0,11}})\.(/[A-Za-z0-9._~/?=&+:%-]*)\.{SIGNATURE}")
 
@@ -84,19 +87,26 @@ def resume(value: str, settings: Settings, *, now: float) -> Transaction | None:
     return _transaction(state, started_at, return_to, keyring) if keyring else None
 
 
-def finish(transaction: Transaction, settings: Settings, *, now: float) -> str:
-    """What the cookie of a finished login holds: where it led. With a key of its own, it can finish none."""
+def finish(transaction: Transaction, settings: Settings, *, answer: str, now: float) -> str:
+    """What the cookie of a login holds that Telegram's `answer`, a query, has finished: where it led.
+
+    It is signed along with that answer, since another one may be another account's, and with a key of its
+    own, so that it can finish no login.
+    """
     value = f"{transaction.state}.{int(now)}.{transaction.return_to}"
-    return keyrings(settings)[0].finished_transaction.sign(value)
+    signed = keyrings(settings)[0].finished_transaction.sign(f"{value}\n{answer}")
+    return f"{FINISHED}{value}.{signed.rpartition('.')[2]}"
 
 
-def read_finished(value: str, settings: Settings, *, now: float) -> tuple[str, str] | None:
-    """State and `return_to` of the finished login in a cookie; None for anything else."""
-    match = _FORM.fullmatch(value)
+def read_finished(value: str, settings: Settings, *, answer: str, now: float) -> tuple[str, str] | None:
+    """State and `return_to` of the login in a cookie that this `answer` finished; None for anything else."""
+    match = _FORM.fullmatch(value, len(FINISHED)) if value.startswith(FINISHED) else None
     if not match or not -CLOCK_SKEW <= now - int(match[2]) < FINISHED_LIFETIME:
         return None
+    text, _, signature = match[0].rpartition(".")
+    signed = f"{text}\n{answer}.{signature}"
     signers = (keyring.finished_transaction for keyring in keyrings(settings))
-    return (match[1], match[3]) if any(signer.unsign(value) is not None for signer in signers) else None
+    return (match[1], match[3]) if any(signer.unsign(signed) is not None for signer in signers) else None
 
 
 def _transaction(state: str, started_at: int, return_to: str, keyring: Keyring) -> Transaction:

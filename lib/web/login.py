@@ -19,8 +19,8 @@ from lib.web.respond import keep_session, see_other
 from lib.web.return_to import require_return_to
 from lib.web.transactions import (
     begin_transaction,
+    comes_again,
     find_finished,
-    has_failed,
     keep_finished,
     note_failed,
     pending_transactions,
@@ -137,15 +137,16 @@ def finish_login(
     """303 to where the login with this state began, with the session cookie; `prove` says whose it is.
 
     Browsers ask twice for some addresses: the second time it is 303 to the same place, and nothing else
-    happens. A login that failed is refused then. Raises as `prove` and `log_in`, and `LoginRejected`.
+    happens. Another answer to the same login, and one to a login that failed, is refused. Raises as `prove`
+    and `log_in`, and `LoginRejected`.
     """
     led = find_finished(request, state)
     if led is not None:
         return see_other(led)
     transaction = require_transaction(request, state)
     if not spend(request, transaction):
-        if has_failed(request, transaction):
-            raise LoginRejected("this login has failed already")
+        if not comes_again(request, transaction):
+            raise LoginRejected("this login has been finished already, or has failed")
         return see_other(transaction.return_to)
     try:
         user, proof = prove(transaction)

@@ -4,12 +4,13 @@
 visit has finished leaves in it for a minute where it led: browsers ask for some addresses twice.
 """
 
+import hashlib
 import hmac
 import re
 
 from lib.errors import LoginRejected
 from lib.telegram import transaction as transactions
-from lib.telegram.transaction import FINISHED_LIFETIME, LIFETIME, Transaction
+from lib.telegram.transaction import FINISHED, FINISHED_LIFETIME, LIFETIME, Transaction
 from lib.web.cookies import cookie_name, read_cookies, set_cookie
 from lib.web.request import Request
 from lib.web.response import checked
@@ -33,7 +34,7 @@ def begin_transaction(request: Request, *, return_to: str) -> Transaction:
     pending = reversed(pending_transactions(request))
     newest = sorted(pending, key=lambda other: other.started_at, reverse=True)
     kept = {_name(other.state) for other in newest[: _KEPT - 1]}
-    kept |= {_name(state) for state, _ in _finished(request)}
+    kept |= {name for name, held in _cookies(request).items() if held.startswith(FINISHED)}
     for name in list(_cookies(request).keys() - kept)[:_REMOVED]:
         if _NAME.fullmatch(name):
             _set(request, name, "", max_age=0)
@@ -80,6 +81,7 @@ def spend(request: Request, transaction: Transaction) -> bool:
     first = request.service.first_use(f"state|{transaction.state}", LIFETIME)
     if first:
         _set(request, _name(transaction.state), "", max_age=0)
+        request.service.first_use(_came(request), LIFETIME)
     return first
 
 
@@ -88,28 +90,43 @@ def note_failed(request: Request, transaction: Transaction) -> None:
     request.service.first_use(f"failed|{transaction.state}", LIFETIME)
 
 
-def has_failed(request: Request, transaction: Transaction) -> bool:
-    """Whether the login came to nothing in this process."""
-    return request.service.has_seen(f"failed|{transaction.state}")
+def comes_again(request: Request, transaction: Transaction) -> bool:
+    """Whether the very same visit finishes, or has finished, the login in this process."""
+    service = request.service
+    return service.has_seen(_came(request)) and not service.has_seen(f"failed|{transaction.state}")
 
 
 def keep_finished(request: Request, transaction: Transaction) -> None:
     """Let this browser know for a minute where the login led."""
-    value = transactions.finish(transaction, request.settings, now=request.service.now())
+    now, settings = request.service.now(), request.settings
+    value = transactions.finish(transaction, settings, answer=_answer(request), now=now)
     _set(request, _name(transaction.state), value, max_age=FINISHED_LIFETIME)
 
 
 def find_finished(request: Request, state: str | None) -> str | None:
-    """Where the login with this state led, if this browser finished it by a visit within the last minute."""
+    """Where the login with this state led, if the same visit finished it here in the last minute."""
     presented = (state or "").encode()
     found = (led for held, led in _finished(request) if hmac.compare_digest(held.encode(), presented))
     return next(found, None)
 
 
 def _finished(request: Request) -> list[tuple[str, str]]:
-    now, settings = request.service.now(), request.settings
-    found = (transactions.read_finished(value, settings, now=now) for value in _cookies(request).values())
+    now, settings, answer = request.service.now(), request.settings, _answer(request)
+    found = (
+        transactions.read_finished(value, settings, answer=answer, now=now)
+        for value in _cookies(request).values()
+    )
     return [finished for finished in found if finished is not None]
+
+
+def _answer(request: Request) -> str:
+    """What Telegram said, as it came."""
+    query: str = request.environ.get("QUERY_STRING", "")
+    return query
+
+
+def _came(request: Request) -> str:
+    return f"came|{hashlib.sha256(_answer(request).encode()).hexdigest()}"
 
 
 def _prefix(request: Request) -> str:

@@ -71,10 +71,7 @@ def test_a_page_is_told_the_account(telegram: Telegram, way: Callable[..., Answe
     answer = way(telegram, looking(site))
     line = lines()[-1]
     assert answer.header("Location") == f"/error.html?code=not_allowed&reference={line['request_id']}"
-    name = (
-        {"first_name": "Alice Johnson"} if way is by_code else {"first_name": "Alice", "last_name": "Johnson"}
-    )
-    user = {"id": ALICE["id"], **name, "username": "alice_dev"}
+    user = {"id": ALICE["id"], "first_name": "Alice", "last_name": "Johnson", "username": "alice_dev"}
     assert told(answer) == {"user": user, "reference": line["request_id"]}
     (header,) = [header for header in answer.all("Set-Cookie") if header.startswith(COOKIE)]
     assert header.partition(";")[2] == " Path=/; Max-Age=60; SameSite=Lax; Secure"

@@ -222,18 +222,19 @@ def test_nothing_may_be_there_twice(browser: Browser, name: str) -> None:
 
 
 def test_a_used_state(browser: Browser) -> None:
-    """A state logs in once: for a minute it leads where that login led, and then to the question."""
+    """A state logs in once: the same address then leads for a minute to the same place, others ask."""
     state = browser.start(return_to="/x")["state"]
-    saved = browser.copy()
-    assert browser.go(LOGIN, query(browser.site.widget(), state=state)).header("Location") == "/x"
+    saved, used = browser.copy(), query(browser.site.widget(), state=state)
+    assert browser.go(LOGIN, used).header("Location") == "/x"
     browser.site.store.calls.clear()
     for other in (browser, saved):
-        again = other.go(LOGIN, query(browser.site.widget(), state=state))
+        again = other.go(LOGIN, used)
         assert (again.status, again.header("Location"), again.all("Set-Cookie")) == (303, "/x", [])
+    another = browser.go(LOGIN, query(browser.site.widget(), state=state))
+    assert confirm(another.header("Location"))[0] == "/confirm.html"
     assert browser.site.store.calls == []
     browser.site.clock.time += 60
-    answer = browser.go(LOGIN, query(browser.site.widget(), state=state))
-    assert confirm(answer.header("Location"))[0] == "/confirm.html"
+    assert confirm(browser.go(LOGIN, used).header("Location"))[0] == "/confirm.html"
 
 
 def test_a_failed_login_spends_its_state(browser: Browser) -> None:
