@@ -98,8 +98,8 @@ async function show(): Promise<void> {
   if (status === null) return;
   try {
     const { user } = await call<{ user: User }>("/telegram/verify");
-    // As text: names are whatever people like.
-    status.textContent = `Hello, ${user.first_name}`;
+    // As text: names are whatever people like, and some have none.
+    status.textContent = `Hello, ${user.first_name || user.id}`;
   } catch (error) {
     const code = error instanceof Problem ? error.code : "";
     status.textContent = MESSAGES[code] ?? "This does not work right now. Try again in a few seconds.";
