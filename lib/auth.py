@@ -36,8 +36,8 @@ def authenticate(headers: Mapping[str, str], method: str = "GET") -> Session | N
     `headers` is what every framework calls so: names in any case. Give `method` for everything that changes
     something: a browser sends its cookie also with requests that another site made it send, and those count
     as nobody's. It waits for the store, 3 seconds at most, and now and then a second for Telegram where
-    TELEGRAM_REQUIRE_CHAT is set: in asynchronous code call it in a thread. Raises `StoreUnavailable` or
-    `Misconfigured`, to be answered with 503: nobody is logged out.
+    TELEGRAM_REQUIRE_CHAT is set, name resolution aside: in asynchronous code call it in a thread. Raises
+    `StoreUnavailable` or `Misconfigured`, to be answered with 503: nobody is logged out.
     """
     found: dict[str, list[str]] = {name: [] for name in _NEEDED}
     for name, value in headers.items():

@@ -12,6 +12,7 @@ from lib.sessions.memo import Memo
 from lib.sessions.record import Record, Transport, load
 from lib.sessions.revocation import ENDED, REVOKED_SECONDS
 from lib.sessions.token import SLOT, Claims, recurs
+from lib.sessions.visits import Visits
 from lib.settings import Settings
 from lib.store.base import Store, StoreFull
 from lib.telegram.user import Membership, Method, TelegramUser
@@ -57,6 +58,7 @@ class Sessions:
         self._users = f"tgauth:{settings.environment}:{settings.bot_id}:u:"
         self._gone = Memo(clock)
         self._spent = Memo(clock)
+        self.visits = Visits[Session]()
         self._members = Memo(clock, limit=4 * 4096)
         # So that somebody who joins need not wait, and who tries again and again costs nothing.
         self._members_for: dict[Membership, int] = {
@@ -126,6 +128,8 @@ class Sessions:
             slot: record
             for slot, record in records.items()
             if record
+            # What was put beside the mark of a launch that has ended is left over.
+            and ENDED + slot not in held
             and now < self._issuer.ends_at(slot, record.created_at)
             and not self._issuer.buried(record.n, now)
         }
@@ -134,7 +138,7 @@ class Sessions:
         """Log `token` out, and say whether it was one of ours that this process has not seen end; idempotent.
 
         Where initData led to the session, that logs in no more; any token that it led to will do, also one
-        whose own session has ended.
+        whose own session has ended, but for one past its absolute lifetime.
         """
         try:
             claims, carried = self._issuer.open(token, self.now())
@@ -152,6 +156,16 @@ class Sessions:
         if claims.recurs:
             self._gone.remember(claims.slot, _GONE_SECONDS)
         return ended or carried is not None
+
+    def drop_session(self, token: str) -> None:
+        """End the session of `token` and nothing else: the initData that led to it may lead to another."""
+        try:
+            claims, _ = self._issuer.open(token, self.now())
+        except InvalidSession:
+            return
+        self.store.delete(self._key(claims.user_id), SESSION + claims.slot)
+        self._issuer.bury(claims.n, claims.issued_at)
+        self._forget(token)
 
     def _end(self, user_id: int, slot: str) -> bool:
         """End what is in `slot`, for good, and say whether there may have been something: one command."""
@@ -193,10 +207,6 @@ class Sessions:
     def first_use(self, name: str, seconds: float) -> bool:
         """Whether this process sees `name` for the first time in so many seconds, at no command."""
         return self._spent.first(name, seconds)
-
-    def has_seen(self, name: str) -> bool:
-        """Whether this process remembers `name` from `first_use`."""
-        return self._spent.knows(name)
 
     def _session(self, slot: str, record: Record, token: str) -> Session:
         ends_at = self._issuer.ends_at(slot, record.created_at)

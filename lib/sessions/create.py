@@ -134,7 +134,7 @@ class Creation(Sessions):
         surplus = set[str]()
         presented = self._presented(replaces)
         if replaces and presented and presented.user_id != user_id:
-            self.delete_session(replaces)
+            self.drop_session(replaces)
         elif replaces and presented and presented.slot != new:
             self._issuer.bury(presented.n, presented.issued_at)
             if presented.slot in live and live[presented.slot].n == presented.n:

@@ -1,10 +1,13 @@
 """What was ended for good, in a user's hash: all sessions up to a time, or one Mini App's launch."""
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple, Self
 
 from lib.environment import DAY
 from lib.errors import StoreUnavailable
+
+_TIME = re.compile(r"[0-9]{1,12}")
 
 REVOKED = "r"
 """Field with a `Revocation`, as `time` or `time:n`."""
@@ -21,7 +24,7 @@ REVOKED_SECONDS = DAY + 120
 
 def ended_at(mark: str) -> int:
     """The mark's time (Unix seconds); 0, before all sessions, where it is none."""
-    return int(mark) if mark.isascii() and mark.isdecimal() else 0
+    return int(mark) if _TIME.fullmatch(mark) else 0
 
 
 class Revocation(NamedTuple):
@@ -40,7 +43,7 @@ class Revocation(NamedTuple):
         if REVOKED not in held:
             return cls(-1, "")
         at, _, kept = held[REVOKED].partition(":")
-        if not (at.isascii() and at.isdecimal()):
+        if not _TIME.fullmatch(at):
             raise StoreUnavailable("a user's revocation is not a time")
         return cls(int(at), kept)
 

@@ -8,6 +8,7 @@ from lib.sessions.create import Creation
 from lib.sessions.devices import Devices
 from lib.sessions.record import Transport
 from lib.sessions.relay import RelayCodes
+from lib.sessions.revocation import ENDED
 from lib.settings import get_settings
 from lib.store.open import open_store
 
@@ -43,7 +44,7 @@ class SessionService(Creation, Devices, RelayCodes):
 
         In memory on Vercel it counts what this one instance has seen, so it is not exact.
         """
-        count = self.store.count(self._users, SESSION)
+        count = self.store.count(self._users, SESSION, ENDED)
         local = self._issuer.degraded and self.settings.on_vercel
         return {
             "store": self.store.kind,

@@ -6,7 +6,7 @@ carried out, or whose answer is not what it must be, raises `StoreUnavailable` a
 Times to live are whole seconds. All methods are safe to call from several threads.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple, Protocol
 
 from lib.credentials import StoreKind
@@ -27,6 +27,12 @@ class Count(NamedTuple):
     users: int
     sessions: int
     exact: bool
+
+
+def counted(names: Collection[str], field_prefix: str, ended_prefix: str) -> int:
+    """How many of a key's fields `Store.count` counts."""
+    found = [name.removeprefix(field_prefix) for name in names if name.startswith(field_prefix)]
+    return sum(ended_prefix + rest not in names for rest in found)
 
 
 class Store(Protocol):
@@ -93,8 +99,10 @@ class Store(Protocol):
         """
         ...
 
-    def count(self, prefix: str, field_prefix: str) -> Count:
+    def count(self, prefix: str, field_prefix: str, ended_prefix: str) -> Count:
         """How many fields of keys with `prefix` start with `field_prefix`, and how many keys have such.
+
+        A field does not count whose name, with `ended_prefix` in place of `field_prefix`, is there, too.
 
         Bounded work however many there are: DBSIZE, SCAN at most 20 times, HKEYS of at most 500 keys in one
         pipeline. For the owner alone; the one operation of several round trips.

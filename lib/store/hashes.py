@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from lib import budget
 from lib.credentials import StoreKind
 from lib.errors import StoreUnavailable
-from lib.store.base import Count, StoreFull, Unanswered
+from lib.store.base import Count, StoreFull, Unanswered, counted
 from lib.store.pulse import Pulse
 
 Command = list[str | int]
@@ -118,7 +118,7 @@ class HashStore(ABC):
 
         return self._all(read, *commands, ["HGETALL", key])
 
-    def count(self, prefix: str, field_prefix: str) -> Count:
+    def count(self, prefix: str, field_prefix: str, ended_prefix: str) -> Count:
         """See `Store.count`. Looks at 20,000 keys and into 500 of them; what is over that is estimated."""
         total = self._one(_natural, "DBSIZE")
         cursor, keys = "0", set[str]()
@@ -134,8 +134,7 @@ class HashStore(ABC):
 
         def read(answer: object) -> list[int]:
             return [
-                sum(name.startswith(field_prefix) for name in _texts(names))
-                for names in _parts(answer, len(sample))
+                counted(_texts(names), field_prefix, ended_prefix) for names in _parts(answer, len(sample))
             ]
 
         lookups: list[Command] = [["HKEYS", key] for key in sample]

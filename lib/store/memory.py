@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
 from lib.credentials import StoreKind
-from lib.store.base import Count
+from lib.store.base import Count, counted
 
 MAX_KEYS = 10_000
 _SWEEP_EVERY = 60.0
@@ -108,12 +108,12 @@ class MemoryStore:
             self._keep(key, {name: field for name, field in held.items() if name not in fields})
             return {name: field[0] for name, field in held.items() if name not in fields}
 
-    def count(self, prefix: str, field_prefix: str) -> Count:
+    def count(self, prefix: str, field_prefix: str, ended_prefix: str) -> Count:
         """See `Store.count`; exact for this process."""
         with self._lock:
             self._sweep()
             held = [fields for key, fields in self._keys.items() if key.startswith(prefix)]
-            found = [sum(name.startswith(field_prefix) for name in fields) for fields in held]
+            found = [counted(fields, field_prefix, ended_prefix) for fields in held]
             return Count(users=sum(number > 0 for number in found), sessions=sum(found), exact=True)
 
     def check(self) -> None:

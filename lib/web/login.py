@@ -19,14 +19,13 @@ from lib.web.respond import keep_session, see_other
 from lib.web.return_to import require_return_to
 from lib.web.transactions import (
     begin_transaction,
-    comes_again,
     find_finished,
     keep_finished,
-    note_failed,
     pending_transactions,
     require_transaction,
     spend,
     take_transaction,
+    visit_name,
 )
 
 
@@ -57,8 +56,9 @@ def warn_of_another_address(request: Request, origin: str) -> None:
     if found == origin:
         return
     reason = (
-        f"AUTH_ORIGIN: logins come back to {origin}, and a browser is at {found or 'another address'};"
-        f" if people open the site there, set AUTH_ORIGIN{f'={found}' if found else ' to it'}"
+        f"AUTH_ORIGIN: logins come back to {origin}, and a browser says it is at"
+        f" {found or 'another address'}, which anybody can write; only if that is yours, and people open the"
+        f" site there, set AUTH_ORIGIN{f'={found}' if found else ' to it'}"
     )
     log.event("other_origin", level="warning", request_id=request.id, reason=reason)
 
@@ -136,24 +136,23 @@ def finish_login(
 ) -> Response:
     """303 to where the login with this state began, with the session cookie; `prove` says whose it is.
 
-    Browsers ask twice for some addresses: the second time it is 303 to the same place, and nothing else
-    happens. Another answer to the same login, and one to a login that failed, is refused. Raises as `prove`
-    and `log_in`, and `LoginRejected`.
+    Browsers ask twice for some addresses. The same visit at the same time has the same answer; afterwards it
+    is 303 to the same place, and nothing is done again. Another answer to the same login, and one to a login
+    that failed, is refused. Raises as `prove` and `log_in`, and `LoginRejected`.
     """
     led = find_finished(request, state)
     if led is not None:
         return see_other(led)
     transaction = require_transaction(request, state)
-    if not spend(request, transaction):
-        if not comes_again(request, transaction):
-            raise LoginRejected("this login has been finished already, or has failed")
-        return see_other(transaction.return_to)
-    try:
+
+    def finish() -> Session:
+        spend(request, transaction)
         user, proof = prove(transaction)
-        session = log_in(request, user, proof, "cookie")
-    except Exception:
-        note_failed(request, transaction)
-        raise
+        return log_in(request, user, proof, "cookie")
+
+    session = request.service.visits.share(visit_name(request), finish)
+    if session is None:
+        raise LoginRejected("the same visit, at the same time, has failed")
     keep_finished(request, transaction)
     return keep_session(request, see_other(transaction.return_to), session)
 

@@ -74,7 +74,8 @@ def _ask_again(request: Request, user_id: int, seconds: float) -> Membership:
 
 def _log_out_outsider(request: Request, session: Session, membership: Membership | None) -> None:
     if membership == "outsider":
-        request.service.delete_session(session.token)
+        # Whoever joins again may come with the same initData: the next login asks about the chat anyway.
+        request.service.drop_session(session.token)
         raise InvalidSession("not in TELEGRAM_REQUIRE_CHAT")
 
 

@@ -63,8 +63,7 @@ def take_transaction(request: Request, state: str | None) -> Transaction:
     Raises `LoginRejected` when this browser did not begin it, or has ended it in this process before.
     """
     transaction = require_transaction(request, state)
-    if not spend(request, transaction):
-        raise LoginRejected("this login has been finished already")
+    spend(request, transaction)
     return transaction
 
 
@@ -76,24 +75,11 @@ def require_transaction(request: Request, state: str | None) -> Transaction:
     return transaction
 
 
-def spend(request: Request, transaction: Transaction) -> bool:
-    """Whether this is the first try in this process to finish the login; then its cookie goes."""
-    first = request.service.first_use(f"state|{transaction.state}", LIFETIME)
-    if first:
-        _set(request, _name(transaction.state), "", max_age=0)
-        request.service.first_use(_came(request), LIFETIME)
-    return first
-
-
-def note_failed(request: Request, transaction: Transaction) -> None:
-    """Remember that the login came to nothing."""
-    request.service.first_use(f"failed|{transaction.state}", LIFETIME)
-
-
-def comes_again(request: Request, transaction: Transaction) -> bool:
-    """Whether the very same visit finishes, or has finished, the login in this process."""
-    service = request.service
-    return service.has_seen(_came(request)) and not service.has_seen(f"failed|{transaction.state}")
+def spend(request: Request, transaction: Transaction) -> None:
+    """This login can be finished no other time in this process; its cookie goes. Raises `LoginRejected`."""
+    if not request.service.first_use(f"state|{transaction.state}", LIFETIME):
+        raise LoginRejected("this login has been finished already")
+    _set(request, _name(transaction.state), "", max_age=0)
 
 
 def keep_finished(request: Request, transaction: Transaction) -> None:
@@ -125,8 +111,9 @@ def _answer(request: Request) -> str:
     return query
 
 
-def _came(request: Request) -> str:
-    return f"came|{hashlib.sha256(_answer(request).encode()).hexdigest()}"
+def visit_name(request: Request) -> str:
+    """What tells visits of this process apart that finish a login."""
+    return hashlib.sha256(_answer(request).encode()).hexdigest()
 
 
 def _prefix(request: Request) -> str:

@@ -44,20 +44,29 @@ def test_users_and_their_sessions_are_counted(subject: Subject) -> None:
     put(subject.store, "tgauth:test:2:u:7", "a")
     subject.store.revoke(f"{PREFIX}8", mark="r", value="1", window=10)
     subject.store.revoke("tgauth:test:11:u:7", mark="s:", value="1", window=10)
-    assert subject.store.count(PREFIX, "s:") == Count(users=2, sessions=3, exact=True)
-    assert subject.store.count(PREFIX, "x:") == Count(users=0, sessions=0, exact=True)
+    assert subject.store.count(PREFIX, "s:", "x:") == Count(users=2, sessions=3, exact=True)
+    assert subject.store.count(PREFIX, "x:", "s:") == Count(users=0, sessions=0, exact=True)
+
+
+def test_what_has_ended_for_good_does_not_count(subject: Subject) -> None:
+    """A field beside the mark that says so is left over."""
+    put(subject.store, f"{PREFIX}42", "a", "b")
+    put(subject.store, f"{PREFIX}7", "a")
+    for key in (f"{PREFIX}42", f"{PREFIX}7"):
+        subject.store.put(key, {"s:a": "ended", "x:a": "1"}, 10)
+    assert subject.store.count(PREFIX, "s:", "x:") == Count(users=1, sessions=1, exact=True)
 
 
 def test_nothing_counts_as_none(subject: Subject) -> None:
     """An empty store has nobody, and knows it."""
-    assert subject.store.count(PREFIX, "s:") == Count(users=0, sessions=0, exact=True)
+    assert subject.store.count(PREFIX, "s:", "x:") == Count(users=0, sessions=0, exact=True)
 
 
 def test_a_user_whose_last_field_is_deleted_is_gone(subject: Subject) -> None:
     """A key without fields is no key."""
     put(subject.store, f"{PREFIX}42", "a")
     subject.store.delete(f"{PREFIX}42", "s:a", "p:a")
-    assert subject.store.count(PREFIX, "s:") == Count(users=0, sessions=0, exact=True)
+    assert subject.store.count(PREFIX, "s:", "x:") == Count(users=0, sessions=0, exact=True)
 
 
 def test_what_has_expired_does_not_count(subject: Subject) -> None:
@@ -67,13 +76,13 @@ def test_what_has_expired_does_not_count(subject: Subject) -> None:
     subject.advance(60)
     subject.store.renew(f"{PREFIX}7", "s:a", 100)
     subject.advance(41)
-    assert subject.store.count(PREFIX, "s:") == Count(users=1, sessions=1, exact=True)
+    assert subject.store.count(PREFIX, "s:", "x:") == Count(users=1, sessions=1, exact=True)
 
 
 def test_over_a_sample_sessions_are_estimated(remote: Store, connection: Connection) -> None:
     """Of more than 500 users the sessions are told from 500, and that is said."""
     connection.run([["HSET", f"{PREFIX}{n}", "s:a", "1", "s:b", "1", "p:c", "1"] for n in range(700)])
-    assert remote.count(PREFIX, "s:") == Count(users=700, sessions=1400, exact=False)
+    assert remote.count(PREFIX, "s:", "x:") == Count(users=700, sessions=1400, exact=False)
 
 
 def test_work_is_bounded(remote: Store, connection: Connection, valkey: Valkey) -> None:
@@ -83,7 +92,7 @@ def test_work_is_bounded(remote: Store, connection: Connection, valkey: Valkey) 
         connection.run([["HSET", f"{PREFIX}{n}", "s:a", "1", "s:b", "1"] for n in numbers])
         connection.run([["SET", f"other:{n}", "1"] for n in numbers])
     commands(valkey)
-    count = remote.count(PREFIX, "s:")
+    count = remote.count(PREFIX, "s:", "x:")
     assert commands(valkey) <= 1 + 20 + 500 + len(["INFO", "RESETSTAT", "SELECT"])
     assert count.users == pytest.approx(15_000, rel=0.1)
     assert count.sessions == 2 * count.users

@@ -25,7 +25,7 @@ OPERATIONS: dict[str, Callable[[Store], object]] = {
     "show": lambda store: store.show(KEY, "s:a", 100),
     "remaining": lambda store: store.remaining(KEY, "s:a"),
     "revoke": lambda store: store.revoke(KEY, "s:a", mark="r", value="1", window=10),
-    "count": lambda store: store.count("tgauth:test:1:u:", "s:"),
+    "count": lambda store: store.count("tgauth:test:1:u:", "s:", "x:"),
 }
 
 each = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)

@@ -85,7 +85,7 @@ def test_a_missing_field_is_no_error(subject: Subject) -> None:
     assert subject.store.read(KEY, "s:a") is None
     assert subject.store.renew(KEY, "s:a", 100) is None
     assert subject.store.delete(KEY, "s:a") == 0
-    assert subject.store.count("tgauth:test:1:u:", "s:").users == 0
+    assert subject.store.count("tgauth:test:1:u:", "s:", "x:").users == 0
 
 
 def test_delete_counts_what_was_there(subject: Subject) -> None:
@@ -142,9 +142,9 @@ def test_what_was_taken_can_be_created_again(subject: Subject) -> None:
 def test_the_last_field_taken_leaves_no_key(subject: Subject) -> None:
     """A key without fields is no key."""
     create(subject, "a")
-    assert subject.store.count("tgauth:test:1:u:", "s:").users == 1
+    assert subject.store.count("tgauth:test:1:u:", "s:", "x:").users == 1
     assert subject.store.take(KEY, "s:a") == "{}"
-    assert subject.store.count("tgauth:test:1:u:", "s:").users == 0
+    assert subject.store.count("tgauth:test:1:u:", "s:", "x:").users == 0
 
 
 def test_show_renews_one_field_and_gives_all(subject: Subject) -> None:

@@ -51,6 +51,36 @@ def alive(sessions: SessionService, *made: Session) -> list[bool]:
     return [works(session.token) for session in made]
 
 
+def test_what_stands_beside_its_mark_is_left_over(
+    clock: Clock, store: WatchedStore, sessions: SessionService
+) -> None:
+    """A record that a repeat of ended initData left behind is in no list, and takes nobody's place."""
+    limited = service(clock, store, MINI_APP_LIMIT="1")
+    proof = init_data(clock)
+    ended = log_in(sessions, clock, proof, transport="bearer")
+    record = store.fields()[f"s:{ended.id}"]
+    sessions.delete_session(ended.token)
+    live = log_in(limited, clock, init_data(clock), transport="bearer")
+    store.memory.put(f"tgauth:production:123456:u:{IVAN.id}", {f"s:{ended.id}": record}, HOUR)
+    assert [device.id for device in sessions.list_sessions(live.token)] == [live.id]
+    with pytest.raises(LoginStale):
+        log_in(service(clock, store, MINI_APP_LIMIT="1"), clock, proof, transport="bearer")
+    assert alive(sessions, live) == [True]
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "x", "-1", "1:2:3", ""])
+def test_a_revocation_of_another_form(
+    clock: Clock, store: WatchedStore, sessions: SessionService, value: str
+) -> None:
+    """It is not known what it says, so nobody logs in by it, and nothing breaks."""
+    store.memory.put(f"tgauth:production:123456:u:{IVAN.id}", {"r": value}, HOUR)
+    if value == "1:2:3":
+        assert log_in(sessions, clock)
+    else:
+        with pytest.raises(StoreUnavailable):
+            log_in(sessions, clock)
+
+
 @pytest.mark.parametrize("name", ["", "x", "é" * 16, "a" * 15, "a" * 17, "a" * 16 + "\n"], ids=ascii)
 def test_what_is_not_a_slot_is_not_a_session(
     clock: Clock, store: WatchedStore, sessions: SessionService, name: str

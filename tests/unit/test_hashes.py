@@ -424,13 +424,13 @@ class Scanned(FakeStore):
 def test_counting(users: int, others: int, expected: Count) -> None:
     """Few keys are counted, many are estimated and said to be."""
     store = Scanned(users, others)
-    assert store.count("u:", "s:") == expected
+    assert store.count("u:", "s:", "x:") == expected
 
 
 def test_counting_is_bounded() -> None:
     """However many keys there are: one DBSIZE, 20 SCANs and one pipeline of 500."""
     store = Scanned(30_000, 30_000)
-    store.count("u:", "s:")
+    store.count("u:", "s:", "x:")
     assert [command[0] for command in store.sent] == ["DBSIZE", *["SCAN"] * 20, "PIPELINE"]
     assert len(store.sent[-1]) == 501
 
@@ -459,7 +459,7 @@ def test_counting_is_bounded() -> None:
 def test_counting_takes_no_wrong_shape(answers: list[Any]) -> None:
     """Figures that rest on an answer which is none are not given."""
     with pytest.raises(StoreUnavailable):
-        FakeStore(*answers).count("u:", "s:")
+        FakeStore(*answers).count("u:", "s:", "x:")
 
 
 def test_an_error_of_the_client_is_explained_without_its_text() -> None:

@@ -183,7 +183,7 @@ def test_no_byte_too_many(server: Server, store: UpstashStore) -> None:
 def test_counting_uses_the_same_addresses(server: Server, store: UpstashStore) -> None:
     """Counting is single commands and one pipeline."""
     server.reply(result(2), result(["0", ["u:1", "u:2"]]), results(["s:a", "r"], ["s:b", "s:c"]))
-    count = store.count("u:", "s:")
+    count = store.count("u:", "s:", "x:")
     assert (count.users, count.sessions, count.exact) == (2, 3, True)
     assert [path for _, path, _, _ in server.seen] == ["/", "/", "/pipeline"]
 

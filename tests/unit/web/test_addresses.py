@@ -135,10 +135,11 @@ def test_the_log_says_which_origin_to_set(
     assert warning["request_id"] == request["request_id"]
     assert warning["reason"].startswith(f"AUTH_ORIGIN: logins come back to {ORIGIN}, ")
     if value is None:
-        assert warning["reason"].endswith("; if people open the site there, set AUTH_ORIGIN to it")
+        assert warning["reason"].endswith(", and people open the site there, set AUTH_ORIGIN to it")
         assert host == "" or host not in str(warning)
     else:
-        assert warning["reason"].endswith(f"; if people open the site there, set AUTH_ORIGIN={value}")
+        assert warning["reason"].endswith(f", and people open the site there, set AUTH_ORIGIN={value}")
+    assert "which anybody can write" in warning["reason"]
 
 
 @pytest.mark.parametrize(

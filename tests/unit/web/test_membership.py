@@ -613,6 +613,23 @@ def test_init_data_does_not_bring_back_who_left(telegram: Telegram, chat: BotApi
     assert site.verify(bearer=token).status == 401
 
 
+def test_who_joins_again_comes_with_the_same_init_data(telegram: Telegram, chat: BotApi, site: Site) -> None:
+    """Who left is logged out, and their launch is not over: the next login asks about the chat anyway."""
+    chat.members[USER["id"]] = "member"
+    send = init_data(telegram, site)
+    token = send().token
+    chat.members[USER["id"]] = "left"
+    telegram.clock.time = NOW + TTL
+    assert site.verify(bearer=token).code == "invalid_session"
+    assert send().code == "membership_required"
+    chat.members[USER["id"]] = "member"
+    telegram.clock.time += 10
+    again = send()
+    assert again.status == 200
+    assert site.verify(bearer=again.token).status == 200
+    assert site.verify(bearer=token).code == "invalid_session"
+
+
 def test_a_slow_telegram_leaves_the_store_its_time(
     telegram: Telegram, chat: BotApi, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -689,7 +706,7 @@ def test_a_refresh_has_a_time_for_the_store_and_one_for_telegram(
     token = site.login().token
     telegram.clock.time = NOW + TTL
     chat.members[USER["id"]] = "left"
-    refresh, delete, at_the_store = site.service.refresh_session, site.service.delete_session, []
+    refresh, delete, at_the_store = site.service.refresh_session, site.service.drop_session, []
 
     def slow(*args: Any) -> Any:
         time.sleep(0.5)
@@ -700,7 +717,7 @@ def test_a_refresh_has_a_time_for_the_store_and_one_for_telegram(
         return delete(*args)
 
     monkeypatch.setattr(site.service, "refresh_session", slow)
-    monkeypatch.setattr(site.service, "delete_session", measured)
+    monkeypatch.setattr(site.service, "drop_session", measured)
     left = sends(monkeypatch)
     assert site.refresh(cookie=token).status == 401
     assert [4.5 < seconds <= 5 for seconds in left] == [True]
