@@ -1,7 +1,7 @@
 # Every target sets up what it needs: a virtual environment in VENV, made anew when requirements change.
 PORT ?= 3000
 STORE ?= memory
-VENV = .venv
+VENV ?= .venv
 export VENV
 python = $(VENV)/bin/python
 
