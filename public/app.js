@@ -3,8 +3,11 @@
 import { destination } from "./destination.js";
 import { translatePage } from "./i18n.js";
 import { report } from "./notice.js";
-import { insideTelegram, login, logout, Problem, request, session } from "./tgauth.js";
+import { login, logout, Problem, request, session } from "./tgauth.js";
 import * as view from "./view.js";
+
+// With these launch data never logs in, however often it is tried.
+const SPENT = ["login_stale", "login_rejected", "malformed_request", "not_allowed"];
 
 // Before anything else: a login's proof must not stay in the address bar or the history. A Mini App's launch
 // data stays, since Telegram gives it once and reloading the app needs it again.
@@ -12,6 +15,8 @@ const arrival = takeArrival();
 const target = destination();
 // Whose account the page shows.
 let shown;
+// Why the API took the launch for no login, if it did so for good: a code.
+let refused = null;
 
 translatePage(arrival.initData ? location.hash : "");
 view.onLogin(logIn);
@@ -21,7 +26,7 @@ addEventListener("pageshow", (event) => event.persisted && location.reload());
 // A link that differs in the fragment only does not load the page.
 addEventListener("hashchange", () => /[#&?](tgAuthResult|tgWebAppData)=/.test(location.hash) && location.reload());
 // Whether Telegram shows this page, which matters where there is a launch: the link's maker may have put it there.
-const inside = Boolean(arrival.initData) && (await insideTelegram());
+const inside = Boolean(arrival.initData) && (await isLaunched());
 const noted = noteSimulation();
 await open();
 await noted;
@@ -51,8 +56,8 @@ async function open() {
     if (answer && target && !arrival.initData) return location.replace(target);
     if (answer) return showAccount(answer, { announce: true });
   } catch (error) {
-    await report(error);
     dropSpentLaunch(error);
+    if (!isOver()) await report(error);
   }
   try {
     const found = await session();
@@ -69,12 +74,28 @@ function showAccount(answer, options) {
   view.showAccount(answer, options);
 }
 
+/** Whether Telegram launched the page with the launch data that it came with; in doubt the page asks. */
+async function isLaunched() {
+  try {
+    const { launched } = await import("./inside.js");
+    return await launched(arrival.initData);
+  } catch {
+    return false;
+  }
+}
+
 /** Offer the way to log in: the button, or a question where the launch may be somebody else's. */
 function showEntrance(options) {
   if (arrival.initData && !inside) view.showQuestion();
+  else if (isOver()) view.showReopening("launchOver");
   // Telegram's own page opens in no frame, and no other site than Telegram may frame this one.
-  else if (!arrival.initData && window.parent !== window) view.showReopening("fromMenu");
+  else if (!arrival.initData && window.parent !== window) view.showReopening(refused ? "outside" : "fromMenu");
   else view.showLogin(options);
+}
+
+/** Whether Telegram has to open the page again: what it was opened with logs nobody in any more. */
+function isOver() {
+  return inside && refused === "login_stale";
 }
 
 /** Log in with what Telegram returned; whether this browser asked for it, the API knows by the state. */
@@ -92,10 +113,13 @@ function openMiniApp() {
 
 /** Launch data that the API will never take makes way for the other way to log in; any other can be retried. */
 function dropSpentLaunch(error) {
-  if (["login_stale", "login_rejected", "malformed_request", "not_allowed"].includes(error.code)) dropLaunch();
+  if (!arrival.initData || !SPENT.includes(error.code)) return;
+  refused = error.code;
+  // A reload finds it over again.
+  if (!isOver()) dropLaunch();
 }
 
-/** With its session the launch has ended, too: nothing here is to offer it again. */
+/** Nothing here is to offer the launch again. */
 function dropLaunch() {
   if (arrival.initData) history.replaceState(null, "", location.pathname + location.search);
   arrival.initData = null;
@@ -117,18 +141,18 @@ async function logIn() {
 /** The API takes less for a target than a browser does: where it refuses one, there is none. */
 async function leaveForTelegram() {
   try {
-    return await login({ returnTo: target ? target.pathname + target.search : "/" });
+    return await login({ returnTo: target ? target.pathname + target.search : "/", initData: "" });
   } catch (error) {
     if (error.code !== "malformed_request" || !target) throw error;
   }
-  return login({ returnTo: "/" });
+  return login({ returnTo: "/", initData: "" });
 }
 
 async function logOut() {
   view.busy("loggingOut");
   try {
     await logout({ user: shown });
-    if (inside && arrival.initData) return view.showReopening("afterLogout", { announce: true });
+    if (inside && arrival.initData) return view.showReopening("afterLogout", { focused: true });
     dropLaunch();
     showEntrance({ announce: true });
   } catch (error) {

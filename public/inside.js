@@ -1,5 +1,5 @@
-// Whether Telegram's client answers this page, which it does for a Mini App and for nothing else: the browser inside of
-// its apps for iOS and macOS has the same object on every page, and stays mute.
+// Whether Telegram shows this page as a Mini App: its client answers that, and nothing else. That the client's object is
+// there says nothing, since the browser inside of its apps for iOS and macOS has it on every page, and stays mute.
 
 const TELEGRAM_WEB = "https://web.telegram.org";
 // How often Telegram's client is asked whether it is there, and how long each answer may take (milliseconds).
@@ -14,8 +14,43 @@ const RECEIVERS = [
   ["TelegramGameProxy_receiveEvent"],
 ];
 
+// Whether the client answers, once somebody asked: a promise.
+let asked = null;
+
+/** Whether the client answers. `again` asks once more where it did not: it may have been slow. */
+export async function answers({ again = false } = {}) {
+  if (again && asked && !(await asked)) asked = null;
+  return (asked ??= ask());
+}
+
+/**
+ * Whether Telegram launched this page with this initData. A link that somebody follows inside of a Mini App can bring
+ * data, too: where the tab has another person's launch, it may be such a one.
+ */
+export async function launched(initData) {
+  const before = personOf(kept()?.initData);
+  return (before === null || before === personOf(initData)) && (await answers());
+}
+
+/** What the tab remembers of its launch, as tgauth.js keeps it; null for nothing. */
+export function kept() {
+  try {
+    return JSON.parse(sessionStorage.getItem("tgauth.launch"));
+  } catch {
+    return null;
+  }
+}
+
+function personOf(initData) {
+  try {
+    return JSON.parse(new URLSearchParams(initData).get("user")).id ?? null;
+  } catch {
+    return null;
+  }
+}
+
 /** Ask about the page's size until an answer comes, by whichever way the client has; false where none does. */
-export async function answers() {
+async function ask() {
   const framed = window.parent !== window;
   const post = framed ? toParent() : toClient();
   if (!post) return false;

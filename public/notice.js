@@ -2,6 +2,7 @@
 // or of where to go on is checked in form, and enters the page as text, or as an address that is made here.
 
 import { loadProblems, problem, text, titlePage } from "./i18n.js";
+import { outside } from "./outside.js";
 import { account } from "./person.js";
 import { Problem } from "./tgauth.js";
 
@@ -47,7 +48,6 @@ export function explain(code, { requestId, user, link } = {}) {
 
 function showProblem(code, { requestId, address, user, link, retry = false }) {
   const { title, advice } = problem(code);
-  if (retry) standIn(title);
   const notice = $("notice");
   const heading = document.createElement("h2");
   heading.append(...titled(title, user));
@@ -58,6 +58,7 @@ function showProblem(code, { requestId, address, user, link, retry = false }) {
   if (onward) notice.append(onward);
   if (requestId && code !== CALM) notice.append(element("p", text("reference", { id: requestId }), "reference"));
   notice.hidden = false;
+  if (retry) standIn(title);
 }
 
 /** Where the page cannot go on: its card says whose site this is, has the notice, and a way to try again. */
@@ -108,5 +109,5 @@ function element(tag, content, className) {
 function anchor(href, content) {
   const made = element("a", content, "button quiet");
   made.href = href;
-  return made;
+  return outside(made);
 }

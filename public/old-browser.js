@@ -35,10 +35,11 @@
 
   /** A browser's extension can throw here, too. */
   function failed(error, file) {
-    if (file && file.indexOf(location.origin + "/") !== 0) return;
     // Every browser's words for a module that `import()` could not get.
     var lost = error instanceof TypeError && /dynamically imported module|importing a module/i.test(error.message);
-    say(lost ? INCOMPLETE : TOO_OLD);
+    var where = file || (error && error.stack) || "";
+    if (!lost && where.indexOf(location.origin + "/") < 0) return;
+    say(lost || (error && error.code === "network") ? INCOMPLETE : TOO_OLD);
   }
 
   /** The first browsers with modules told the element of a file that cannot be parsed, too. */

@@ -4,9 +4,10 @@
 const READING = 700;
 const ANSWERS = ["Enter", " "];
 
-// The button that waits, if any; and the timer after which it works.
+// The button that waits, if any; the timer after which it works; and what was pressed in the pause and is not up again.
 let waiting = null;
 let timer;
+const down = new Set();
 
 /** Let `button` work only once the page has been in front, untouched, for a while. */
 export function pause(button) {
@@ -15,8 +16,8 @@ export function pause(button) {
   wait();
   if (listening) return;
   // A window that covered this one closes, and the second half of a double click on it lands here: that is no yes.
-  document.addEventListener("visibilitychange", wait);
-  addEventListener("focus", wait);
+  document.addEventListener("visibilitychange", begin);
+  addEventListener("focus", begin);
   // Who clicks or types on and on has not read: each time the pause begins anew.
   for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, press, { capture: true });
   for (const kind of ["pointerup", "pointercancel", "keyup"]) addEventListener(kind, release, { capture: true });
@@ -25,6 +26,12 @@ export function pause(button) {
 
 function paused() {
   return waiting.hasAttribute("aria-disabled");
+}
+
+/** What was pressed may have come up elsewhere. */
+function begin() {
+  down.clear();
+  wait();
 }
 
 function wait() {
@@ -36,16 +43,19 @@ function wait() {
 /** What was pressed in the pause is no answer however long it is held, and neither is a key that repeats itself. */
 function press(event) {
   if (!event.repeat) {
-    if (paused()) clearTimeout(timer);
+    if (!paused()) return;
+    clearTimeout(timer);
+    down.add(event.code ?? event.pointerId);
   } else if (event.target === waiting && ANSWERS.includes(event.key)) event.preventDefault();
 }
 
-function release() {
-  if (paused()) wait();
+function release(event) {
+  down.delete(event.code ?? event.pointerId);
+  if (paused() && !down.size) wait();
 }
 
 function click(event) {
   if (!paused()) return;
-  wait();
+  if (!down.size) wait();
   if (waiting.contains(event.target)) event.stopPropagation();
 }

@@ -11,6 +11,11 @@ export function names({ id, first_name, last_name, username }) {
   return seen.length ? seen : [username ? `@${username}` : `Telegram ${id}`];
 }
 
+/** The first character of it that can be seen. */
+export function firstSeen(name) {
+  return [...name].find((character) => SEEN.test(character));
+}
+
 /** What to call somebody. */
 export function fullName(user) {
   return names(user).join(" ");

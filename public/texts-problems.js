@@ -12,7 +12,7 @@ const enProblems = {
   login_stale: ["This login has expired", "A confirmation works once and for a few minutes. Start again to get a new one. In a Mini App, close it and open it again."],
   cross_site_blocked: ["Blocked for your safety", "The request seemed to come from another site. Open the login page directly and start again."],
   not_allowed: ["This account may not log in here", "Telegram confirmed who you are, but the owner of this site lets only certain accounts in. Use another account, or ask the owner to let this one in."],
-  membership_required: ["For members only", "Only members of this site’s chat in Telegram may log in. Join the chat, then try again."],
+  membership_required: ["For members only", "Only members of this site’s chat in Telegram may log in. Join the chat, then try again. If you do not know which one it is, ask the owner of this site."],
   not_found: ["There is nothing here", "The address may be mistyped or out of date. Go to the login page."],
   method_not_allowed: ["That does not work this way", "This address does not take this kind of request. Start again from the login page."],
   body_too_large: ["Too much data", "The request was larger than this site accepts. Start again from the login page."],
@@ -29,7 +29,7 @@ const enProblems = {
   missing_login: ["This page needs a new link", "A link from Telegram opens it once. Press the login button in Telegram again, or go to the login page."],
   cookies_forbidden: ["Your browser keeps no cookies for this site", "A login needs them: on the way back from Telegram, the site must know that you asked. Allow cookies for this site, then try again."],
   framed: ["Open this in a window of its own", "Telegram’s login cannot open inside another page."],
-  other_origin: ["Login is at another address", "This site has several addresses, and Telegram knows one of them. If this site is yours, and people are to use it at the address where you are: set AUTH_ORIGIN={origin}, and redeploy."],
+  other_origin: ["Login is at another address", "This site has several addresses, and Telegram knows one of them. If this site is yours, and people are to use it at the address where you are: set AUTH_ORIGIN={origin}, and redeploy. If it is not, tell its owner."],
 };
 
 const ruProblems = {
@@ -42,7 +42,7 @@ const ruProblems = {
   login_stale: ["Этот вход устарел", "Подтверждение действует один раз и несколько минут. Начните заново, чтобы получить новое. Мини-приложение закройте и откройте снова."],
   cross_site_blocked: ["Заблокировано для вашей безопасности", "Похоже, запрос пришёл с другого сайта. Откройте страницу входа напрямую и начните заново."],
   not_allowed: ["Этому аккаунту вход сюда закрыт", "Telegram подтвердил, кто вы, но владелец сайта впускает не всех. Войдите с другим аккаунтом или попросите владельца открыть вход этому."],
-  membership_required: ["Только для участников", "Входить могут только участники чата этого сайта в Telegram. Вступите в чат и попробуйте снова."],
+  membership_required: ["Только для участников", "Входить могут только участники чата этого сайта в Telegram. Вступите в чат и попробуйте снова. Если не знаете, какой это чат, спросите владельца сайта."],
   not_found: ["Здесь ничего нет", "Возможно, в адресе опечатка или он устарел. Перейдите на страницу входа."],
   method_not_allowed: ["Так не получится", "Этот адрес не принимает такие запросы. Начните заново со страницы входа."],
   body_too_large: ["Слишком много данных", "Запрос больше, чем принимает сайт. Начните заново со страницы входа."],
@@ -59,7 +59,7 @@ const ruProblems = {
   missing_login: ["Нужна новая ссылка", "Ссылка из Telegram открывает эту страницу один раз. Нажмите кнопку входа в Telegram ещё раз или перейдите на страницу входа."],
   cookies_forbidden: ["Браузер не хранит файлы cookie этого сайта", "Без них не войти: когда вы вернётесь из Telegram, сайт должен знать, что вход начали вы. Разрешите этому сайту файлы cookie и попробуйте снова."],
   framed: ["Откройте в отдельном окне", "Вход через Telegram не открывается внутри другой страницы."],
-  other_origin: ["Вход по другому адресу", "У этого сайта несколько адресов, и Telegram знает один из них. Если это ваш сайт и люди должны пользоваться им по адресу, на котором вы сейчас: задайте AUTH_ORIGIN={origin} и разверните заново."],
+  other_origin: ["Вход по другому адресу", "У этого сайта несколько адресов, и Telegram знает один из них. Если это ваш сайт и люди должны пользоваться им по адресу, на котором вы сейчас: задайте AUTH_ORIGIN={origin} и разверните заново. Если не ваш, сообщите владельцу."],
 };
 
 addProblems({ en: enProblems, ru: ruProblems });

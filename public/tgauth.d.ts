@@ -124,8 +124,8 @@ export function sessions(): Promise<Device[]>;
 export function revoke(which: "others" | "all" | (string & {}), options?: EndOptions): Promise<void>;
 
 /**
- * Whether Telegram shows this page as a Mini App: whether its client answers, within half a second. Where it shows no
- * Mini App but an ordinary page, as the browser inside of its apps does, it is false.
+ * Whether Telegram shows this page as a Mini App: whether its client answers, within half a second; in a frame that
+ * still loads, within three. For an ordinary page in the browser inside of its apps it is false.
  */
 export function insideTelegram(): Promise<boolean>;
 

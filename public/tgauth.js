@@ -2,21 +2,20 @@
 // One module: import { login, session } from "/tgauth.js". Types are in tgauth.d.ts; inside.js comes to Mini Apps alone.
 // In a Mini App the same functions use Telegram's initData, and a token that is kept for this launch alone.
 
-// Where the tab keeps its launch, so that an app of several documents logs in once.
+// Where the tab keeps its launch, for all documents of an app.
 const LAUNCH = "tgauth.launch";
+// Codes with which a launch leads to no session.
+const REFUSED = /^(login_|malformed_|not_allowed|membership_)/;
 // The query field of a page that a Problem "other_origin" led to (lib/web/request.py: REDIRECTED).
 const SENT = "redirected";
 
 // The Mini App that this page is, once that is known: its initData ("" where it is none); `opened`, the answer to its
-// login; `opening`, the login under way, which calls at the same time share; and whether it was logged out, `over`,
-// which ends its initData.
+// login; `opening`, the login under way, which calls share; and whether it was logged out for good, `over`.
 let known = null;
-// The Mini App that Telegram's script says this page is, whoever made the link.
+// The one that Telegram's script says it is, whoever made the link.
 let launch = null;
-// Whether Telegram shows this page, once somebody asked: a promise.
-let inside = null;
 
-/** What went wrong: `code` is the API's, or "network", "cookies_forbidden" or "other_origin" (docs/API.md#errors). */
+/** What went wrong: `code` is the API's or one of this module's own (docs/API.md#errors). */
 export class Problem extends Error {
   constructor(code, requestId) {
     super(code);
@@ -26,15 +25,12 @@ export class Problem extends Error {
   }
 }
 
-/**
- * Log in. A Mini App is logged in with its initData. Any other page is left for Telegram, and the person comes back
- * logged in to `returnTo`, a path of this site: this page, unless you say another. The promise then stays pending.
- */
+/** Log in a Mini App with its initData, or leave the page for Telegram, which leads back to `returnTo`, or here. */
 export async function login({ returnTo, initData } = {}) {
   const before = known;
   if (initData !== undefined && initData !== known?.initData) known = recall(initData);
   // Somebody wants to get in: a client that was too slow to answer is asked once more.
-  if (inside && !(await inside)) inside = null;
+  if (!known && telegrams()) await client("answers", { again: true });
   const app = await miniApp();
   if (!app) return leave(returnTo);
   try {
@@ -56,24 +52,23 @@ export function refresh() {
   return personOrNull(request("POST", "/telegram/refresh", { body: {} }));
 }
 
-/**
- * End this session; it is no error if there is none. With `user`, an id, only that person's: where somebody else is
- * logged in by now, it is the Problem "invalid_session".
- */
+/** End this session, if there is one. With `user`, an id, only that person's; another's is "invalid_session". */
 export async function logout({ user } = {}) {
   const app = await miniApp();
   // A Mini App's token is nobody else's.
   const found = !app && user !== undefined && (await session());
   if (found && found.user.id !== user) throw new Problem("invalid_session");
   if (!app) return void (await send("POST", "/telegram/logout", {}));
+  if (app.over) return;
   // First of all: a call that finds the session ended would log in again.
   app.over = true;
-  const opened = app.opening ? await app.opening.catch(() => null) : app.opened;
   try {
-    if (opened) await send("POST", "/telegram/logout", {}, opened.token);
+    // Only a token ends a launch; another document, or an answer that was lost, may have it.
+    const opened = (await app.opening?.catch(() => null)) ?? app.opened ?? (await present(app));
+    await send("POST", "/telegram/logout", {}, opened.token);
   } catch (error) {
-    app.over = false;
-    throw error;
+    app.over = REFUSED.test(error.code);
+    if (!app.over) throw error;
   }
   end(app);
 }
@@ -95,19 +90,10 @@ export async function revoke(which, { user } = {}) {
 
 /** Whether Telegram shows this page as a Mini App: whether its client answers (inside.js). */
 export function insideTelegram() {
-  inside ??= import("./inside.js")
-    .then((client) => client.answers())
-    .catch(() => {
-      inside = null;
-      throw new Problem("network");
-    });
-  return inside;
+  return client("answers");
 }
 
-/**
- * Ask the API, or a function of your own on this site, as whoever is logged in: the answer's JSON, null for 204; throws
- * a Problem. Where a Mini App's session has ended, it logs in again, once.
- */
+/** Ask the API, or a function of your own on this site. Where a Mini App's session has ended, it logs in again, once. */
 export async function request(method, path, { body } = {}) {
   const app = await miniApp();
   if (!app) return send(method, path, body);
@@ -126,37 +112,46 @@ export async function request(method, path, { body } = {}) {
  */
 async function miniApp() {
   if (known) return known.initData ? known : null;
-  const initData = window.Telegram?.WebApp?.initData;
+  const initData = telegrams();
   if (!initData) return null;
   // One app, however many calls wait for the client's answer.
   if (launch?.initData !== initData) launch = recall(initData);
   const app = launch;
-  if (!(await insideTelegram())) return null;
+  if (!(await client("launched", initData))) return null;
   known ??= app;
   return app;
 }
 
-/** What the tab remembers of this launch, or a new Mini App. */
+function telegrams() {
+  return window.Telegram?.WebApp?.initData;
+}
+
+/** What inside.js says. */
+async function client(name, ...given) {
+  const module = await import("./inside.js").catch(() => null);
+  if (!module) throw new Problem("network");
+  return module[name](...given);
+}
+
+/** The Mini App of this launch, as the tab remembers it. */
 function recall(initData) {
   try {
     const kept = JSON.parse(sessionStorage.getItem(LAUNCH));
     if (initData && kept?.initData === initData) return kept;
   } catch {
-    // Forbidden, or not ours.
+    // As there.
   }
   return { initData };
 }
 
-/** Keep what is known of the launch, where the browser allows it. */
 function keep({ initData, opened, over }) {
   try {
     sessionStorage.setItem(LAUNCH, JSON.stringify({ initData, opened, over }));
   } catch {
-    // Then each document logs in, to the same session.
+    // Forbidden: each document logs in, to the same session.
   }
 }
 
-/** The launch is over: Telegram's confirmation leads to no session any more. */
 function end(app) {
   app.over = true;
   app.opened = null;
@@ -176,11 +171,15 @@ async function enter(app) {
   return open(app, opened);
 }
 
+function present(app) {
+  return send("POST", "/telegram/login", { init_data: app.initData });
+}
+
 /** A Mini App's login: the one there is, unless it has `ended`, or the one under way, or a new one. */
 async function open(app, ended) {
   if (app.over) throw new Problem("unauthenticated");
   if (app.opened && app.opened !== ended) return app.opened;
-  app.opening ??= send("POST", "/telegram/login", { init_data: app.initData })
+  app.opening ??= present(app)
     .then((answer) => {
       app.opened = answer;
       if (known === app) keep(app);
@@ -269,7 +268,7 @@ async function send(method, path, body, token) {
   const headers = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (token) headers.Authorization = `Bearer ${token}`;
-  const options = { method, headers, body: body && JSON.stringify(body), cache: "no-store" };
+  const options = { method, headers, body: body && JSON.stringify(body), cache: "no-store", mode: "same-origin" };
   const limit = new AbortController();
   const timer = setTimeout(() => limit.abort(), 20_000);
   let response;

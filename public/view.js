@@ -2,8 +2,9 @@
 
 import { dateTime, text, titlePage } from "./i18n.js";
 import { hideNotice } from "./notice.js";
+import { outside } from "./outside.js";
 import { pause } from "./pause.js";
-import { fullName, names } from "./person.js";
+import { firstSeen, fullName, names } from "./person.js";
 
 const COLOURS = 6;
 
@@ -26,6 +27,8 @@ export function onLogout(action) {
   buttons.account[0].addEventListener("click", action);
 }
 
+outside($("reopening-link"));
+
 /** Show the login button. With `announce` the user has just logged out and hears so. */
 export function showLogin({ announce = false } = {}) {
   titlePage(text("title"));
@@ -41,17 +44,16 @@ export function showQuestion() {
 }
 
 /**
- * Say that Telegram has to open the page again: "afterLogout", or "fromMenu" where it did not say who it is. With
- * `announce` the user has just logged out and hears so.
+ * Say how to go on where no button helps: "afterLogout" or "launchOver" of a Mini App; "fromMenu" where Telegram did not
+ * say who it is; "outside" of the frame where it did, in vain. With `focused` the user has just pressed something.
  */
-export function showReopening(why, { announce = false } = {}) {
+export function showReopening(why, { focused = false } = {}) {
   titlePage(text(why));
   $("reopening-title").textContent = text(why);
   $("reopening-note").textContent = text(`${why}Note`);
-  // What Telegram frames can log in with a cookie in a window of its own alone.
-  if (window.parent !== window) $("reopening-link").target = "_blank";
   show("reopening");
-  if (announce) settle("loggedOut", {}, $("reopening-title"));
+  hideNotice();
+  if (focused) $("reopening-title").focus();
 }
 
 /**
@@ -142,6 +144,6 @@ function showAvatar(user) {
 
 function initials(user) {
   return names(user)
-    .map((name) => [...name][0].toLocaleUpperCase())
+    .map((name) => firstSeen(name).toLocaleUpperCase())
     .join("");
 }

@@ -44,12 +44,19 @@ WEB = "https://web.telegram.org"
 
 
 def telegram_web(address: str, frame: str = "") -> str:
-    """A page that shows `address` in a frame, with these attributes, and answers it as Telegram Web does."""
+    """A page that shows `address` in a frame, with these attributes, and answers it as Telegram Web does.
+
+    `asked` there is what it was asked to open.
+    """
     return f"""<!doctype html><iframe src="{address}" {frame}></iframe><script>
       const frame = document.querySelector("iframe");
+      const asked = [];
+      window.asked = asked;
       addEventListener("message", ({{ source, data }}) => {{
         if (source !== frame.contentWindow) return;
-        if (JSON.parse(data).eventType !== "web_app_request_viewport") return;
+        const event = JSON.parse(data);
+        if (event.eventType.startsWith("web_app_open_")) asked.push([event.eventType, event.eventData]);
+        if (event.eventType !== "web_app_request_viewport") return;
         const [eventType, eventData] = [{_VIEWPORT}];
         source.postMessage(JSON.stringify({{ eventType, eventData }}), "*");
       }});

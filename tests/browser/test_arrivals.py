@@ -147,6 +147,7 @@ def test_another_launch_in_an_open_mini_app(page: Page) -> None:
     page.goto(f"/{launch(page, ALICE)}")
     expect(page.get_by_role("heading", name="Alice Johnson")).to_be_visible()
     page.evaluate("(fragment) => { location.hash = fragment; }", launch(page, BOBBY))
+    page.get_by_role("button", name="Continue").click()
     expect(page.get_by_role("heading")).to_have_text('<b>"Bobby"</b> O\'Tables & Co')
 
 

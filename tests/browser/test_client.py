@@ -525,6 +525,12 @@ def test_mini_app_in_telegram_web(open_own: OpenPage, server: Server) -> None:
             assert inner.evaluate(failed) == "framed"
 
 
+def relaunch(page: Page, launch: str) -> None:
+    """Open the page again in this tab, with this initData."""
+    page.goto(f"{ACCOUNT}#tgWebAppData={quote(launch, safe='')}")
+    page.reload()
+
+
 def test_an_app_of_several_documents(open_own: OpenPage, server: Server) -> None:
     """They log in once for the launch; without storage each does, to the same session."""
     page = open_own(launch=init_data(server, MEI))
@@ -534,11 +540,15 @@ def test_an_app_of_several_documents(open_own: OpenPage, server: Server) -> None
         assert who(page) == MEI
     assert run(page, "return (await login()).user.id") == MEI
     assert paths(sent).count("login") == 1
-    # Another launch in this WebView, of another account, is another login.
-    page.goto(f"{ACCOUNT}#tgWebAppData={quote(init_data(server, ALICE), safe='')}")
-    page.reload()
-    assert who(page) == ALICE
+    # Another launch is another login; with another person's, a link may have come.
+    relaunch(page, init_data(server, MEI))
+    assert who(page) == MEI
     assert paths(sent).count("login") == 2
+    other = init_data(server, ALICE)
+    relaunch(page, other)
+    assert who(page) is None
+    assert paths(sent).count("login") == 2
+    assert run(page, "return (await login({ initData: argument })).user.id", other) == ALICE
 
     page.add_init_script("delete window.sessionStorage")
     page.reload()
@@ -657,10 +667,46 @@ def test_logged_out_for_good(mini_app: Page, call: str, expected: str | None) ->
 
 
 def test_logout_before_any_login(mini_app: Page) -> None:
-    """Who logs out first is not logged in for it."""
+    """Only a token ends a launch, so a document without one gets it first; then nobody is logged in."""
     sent = requests(mini_app)
-    assert run(mini_app, "return [await logout(), await session()]") == [None, None]
-    assert sent == []
+    assert run(mini_app, "return [await logout(), await session(), await logout()]") == [None, None, None]
+    assert paths(sent) == ["login", "logout"]
+
+
+def test_logout_in_a_document_without_the_token(open_own: OpenPage, server: Server) -> None:
+    """Where storage is forbidden it ends the launch all the same."""
+    page = open_own(launch=init_data(server, MEI))
+    page.add_init_script("delete window.sessionStorage")
+    page.reload()
+    sent = requests(page)
+    assert who(page) == MEI
+    page.reload()
+    run(page, "await logout()")
+    assert status(server, token(sent)) == 401
+    page.reload()
+    assert run(page, "return session()")["code"] == "login_stale"
+
+
+def test_logout_when_the_logins_answer_was_lost(mini_app: Page) -> None:
+    """What the server made and this page never heard of is ended, too."""
+
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    mini_app.route("**/telegram/login", lose, times=1)
+    assert run(mini_app, "return session()")["code"] == "network"
+    run(mini_app, "await logout()")
+    launch = mini_app.evaluate("Telegram.WebApp.initData")
+    assert mini_app.request.post("/telegram/login", data={"init_data": launch}).status == 401
+
+
+def test_logout_of_a_launch_that_logs_nobody_in(open_own: OpenPage, server: Server) -> None:
+    """There is nothing to end, which is no error; without an answer it is one."""
+    page = open_own(launch=init_data(server, ALICE, 25 * 3600))
+    page.route("**/telegram/login", lambda route: route.abort(), times=1)
+    assert run(page, "return logout()")["code"] == "network"
+    assert run(page, "return logout()") is None
 
 
 def test_logout_during_the_login(mini_app: Page, server: Server) -> None:
@@ -813,7 +859,8 @@ def test_a_page_that_has_init_data_of_its_own(own: Page, server: Server) -> None
 def test_another_launch_while_one_logs_in(mini_app: Page, server: Server) -> None:
     """Each login answers for the launch that it was given."""
     both = (
-        "const first = session(); return [await login({ initData: argument }), await first, await session()]"
+        "await insideTelegram(); const first = session();"
+        " return [await login({ initData: argument }), await first, await session()]"
     )
     answers = run(mini_app, both, init_data(server, MEI))
     assert [answer["user"]["id"] for answer in answers] == [MEI, ALICE, MEI]

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from dev.browsers.check import install_linters, listed
 from dev.npm import MissingTool
 from dev.process import Server, running
+from tests.browser.clients import IOS
 from tests.browser.conftest import OpenPage
 from tests.browser.steps import ALICE, BOBBY, log_in, pick, proof, start, user_id, widget_link
 
@@ -224,7 +225,7 @@ def test_error_pages_say_something_without_scripts(
 
 
 @pytest.mark.parametrize(
-    ("path", "lost"), [*((path, "i18n.js") for path in PAGES), ("/#tgWebAppData=x", "launch.js")]
+    ("path", "lost"), [*((path, "i18n.js") for path in PAGES), ("/#tgWebAppData=x", "pause.js")]
 )
 def test_what_the_network_lost(whole_browser: Browser, server: Server, path: str, lost: str) -> None:
     """A module that does not come is the connection's fault and not the browser's."""
@@ -235,6 +236,14 @@ def test_what_the_network_lost(whole_browser: Browser, server: Server, path: str
         expect(page.get_by_role("status").first).to_contain_text("Проверьте подключение")
 
 
+def test_a_client_that_cannot_be_asked(whole_browser: Browser, server: Server) -> None:
+    """Where the module that asks Telegram's client does not come, the page asks the person."""
+    with lacking(whole_browser, server, IOS) as page:
+        page.route("**/inside.js", lambda route: route.abort())
+        page.goto("/#tgWebAppData=x")
+        expect(page.get_by_role("heading", name="Open this Mini App session?")).to_be_visible()
+
+
 def test_what_others_throw(whole_browser: Browser, server: Server) -> None:
     """Neither an error in an extension's script nor one that comes later makes a page say so."""
     with lacking(whole_browser, server, "") as page:
@@ -243,6 +252,9 @@ def test_what_others_throw(whole_browser: Browser, server: Server) -> None:
         expect(page.get_by_text("Loading…")).to_be_visible()
         foreign = '{ error: new TypeError("x"), filename: "chrome-extension://x/a.js" }'
         page.evaluate(f"dispatchEvent(new ErrorEvent('error', {foreign}))")
+        page.evaluate(
+            "Promise.reject(Object.assign(new TypeError('x'), { stack: 'chrome-extension://x/a.js' })), 0"
+        )
         expect(page.get_by_text("Loading…")).to_be_visible()
         page.unroute_all()
         page.goto("/?")

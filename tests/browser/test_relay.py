@@ -69,9 +69,11 @@ def host(relay: Relay) -> str:
 
 
 def cookies(page: Page, server: Server) -> list[str]:
-    """The cookies of this server that the browser has, transactions included."""
+    """The cookies of this server that the browser has, but for those of finished logins."""
     found = page.context.cookies(server.origin)
-    return sorted(f"{cookie['name']}={cookie['value']}" for cookie in found)
+    return sorted(
+        f"{cookie['name']}={cookie['value']}" for cookie in found if not cookie["value"].startswith("done.")
+    )
 
 
 def session(page: Page, server: Server) -> dict[str, Any] | None:
