@@ -1,14 +1,16 @@
 """A login that comes back twice: the second visit ends where the first one led, and changes nothing."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from queue import Queue
-from threading import Thread
+from threading import Event, Thread
 from urllib.parse import urlencode
 
 import pytest
 
 from lib.errors import StoreUnavailable
+from lib.sessions.service import SessionService
 from tests.unit.web.conftest import COOKIE, NOW, OWN_PAGE, Answer, Site
 from tests.unit.web.telegram import (
     ALICE,
@@ -191,6 +193,20 @@ def test_finished_logins_do_not_count_among_the_three(telegram: Telegram) -> Non
     assert browser.finished <= browser.cookies.keys()
 
 
+def come_meanwhile(service: SessionService, visit: Callable[[], None]) -> None:
+    """Have another thread visit, and return once it waits for the one visit under way."""
+    (under_way,) = service.visits._under_way.values()
+    waits, wait = Event(), under_way.over.wait
+
+    def tell(timeout: float | None = None) -> bool:
+        waits.set()
+        return wait(timeout)
+
+    under_way.over.wait = tell  # type: ignore[method-assign]
+    Thread(target=visit).start()
+    assert waits.wait(10)
+
+
 def test_a_login_that_another_visit_is_finishing(telegram: Telegram) -> None:
     """One with the cookie as it was before waits for the first one, and has its session."""
     browser = Browser(telegram.site())
@@ -200,7 +216,7 @@ def test_a_login_that_another_visit_is_finishing(telegram: Telegram) -> None:
     original = service.create_session
 
     def second_visit(*args: object, **options: object) -> object:
-        Thread(target=lambda: seen.put(early.back(query))).start()
+        come_meanwhile(service, lambda: seen.put(early.back(query)))
         return original(*args, **options)  # type: ignore[arg-type]
 
     service.create_session = second_visit  # type: ignore[method-assign, assignment]
@@ -217,12 +233,13 @@ def test_a_login_that_another_visit_fails_to_finish(telegram: Telegram) -> None:
     browser = Browser(telegram.site())
     query = telegram.agree(browser.begin("return_to=/x"))
     early, seen = browser.copy(), Queue[Answer]()
+    service = browser.site.service
 
     def fail(*_: object, **__: object) -> object:
-        Thread(target=lambda: seen.put(early.back(query))).start()
+        come_meanwhile(service, lambda: seen.put(early.back(query)))
         raise StoreUnavailable("as the test wants it")
 
-    browser.site.service.create_session = fail  # type: ignore[method-assign, assignment]
+    service.create_session = fail  # type: ignore[method-assign, assignment]
     assert browser.back(query).code == "store_unavailable"
     assert seen.get(timeout=10).code == "login_rejected"
     assert COOKIE not in early.cookies
