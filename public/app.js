@@ -63,7 +63,7 @@ async function open() {
     const found = await session();
     // A link and no redirect: a target that does not know this session and sends back here would be a circle.
     if (found) showAccount(found, { target });
-    else showEntrance();
+    else await showEntrance();
   } catch (error) {
     await report(error, { retry: true });
   }
@@ -85,8 +85,8 @@ async function isLaunched() {
 }
 
 /** Offer the way to log in: the button, or a question where the launch may be somebody else's. */
-function showEntrance(options) {
-  if (arrival.initData && !inside) view.showQuestion();
+async function showEntrance(options) {
+  if (arrival.initData && !inside) await view.showQuestion();
   else if (isOver()) view.showReopening("launchOver");
   // Telegram's own page opens in no frame, and no other site than Telegram may frame this one.
   else if (!arrival.initData && window.parent !== window) view.showReopening(refused ? "outside" : "fromMenu");
@@ -132,7 +132,7 @@ async function logIn() {
     showAccount(await openMiniApp(), { announce: true });
   } catch (error) {
     dropSpentLaunch(error);
-    showEntrance();
+    await showEntrance();
     view.idle();
     await report(error);
   }
@@ -154,7 +154,7 @@ async function logOut() {
     await logout({ user: shown });
     if (inside && arrival.initData) return view.showReopening("afterLogout", { focused: true });
     dropLaunch();
-    showEntrance({ announce: true });
+    await showEntrance({ announce: true });
   } catch (error) {
     // Somebody else has logged in from another tab.
     if (error.code === "invalid_session") return location.reload();

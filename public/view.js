@@ -3,7 +3,6 @@
 import { dateTime, text, titlePage } from "./i18n.js";
 import { hideNotice } from "./notice.js";
 import { outside } from "./outside.js";
-import { pause } from "./pause.js";
 import { firstSeen, fullName, names } from "./person.js";
 
 const COLOURS = 6;
@@ -36,8 +35,9 @@ export function showLogin({ announce = false } = {}) {
   if (announce) settle("loggedOut", {}, buttons.login[0]);
 }
 
-/** Ask whether to log in with the launch data that a link brought. */
-export function showQuestion() {
+/** Ask whether to log in with the launch data that a link brought. Few people are asked: only they load the pause. */
+export async function showQuestion() {
+  const { pause } = await import("./pause.js");
   titlePage(text("question"));
   show("question");
   pause(buttons.question[0]);

@@ -216,6 +216,7 @@ def test_unknown_function_is_no_page(page: Page, path: str) -> None:
 def test_photos_of_telegrams_hosts(page: Page, path: str) -> None:
     """People's photos load from each host where Telegram keeps them, also where t.me redirects there."""
     svg = '<svg xmlns="http://www.w3.org/2000/svg"/>'
+    log_in(page)
     page.goto(path)
     addresses = json.loads(PHOTOS.read_text(encoding="utf-8"))["urls"]
     # A policy looks at every address of a redirect, and Playwright answers the first alone.
