@@ -35,7 +35,7 @@ REDIRECTED = "redirected"
 _BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]+=*)")
 # Credentials of another scheme (RFC 9110 §11.4): behind Basic authentication a browser sends them with every
 # request. A list with a Bearer in it does not match.
-_ANOTHER_SCHEME = re.compile(r"(?!bearer)[a-z0-9!#$%&'*+.^_`|~-]+ +\S((?!,\s*bearer).)*", re.IGNORECASE)
+_ANOTHER_SCHEME = re.compile(r"(?!bearer)[a-z0-9!#$%&'*+.^_`|~-]+ +(?=\S)((?!,\s*bearer).)*", re.IGNORECASE)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9:._-]{1,128}")
 
 
