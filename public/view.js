@@ -52,7 +52,8 @@ export function showReopening(why, { focused = false } = {}) {
   $("reopening-title").textContent = text(why);
   $("reopening-note").textContent = text(`${why}Note`);
   show("reopening");
-  hideNotice();
+  // What was refused in there stays beside the way outside.
+  if (why !== "outside") hideNotice();
   if (focused) $("reopening-title").focus();
 }
 
