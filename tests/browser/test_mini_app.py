@@ -164,8 +164,9 @@ def refused(page: Page, server: Server, answer: dict[str, Any]) -> FrameLocator:
 def test_what_is_refused_in_telegram_web(page: Page, server: Server) -> None:
     """Who may not log in there is not told that Telegram kept silent, and can go on outside."""
     app = refused(page, server, {"code": "not_allowed", "user": {"id": 5, "first_name": "Mei"}})
-    expect(app.get_by_role("alert")).to_contain_text("This account may not log in here: Mei")
     expect(app.get_by_role("heading", name="Log in outside of Telegram")).to_be_visible()
+    # Beside the way out, once all is there.
+    expect(app.get_by_role("alert")).to_contain_text("This account may not log in here: Mei")
 
 
 def test_a_chat_to_join_in_telegram_web(page: Page, server: Server) -> None:
