@@ -194,15 +194,14 @@ def _nobody(answer: Answer, environ: dict[str, Any], site: Site) -> None:
 
     And what a browser sends for a page of another site does nothing.
     """
-    bearer = environ.get("HTTP_AUTHORIZATION", "").partition(" ")[2].strip(" ")
+    authorization = environ.get("HTTP_AUTHORIZATION", "")
+    bearer = authorization.partition(" ")[2].strip(" ")
+    # An empty header, or one of another scheme, leaves it to the cookie.
+    by_cookie = not any(part.strip().lower().startswith("bearer") for part in authorization.split(","))
     # The cookies of ours, in a reading of its own.
     pairs = [part.strip(" \t").partition("=") for part in environ.get("HTTP_COOKIE", "").split(";")]
     cookies = [value for name, separator, value in pairs if separator and name == COOKIE]
-    holds = (
-        bearer == site.tokens["bearer"]
-        if "HTTP_AUTHORIZATION" in environ
-        else cookies == [site.tokens["cookie"]]
-    )
+    holds = cookies == [site.tokens["cookie"]] if by_cookie else bearer == site.tokens["bearer"]
     if b'"user"' in answer.body or b'"sessions"' in answer.body or answer.one("content-type") == "":
         told = answer.status == 200
         require(not told or holds, "somebody without a token is told of a session")
@@ -213,7 +212,7 @@ def _nobody(answer: Answer, environ: dict[str, Any], site: Site) -> None:
         else:
             require(name.startswith(f"{COOKIE}-tx-"), f"a cookie {name}")
     require(not (answer.status == 200 and b'"token"' in answer.body), "a token")
-    changes = environ["REQUEST_METHOD"] in ("POST", "DELETE") and "HTTP_AUTHORIZATION" not in environ
+    changes = environ["REQUEST_METHOD"] in ("POST", "DELETE") and by_cookie
     elsewhere = environ.get("HTTP_SEC_FETCH_SITE") in ("same-site", "cross-site", "none")
     require(
         not (changes and elsewhere and holds) or answer.status >= 400, "another site's page does something"
