@@ -29,6 +29,8 @@ _RELAY_HOST = r"([a-z0-9*-]+\.)*[a-z0-9-]+\.[a-z0-9-]+(:[0-9]{1,5})?"
 _SHARED_HOST = r".*\*.*\.(vercel\.app|now\.sh)(:[0-9]+)?"
 _OWN_HOST = r"[a-z0-9][a-z0-9-]{2}[a-z0-9*-]*\.(vercel\.app|now\.sh)(:[0-9]+)?"
 _SESSION_READ = r"primary|replica"
+_OPENING, _CLOSING = tuple("\"'`“„«"), tuple("\"'`”“»")
+_UNRESOLVED = r"\$\{.*\}|\$\(.*\)|\{\{.*\}\}|\$[A-Z_][A-Z0-9_]*"
 _CLIENT_SECRET = r"[\x21-\x7e]{8,256}"  # noqa: S105 (a form, no secret)
 _SECRET = r"[\x20-\x7e]{32,}"  # noqa: S105 (a form, no secret)
 
@@ -51,18 +53,30 @@ class Reader:
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = env
-        self.problems: list[str] = []
+        self._problems: dict[str, str] = {}
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong, once for each variable: what was found first is the cause of the rest."""
+        return [f"{name}: {fix}" for name, fix in self._problems.items()]
 
     def text(self, name: str) -> str:
         """The value without the white space that pasting leaves around it."""
-        return self._env.get(name, "").strip()
+        text = self._env.get(name, "").strip()
+        if text.startswith(f"{name}="):
+            self.problem(name, "begins with its own name; set only what follows the =")
+        elif text[:1] in _OPENING and text[-1:] in _CLOSING and len(text) > 1:
+            self.problem(name, "is in quotation marks; set the value without them")
+        elif re.fullmatch(_UNRESOLVED, text):
+            self.problem(name, "is a reference or command that was not resolved; set the value itself")
+        return text
 
     def entries(self, name: str) -> list[str]:
         text = self.text(name)
         return [entry.strip() for entry in text.split(",")] if text else []
 
     def problem(self, name: str, fix: str) -> None:
-        self.problems.append(f"{name}: {fix}")
+        self._problems.setdefault(name, fix)
 
     def matching(self, name: str, pattern: str, accepted: str) -> str:
         text = self.text(name)
@@ -142,7 +156,7 @@ class Reader:
         if re.fullmatch(_BOT_ID, text) and from_token and text != from_token:
             self.problem("TELEGRAM_BOT_ID", "is another bot's than TELEGRAM_BOT_TOKEN; remove one of them")
         if not text and not from_token:
-            self.problems.append(bot_token_problem)
+            self.problem(*bot_token_problem.split(": ", 1))
         digits = from_token or text
         return int(digits) if re.fullmatch(_BOT_ID, digits) else 0
 

@@ -246,6 +246,7 @@ class StoreUnavailable(Unavailable):
     title = "Sessions unavailable"
     detail = "This site cannot tell just now who is logged in, or log anybody in. Try again in a minute."
     event = "store_unavailable"
+    cause = "store"
 
 
 class IdentityProviderUnavailable(Unavailable):

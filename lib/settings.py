@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from lib.credentials import LOOPBACK, Credentials, read_credentials
+from lib.credentials import LOOPBACK, Credentials, prefixed, read_credentials
 from lib.environment import API_URL, DAY, HOUR, OAUTH_URL, Environment, Reader
 from lib.errors import Misconfigured, NotFound
 
@@ -24,6 +24,7 @@ class Settings:
     Connect login is on, at `oauth_url`, which is its issuer too; the client id is the bot's. `deployment` is
     Vercel's id, for logs. `secrets` are AUTH_SECRET's entries, newest first. `hosts` are the ones besides
     the canonical origin's that a request may choose: in production its `www.` twin, in a preview Vercel's.
+    `store_prefixed` names variables of Redis that nothing reads, for the prefix in front of their names.
     """
 
     environment: Environment
@@ -54,6 +55,7 @@ class Settings:
     allow: frozenset[int] | None
     deny: frozenset[int]
     store: Credentials
+    store_prefixed: tuple[str, ...]
     session_read: Literal["primary", "replica"]
     admin_token: str | None = field(repr=False)
 
@@ -101,6 +103,11 @@ class Settings:
             )
         return self.relay_url
 
+    def require_known_origin(self) -> None:
+        """Raises `Misconfigured` where no login can begin, whatever address is asked for."""
+        if self.canonical_origin is None and not self.hosts and self.environment != "development":
+            raise unknown_origin()
+
     def require_login_method(self) -> None:
         """Raises `Misconfigured` where a browser can log in neither by OpenID Connect nor with the widget."""
         if self.client_secret is None:
@@ -111,6 +118,20 @@ class Settings:
         return user_id not in self.deny and (self.allow is None or user_id in self.allow)
 
 
+def unknown_origin() -> Misconfigured:
+    """What the owner reads where nothing says at which address this site is."""
+    reason = "AUTH_ORIGIN: is not set; set this site's origin, such as https://example.com"
+    return Misconfigured(reason, cause="origin")
+
+
+def missing_package(error: ModuleNotFoundError) -> Misconfigured:
+    """What the owner of a deployment reads that was built without its packages."""
+    return Misconfigured(
+        f"requirements.txt: {error.name} is not installed;"
+        " look whether a pyproject.toml or Pipfile took its place"
+    )
+
+
 def read_settings(env: Mapping[str, str]) -> Settings:
     """Settings from `env`; raises `Misconfigured` that names every variable to change, and how."""
     read = Reader(env)
@@ -118,7 +139,8 @@ def read_settings(env: Mapping[str, str]) -> Settings:
     bot_token, bot_token_problem = read.bot_token(environment)
     settings = Settings(
         environment=environment,
-        on_vercel=read.text("VERCEL") == "1",
+        # VERCEL is one of the System Environment Variables, which can be off; the runtime needs the other.
+        on_vercel=read.text("VERCEL") == "1" or bool(read.text("VERCEL_IPC_PATH")),
         deployment=read.text("VERCEL_DEPLOYMENT_ID") or None,
         bot_id=read.bot_id(bot_token, bot_token_problem),
         bot_token=bot_token,
@@ -145,6 +167,7 @@ def read_settings(env: Mapping[str, str]) -> Settings:
         allow=read.ids("TELEGRAM_ALLOW") if read.text("TELEGRAM_ALLOW") else None,
         deny=read.ids("TELEGRAM_DENY"),
         store=read_credentials(read.text, read.problem),
+        store_prefixed=prefixed(name for name, value in env.items() if value.strip()),
         session_read=read.session_read(),
         admin_token=read.admin_token(),
     )

@@ -11,6 +11,7 @@ meanwhile: the first line has its load.
 """
 
 import argparse
+import contextlib
 import os
 import sys
 import time
@@ -40,7 +41,9 @@ def main() -> int:
     failed = False
     for name in chosen:
         try:
-            results[name] = measures[name](quick=options.quick, note=_note)
+            # What lib logs of the store is none of the figures.
+            with contextlib.redirect_stdout(sys.stderr):
+                results[name] = measures[name](quick=options.quick, note=_note)
         except (MissingTool, Unavailable) as missing:
             print(f"{name} is left out, for want of: {missing}", file=sys.stderr)
             failed |= os.environ.get("REQUIRE_ALL") == "1" or len(chosen) < len(measures)

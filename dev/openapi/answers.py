@@ -14,6 +14,7 @@ from lib.credentials import StoreKind
 from lib.errors import MembershipRequired, NotAllowed, Problem, RelayRequired
 from lib.sessions.base import Session
 from lib.sessions.devices import Device
+from lib.store.reasons import Cause
 from lib.telegram.user import TelegramUser
 
 _ANSWERED = ("id", "created_at", "expires_at", "method", "transport")
@@ -122,8 +123,23 @@ def schemas() -> dict[str, Schema]:
         ),
         "RelayUser": record({"user": ref("User")}),
         "Stats": _stats(),
-        "Health": record({"status": one_of(Literal["ok", "degraded"]), "store": one_of(StoreKind)}),
-        "Down": record({"status": {"const": "down"}, "store": {"type": "null"}}),
+        "Health": record(
+            {
+                "status": one_of(Literal["ok", "degraded"]),
+                "store": one_of(StoreKind),
+                "problem": one_of(
+                    Literal["memory", "memory_prefix", "chat"], description="Why it is degraded."
+                ),
+            },
+            ["problem"],
+        ),
+        "Down": record(
+            {
+                "status": {"const": "down"},
+                "store": {"type": "null"},
+                "problem": one_of(Literal["settings", "origin", Cause], description="Where to look."),
+            }
+        ),
         **{problem.__name__: _problem(problem) for problem in problems()},
     }
 

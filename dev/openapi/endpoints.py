@@ -97,12 +97,12 @@ _USER: dict[str, Schema] = {
 OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/health"): Operation(
         "operation",
-        "Whether sessions work here",
+        "Whether people can log in here",
         {
             200: Success(
-                "They do; `degraded` is memory on Vercel, where each instance has its own.", ("Health",)
+                "They can; `degraded` where something is second best, which `problem` names.", ("Health",)
             ),
-            503: Success("They do not; the log says why.", ("Down",)),
+            503: Success("They cannot; `problem` names where to look, the log the reason.", ("Down",)),
         },
     ),
     ("GET", "/stats"): Operation(

@@ -2,13 +2,14 @@
 
 import hashlib
 import hmac
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from lib.errors import InvalidSession, SharedStoreRequired
 from lib.sessions.issuer import Issuer
-from lib.sessions.memo import Memo
+from lib.sessions.memo import Latest, Memo
 from lib.sessions.record import Record, Transport, load
 from lib.sessions.revocation import ENDED, REVOKED_SECONDS
 from lib.sessions.token import SLOT, Claims, recurs
@@ -59,6 +60,7 @@ class Sessions:
         self._gone = Memo(clock)
         self._spent = Memo(clock)
         self.visits = Visits[Session]()
+        self.chat_problem = Latest(clock)
         self._members = Memo(clock, limit=4 * 4096)
         # So that somebody who joins need not wait, and who tries again and again costs nothing.
         self._members_for: dict[Membership, int] = {
@@ -181,6 +183,11 @@ class Sessions:
             self.store.delete(key, field)
             raise
         return True
+
+    def check(self) -> None:
+        """Raise `StoreUnavailable` unless people can log in, as far as the store decides it."""
+        prefix = self._users.removesuffix("u:")
+        self.store.check(f"{prefix}h:{secrets.token_urlsafe(9)}")
 
     def require_shared_store(self) -> None:
         """Raises `SharedStoreRequired` where one instance cannot see what another keeps."""

@@ -1,4 +1,4 @@
-"""What one process remembers for a while, so that repeating it costs no command."""
+"""What one process remembers for a while, so that repeating it costs nothing."""
 
 import threading
 from collections import OrderedDict
@@ -48,3 +48,24 @@ class Memo:
             if len(self._held) <= self._limit and now < over_at:
                 break
             del self._held[oldest]
+
+
+class Latest:
+    """The latest answer to one question, for a while. `clock` gives Unix seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._answer = ""
+        self._until = float("-inf")
+        self._lock = threading.Lock()
+
+    def get(self, ask: Callable[[str], tuple[str, float]]) -> str:
+        """The answer; where it is too old, what `ask` gives, with its seconds, for the one that there was.
+
+        Of many at once one asks, and the others wait.
+        """
+        with self._lock:
+            if self._clock() >= self._until:
+                self._answer, seconds = ask(self._answer)
+                self._until = self._clock() + seconds
+            return self._answer

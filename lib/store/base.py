@@ -109,6 +109,10 @@ class Store(Protocol):
         """
         ...
 
-    def check(self) -> None:
-        """Raise `StoreUnavailable` unless the store works: the last call within a minute tells, or a PING."""
+    def check(self, key: str) -> None:
+        """Raise `StoreUnavailable` unless people can log in, as far as the store decides it.
+
+        What the last calls saw tells; where they are too long ago, a PING, or `create` at `key`, which is
+        the caller's for a minute. At most 400 commands a day.
+        """
         ...

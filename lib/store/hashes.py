@@ -6,18 +6,23 @@ exactly what the command gives is an error too, and never a miss.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from urllib.parse import urlsplit
 
-from lib import budget
+from lib import budget, log
 from lib.credentials import StoreKind
 from lib.errors import StoreUnavailable
+from lib.store import answers, reasons
 from lib.store.base import Count, StoreFull, Unanswered, counted
 from lib.store.pulse import Pulse
+from lib.store.reasons import Reason
 
 Command = list[str | int]
 
 _SCAN_STEPS = 20
 _SCAN_COUNT = 1000
 _SAMPLE = 500
+_CHECK_SECONDS = 60
+_PORTS = {"https": 443, "http": 80, "redis": 6379, "rediss": 6379}
 
 
 class HashStore(ABC):
@@ -25,7 +30,12 @@ class HashStore(ABC):
 
     kind: StoreKind
 
-    def __init__(self) -> None:
+    def __init__(self, url: str, variable: str) -> None:
+        """`variable` is where the owner set `url`, for the log."""
+        parts = urlsplit(url)
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        self._server = f"{host}:{parts.port or _PORTS[parts.scheme]}"
+        self._variable = variable
         self._pulse = Pulse()
 
     @abstractmethod
@@ -37,8 +47,12 @@ class HashStore(ABC):
         """The answers to several in one round trip, as one transaction if `atomic`."""
 
     @abstractmethod
-    def _explain(self, error: Exception) -> StoreUnavailable:
-        """What an error of the client's means to the owner; its own text can hold the credentials."""
+    def _explain(self, error: Exception) -> tuple[Reason, bool]:
+        """What an error of the client's means to the owner, and whether the server said so itself.
+
+        Otherwise it is not known whether what was asked for took effect. The error's own text can hold the
+        credentials.
+        """
 
     def create(
         self, key: str, fields: Mapping[str, str], *, window: int, renew: str, ttl: int
@@ -47,47 +61,48 @@ class HashStore(ABC):
         pairs = [part for pair in fields.items() for part in pair]
 
         def read(answer: object) -> tuple[bool, dict[str, str]]:
-            created, renewed, held = _parts(answer, 3)
-            _one_value(renewed)
-            return _flag(created), _fields(held)
+            created, renewed, held = answers.parts(answer, 3)
+            answers.one_value(renewed)
+            return answers.flag(created), answers.fields(held)
 
         return self._all(
             read,
             ["HSETEX", key, "FNX", "EX", window, "FIELDS", len(fields), *pairs],
             ["HGETEX", key, "EX", ttl, "FIELDS", 1, renew],
             ["HGETALL", key],
+            is_login=True,
         )
 
     def renew(self, key: str, field: str, ttl: int) -> str | None:
         """See `Store.renew`. To a server without room this is a write; then the value is read as it is."""
         try:
-            return self._one(_one_value, "HGETEX", key, "EX", ttl, "FIELDS", 1, field)
+            return self._one(answers.one_value, "HGETEX", key, "EX", ttl, "FIELDS", 1, field)
         except StoreFull:
             return self.read(key, field)
 
     def read(self, key: str, field: str) -> str | None:
         """See `Store.read`."""
-        return self._one(_value, "HGET", key, field)
+        return self._one(answers.value, "HGET", key, field)
 
     def put(self, key: str, fields: Mapping[str, str], ttl: int) -> None:
         """See `Store.put`."""
         pairs = [part for pair in fields.items() for part in pair]
-        self._one(_done, "HSETEX", key, "EX", ttl, "FIELDS", len(fields), *pairs)
+        self._one(answers.done, "HSETEX", key, "EX", ttl, "FIELDS", len(fields), *pairs)
 
     def take(self, key: str, field: str) -> str | None:
         """See `Store.take`."""
-        return self._observed(lambda: _one_value(self._send(["HGETDEL", key, "FIELDS", 1, field])))
+        return self._observed(lambda: answers.one_value(self._send(["HGETDEL", key, "FIELDS", 1, field])))
 
     def delete(self, key: str, *fields: str) -> int:
         """See `Store.delete`."""
-        return self._one(_natural, "HDEL", key, *fields)
+        return self._one(answers.natural, "HDEL", key, *fields)
 
     def show(self, key: str, field: str, ttl: int | None) -> tuple[str | None, dict[str, str]]:
         """See `Store.show`."""
 
         def read(answer: object) -> tuple[str | None, dict[str, str]]:
-            value, held = _parts(answer, 2)
-            return (_value if ttl is None else _one_value)(value), _fields(held)
+            value, held = answers.parts(answer, 2)
+            return (answers.value if ttl is None else answers.one_value)(value), answers.fields(held)
 
         own: Command = ["HGET", key, field] if ttl is None else ["HGETEX", key, "EX", ttl, "FIELDS", 1, field]
         try:
@@ -99,7 +114,7 @@ class HashStore(ABC):
         """See `Store.remaining`."""
 
         def read(answer: object) -> list[int]:
-            return [_integer(seconds) for seconds in _parts(answer, len(fields))]
+            return [answers.integer(seconds) for seconds in answers.parts(answer, len(fields))]
 
         return self._one(read, "HTTL", key, "FIELDS", len(fields), *fields)
 
@@ -110,20 +125,22 @@ class HashStore(ABC):
             commands.append(["HDEL", key, *fields])
 
         def read(answer: object) -> dict[str, str]:
-            marked, *deleted, held = _parts(answer, len(commands) + 1)
-            _done(marked)
+            marked, *deleted, held = answers.parts(answer, len(commands) + 1)
+            answers.done(marked)
             for count in deleted:
-                _natural(count)
-            return _fields(held)
+                answers.natural(count)
+            return answers.fields(held)
 
         return self._all(read, *commands, ["HGETALL", key])
 
     def count(self, prefix: str, field_prefix: str, ended_prefix: str) -> Count:
         """See `Store.count`. Looks at 20,000 keys and into 500 of them; what is over that is estimated."""
-        total = self._one(_natural, "DBSIZE")
+        total = self._one(answers.natural, "DBSIZE")
         cursor, keys = "0", set[str]()
         for _ in range(_SCAN_STEPS):
-            cursor, found = self._one(_page, "SCAN", cursor, "MATCH", f"{prefix}*", "COUNT", _SCAN_COUNT)
+            cursor, found = self._one(
+                answers.page, "SCAN", cursor, "MATCH", f"{prefix}*", "COUNT", _SCAN_COUNT
+            )
             keys.update(found)
             if cursor == "0":
                 break
@@ -134,7 +151,8 @@ class HashStore(ABC):
 
         def read(answer: object) -> list[int]:
             return [
-                counted(_texts(names), field_prefix, ended_prefix) for names in _parts(answer, len(sample))
+                counted(answers.texts(names), field_prefix, ended_prefix)
+                for names in answers.parts(answer, len(sample))
             ]
 
         lookups: list[Command] = [["HKEYS", key] for key in sample]
@@ -146,10 +164,18 @@ class HashStore(ABC):
             exact=complete and len(sample) == len(keys),
         )
 
-    def check(self) -> None:
+    def check(self, key: str) -> None:
         """See `Store.check`."""
-        if not self._pulse.check(lambda: self._one(_pong, "PING")):
-            raise StoreUnavailable("the last call to the store failed")
+        self._pulse.check(login=lambda: self._try_login(key), ping=self.ping)
+
+    def ping(self) -> None:
+        """Raise `StoreUnavailable` unless the server answers: PING."""
+        self._one(answers.pong, "PING")
+
+    def _try_login(self, key: str) -> None:
+        fields = {"h": "1"}
+        if self.create(key, fields, window=_CHECK_SECONDS, renew="h", ttl=_CHECK_SECONDS) != (True, fields):
+            self._pulse.note_failure(self._problem(reasons.NOT_THE_FORM, StoreUnavailable))
 
     def _one[T](self, read: Callable[[object], T], *command: str | int) -> T:
         """Send a command that does no harm when it is sent twice, and `read` the answer."""
@@ -158,88 +184,36 @@ class HashStore(ABC):
         except Unanswered:
             return self._observed(lambda: read(self._send(list(command))))
 
-    def _all[T](self, read: Callable[[object], T], *commands: Command, atomic: bool = True) -> T:
-        return self._observed(lambda: read(self._send_all(commands, atomic=atomic)))
+    def _all[T](
+        self,
+        read: Callable[[object], T],
+        *commands: Command,
+        atomic: bool = True,
+        is_login: bool = False,
+    ) -> T:
+        return self._observed(lambda: read(self._send_all(commands, atomic=atomic)), is_login=is_login)
 
-    def _observed[T](self, call: Callable[[], T]) -> T:
+    def _observed[T](self, call: Callable[[], T], *, is_login: bool = False) -> T:
         if not budget.remaining():
-            raise StoreUnavailable("no time is left to ask again")
+            raise self._problem(reasons.OUT_OF_TIME, StoreUnavailable)
         try:
             result = call()
         except Exception as error:
-            if isinstance(error, _Malformed):
-                problem = StoreUnavailable("an answer of the store is not of the form it must have")
-            else:
-                problem = self._explain(error)
-            # People can still be verified and log out where there is no room to write.
-            self._pulse.note(worked=isinstance(problem, StoreFull))
-            raise problem from None
-        self._pulse.note(worked=True)
+            raise self._failed(error) from None
+        if self._pulse.note_success(is_login=is_login):
+            message = "✅ Redis connected for session storage"
+            log.event("store_selected", store=self.kind, variable=self._variable, message=message)
         return result
 
+    def _failed(self, error: Exception) -> StoreUnavailable:
+        if isinstance(error, answers.Malformed):
+            reason, is_servers = reasons.NOT_THE_FORM, True
+        else:
+            reason, is_servers = self._explain(error)
+        kind = StoreFull if reason.cause == "store_full" else StoreUnavailable
+        problem = self._problem(reason, kind if is_servers else Unanswered)
+        self._pulse.note_failure(problem, sent=reason.reached)
+        return problem
 
-class _Malformed(Exception):
-    """Not what the command gives."""
-
-
-def _integer(answer: object) -> int:
-    if type(answer) is not int:
-        raise _Malformed
-    return answer
-
-
-def _natural(answer: object) -> int:
-    if _integer(answer) < 0:
-        raise _Malformed
-    return _integer(answer)
-
-
-def _flag(answer: object) -> bool:
-    if _integer(answer) not in (0, 1):
-        raise _Malformed
-    return answer == 1
-
-
-def _done(answer: object) -> None:
-    if not _flag(answer):
-        raise _Malformed
-
-
-def _value(answer: object) -> str | None:
-    if answer is not None and not isinstance(answer, str):
-        raise _Malformed
-    return answer
-
-
-def _one_value(answer: object) -> str | None:
-    return _value(_parts(answer, 1)[0])
-
-
-def _parts(answer: object, count: int) -> list[object]:
-    if not isinstance(answer, list) or len(answer) != count:
-        raise _Malformed
-    return answer
-
-
-def _texts(answer: object) -> list[str]:
-    if not isinstance(answer, list) or not all(isinstance(item, str) for item in answer):
-        raise _Malformed
-    return answer
-
-
-def _fields(answer: object) -> dict[str, str]:
-    if not isinstance(answer, dict) or not all(isinstance(i, str) for pair in answer.items() for i in pair):
-        raise _Malformed
-    return answer
-
-
-def _page(answer: object) -> tuple[str, list[str]]:
-    cursor, keys = _parts(list(answer) if isinstance(answer, tuple) else answer, 2)
-    if type(cursor) not in (str, int):
-        raise _Malformed
-    return str(cursor), _texts(keys)
-
-
-def _pong(answer: object) -> None:
-    if answer not in ("PONG", True):
-        raise _Malformed
+    def _problem(self, reason: Reason, kind: type[StoreUnavailable]) -> StoreUnavailable:
+        return kind(f"{self._variable}: {reason.fill(self._server).text}", cause=reason.cause)

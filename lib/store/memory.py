@@ -116,7 +116,7 @@ class MemoryStore:
             found = [counted(fields, field_prefix, ended_prefix) for fields in held]
             return Count(users=sum(number > 0 for number in found), sessions=sum(found), exact=True)
 
-    def check(self) -> None:
+    def check(self, key: str) -> None:
         """See `Store.check`; memory always works."""
 
     def _live(self, key: str) -> Fields:

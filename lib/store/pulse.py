@@ -1,32 +1,87 @@
-"""Whether a store is alive, told from what requests saw of it, so that /health hardly asks."""
+"""Whether a store lets people log in, told from what requests saw of it, so that /health hardly asks."""
 
 import threading
 import time
 from collections.abc import Callable
 
-_FRESH_SECONDS = 60.0
+from lib.errors import StoreUnavailable
+
+_ALIVE_SECONDS = 300.0
+_LOGIN_SECONDS = 3600.0
 _FAILURE_SECONDS = 10.0
+
+_LOGIN_COMMANDS = 3
+_PING_COMMANDS = 1
+# Together the 400 of a day. An hour's login and its eleven PINGs are 14, so that much comes back by itself.
+_MOST = 64.0
+_COMMANDS_A_SECOND = 336 / 86400
 
 
 class Pulse:
-    """The outcome of the last call to a store. `clock` gives seconds and never goes back."""
+    """What the last calls to a store came to. `clock` gives seconds and never goes back.
+
+    That a login works is news for an hour, any answer for five minutes, a failure for ten seconds.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._worked = False
-        self._until = float("-inf")
+        self._lock = threading.Lock()
         self._asking = threading.Lock()
+        self._answered = False
+        self._problem: StoreUnavailable | None = None
+        self._until = self._login_until = float("-inf")
+        self._left, self._left_at = _MOST, clock()
+        self._sent = True
 
-    def note(self, *, worked: bool) -> None:
-        """A call ended. A failure is news for 10 seconds, a success for 60."""
-        self._worked, self._until = worked, self._clock() + (_FRESH_SECONDS if worked else _FAILURE_SECONDS)
+    def note_success(self, *, is_login: bool = False) -> bool:
+        """A call worked; `is_login` is one that writes as a login does. Says whether it was the first."""
+        with self._lock:
+            first, self._answered = not self._answered, True
+            now = self._clock()
+            # That something was read does not say that people can log in, but that the store can be reached.
+            if is_login or (self._problem and self._problem.cause == "store_unreachable"):
+                self._problem = None
+            if is_login:
+                self._login_until = now + _LOGIN_SECONDS
+            if now < self._login_until:
+                self._until = now + _ALIVE_SECONDS
+            return first
 
-    def check(self, ask: Callable[[], object]) -> bool:
-        """Whether the store works; calls `ask` when nothing recent tells, one thread at a time.
+    def note_failure(self, problem: StoreUnavailable, *, sent: bool = True) -> None:
+        """A call failed; without `sent` nothing reached the store."""
+        with self._lock:
+            self._problem, self._sent = problem, sent
+            self._until, self._login_until = self._clock() + _FAILURE_SECONDS, float("-inf")
 
-        `ask` is a call to the store, which notes its own outcome and may raise.
+    def check(self, *, login: Callable[[], object], ping: Callable[[], object]) -> None:
+        """Raise `StoreUnavailable` unless people can log in.
+
+        Where nothing recent tells, one thread at a time calls `ping` or, after a failure and once an hour,
+        `login`; both note their own outcome and may raise.
         """
         with self._asking:
-            if self._clock() >= self._until:
-                ask()
-            return self._worked
+            self._ask(login, ping)
+        with self._lock:
+            problem = self._problem
+        if problem:
+            raise StoreUnavailable(problem.reason, cause=problem.cause)
+
+    def _ask(self, login: Callable[[], object], ping: Callable[[], object]) -> None:
+        with self._lock:
+            now = self._clock()
+            is_due = now >= self._until or (self._problem is None and now >= self._login_until)
+            self._left = min(_MOST, self._left + (now - self._left_at) * _COMMANDS_A_SECOND)
+            self._left_at = now
+            as_login = now >= self._login_until
+            # A PING without an answer is sent again.
+            if not is_due or self._left < (_LOGIN_COMMANDS if as_login else 2 * _PING_COMMANDS):
+                return
+            self._sent = True
+        try:
+            (login if as_login else ping)()
+            cost = _LOGIN_COMMANDS if as_login else _PING_COMMANDS
+        except StoreUnavailable:
+            cost = _LOGIN_COMMANDS if as_login else 2 * _PING_COMMANDS
+        with self._lock:
+            # What never reached the store cost nothing, so an outage is seen to end at once.
+            self._left -= cost if self._sent else 0

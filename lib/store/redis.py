@@ -10,21 +10,17 @@ from typing import Any
 
 from redis import Connection, ConnectionPool, Redis, SSLConnection
 from redis.backoff import NoBackoff
-from redis.exceptions import (
-    AuthenticationError,
-    NoPermissionError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    ResponseError,
-)
+from redis.exceptions import ConnectionError as Disconnected
+from redis.exceptions import InvalidResponse, RedisError
+from redis.exceptions import TimeoutError as TimedOut
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
 from lib import budget
 from lib.credentials import StoreKind
-from lib.errors import StoreUnavailable
-from lib.store.base import StoreFull, Unanswered
+from lib.store import reasons
 from lib.store.hashes import Command, HashStore
+from lib.store.reasons import Reason
 
 WAIT_SECONDS = 1.2
 """For connecting, and for every part of an answer; all of them together have what `lib.budget` leaves."""
@@ -35,8 +31,9 @@ class RedisStore(HashStore):
 
     kind: StoreKind = "redis"
 
-    def __init__(self, url: str) -> None:
-        super().__init__()
+    def __init__(self, url: str, variable: str = "REDIS_URL") -> None:
+        super().__init__(url, variable)
+        self._secure = url.startswith("rediss:")
         pool: Any = ConnectionPool.from_url(
             url,
             decode_responses=True,
@@ -59,20 +56,28 @@ class RedisStore(HashStore):
             pipeline.execute_command(*command)
         return pipeline.execute()
 
-    def _explain(self, error: Exception) -> StoreUnavailable:
+    def _explain(self, error: Exception) -> tuple[Reason, bool]:
+        # Of an error in a transaction, redis-py shows the command first.
+        text = str(error).rpartition(" caused error: ")[2]
+        # It takes the word off that says which kind of error it is, and keeps that.
+        word = getattr(error, "status_code", None)
+        if word or (isinstance(error, RedisError) and not isinstance(error, _OWN)):
+            return reasons.said(f"{word} {text}" if word else text, reasons.REDIS), True
         match error:
-            case AuthenticationError() | NoPermissionError():
-                return StoreUnavailable("REDIS_URL: its user or password was refused; copy it again")
-            case OutOfMemoryError():
-                return StoreFull("the server is full; give it more memory or delete keys")
-            case ReadOnlyError():
-                # Not "full": what a replica that lags has not seen would pass for ended, and the other way.
-                return StoreUnavailable("REDIS_URL: is a replica's, which only reads; set the primary's")
-            case ResponseError() if "unknown command" in str(error).lower():
-                return StoreUnavailable("REDIS_URL: the server is too old; use Redis 8 or Valkey 9.1")
-            case ResponseError():
-                return StoreUnavailable("the server answered with an error")
-        return Unanswered(f"no usable answer from Redis ({type(error).__name__})")
+            case InvalidResponse():
+                # A TLS alert begins so.
+                is_tls = "\\x15\\x03" in text and not self._secure
+                return (reasons.TLS_ONLY if is_tls else reasons.ANOTHER_PROTOCOL), False
+            case TimedOut() if "connecting" in text:
+                return reasons.NO_CONNECTION, False
+        reason = reasons.unanswered(error, secure=self._secure)
+        if reason.text.startswith("no usable answer") and isinstance(error, Disconnected):
+            return (reasons.HUNG_UP if self._secure else reasons.TLS_ONLY), False
+        return reason, False
+
+
+_OWN = (Disconnected, TimedOut, InvalidResponse)
+"""What redis-py raises itself; servers' errors are others, or have a `status_code`."""
 
 
 class _InTime(Connection):
@@ -90,6 +95,13 @@ class _InTime(Connection):
     def socket_timeout(self) -> float:
         """Seconds for the TLS handshake."""
         return _left(self._socket_timeout)
+
+    def connect(self) -> None:
+        """As redis-py's; a server that turns people away says why before it is asked."""
+        is_new = self._sock is None
+        super().connect()  # type: ignore[no-untyped-call]
+        if is_new and self.can_read():
+            self.read_response()
 
     def _connect(self) -> "_Socket":
         connected: socket.socket = super()._connect()  # type: ignore[no-untyped-call]

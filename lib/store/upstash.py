@@ -5,15 +5,17 @@ after three seconds, a look at the status. Only name resolution is outside the d
 """
 
 import json
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from lib.credentials import StoreKind
 from lib.deferred import deferred
-from lib.errors import StoreUnavailable
 from lib.http_client import HttpClient
-from lib.store.base import StoreFull, Unanswered
+from lib.http_connection import AnswerTooLong
+from lib.store import reasons
 from lib.store.hashes import Command, HashStore
+from lib.store.reasons import Reason
 
 with deferred("httpx"):  # A third of a cold start, and `_Requests` below sends in its place.
     from upstash_redis import Redis
@@ -26,20 +28,6 @@ ATTEMPT_SECONDS = 1.2
 MAX_ANSWER = 1 << 20
 """Bytes of one answer; SESSION_LIMIT of the largest records stay far below."""
 
-_TOKEN_REFUSED = "the token was refused; copy UPSTASH_REDIS_REST_URL and _TOKEN from one database again"  # noqa: S105
-_TOO_OLD = "the server lacks a command; tgauth needs Upstash, Redis 8 or Valkey 9.1 behind the URL"
-# What Upstash answers, and what its owner does about it (https://upstash.com/docs/redis/troubleshooting).
-_KNOWN = {
-    "WRONGPASS": _TOKEN_REFUSED,
-    "Unauthorized": _TOKEN_REFUSED,
-    "NOPERM": "the token is read-only; set the standard token",
-    "max requests limit": "the database has used up its month's commands; raise its plan",
-    "max daily request": "the database has used up its day's commands; raise its plan",
-    "not available": _TOO_OLD,
-    "unknown command": _TOO_OLD,
-}
-_FULL = ("capacity quota", "OOM")
-
 _ENCODING: Final = "base64"
 
 
@@ -48,8 +36,8 @@ class UpstashStore(HashStore):
 
     kind: StoreKind = "upstash"
 
-    def __init__(self, url: str, token: str) -> None:
-        super().__init__()
+    def __init__(self, url: str, token: str, variable: str = "UPSTASH_REDIS_REST_URL") -> None:
+        super().__init__(url, variable)
         self._http = _Requests(seconds=ATTEMPT_SECONDS, max_bytes=MAX_ANSWER)
         self._redis = _Redis(url, token, self._http)
 
@@ -62,16 +50,18 @@ class UpstashStore(HashStore):
             batch.execute(command)
         return batch.exec()
 
-    def _explain(self, error: Exception) -> StoreUnavailable:
-        if isinstance(error, StoreUnavailable):
-            return error
-        if not isinstance(error, UpstashError):
-            return Unanswered(f"no usable answer from Upstash ({type(error).__name__})")
-        text = str(error)
-        if any(sign in text for sign in _FULL):
-            return StoreFull("the database is full; raise its plan or delete keys")
-        fixes = (fix for sign, fix in _KNOWN.items() if sign in text)
-        return StoreUnavailable(next(fixes, "Upstash answered with an error"))
+    def _explain(self, error: Exception) -> tuple[Reason, bool]:
+        match error:
+            case _Status():
+                return reasons.of_status(error.status), False
+            case UpstashError():
+                reason = reasons.said(str(error), reasons.UPSTASH)
+                return reason, reason is not reasons.NO_DATABASE
+            case json.JSONDecodeError() | AnswerTooLong():
+                return reasons.NOT_UPSTASH, False
+            case ValueError() | LookupError() | AttributeError() | TypeError():
+                return reasons.NOT_THE_FORM, False
+        return reasons.unanswered(error, rest=True, secure=True), False
 
 
 class _Redis(Redis):
@@ -94,17 +84,43 @@ class _Requests(HttpClient):
     def execute(
         self, url: str, headers: Mapping[str, str], command: Sequence[Any], from_pipeline: bool = False
     ) -> object:
-        """What the server says; raises `UpstashError` for an error of its own, `Unanswered` for no answer."""
+        """What the server says; raises `UpstashError` for an error in its words, `_Status` for any other."""
         headers = {**headers, "Content-Type": "application/json"}
         text = json.dumps(command, ensure_ascii=False, separators=(",", ":"))
         status, body = self.send("POST", url, headers, text.encode())
         if status >= 500:
-            raise Unanswered(f"Upstash answered {status}")
-        answer = json.loads(body)
+            raise _Status(status)
+        try:
+            answer = json.loads(body)
+        except ValueError:
+            if status == 200:
+                raise
+            raise _Status(status) from None
         if status != 200:
             parts = answer if isinstance(answer, list) else [answer]
-            errors = [part["error"] for part in parts if "error" in part]
-            raise UpstashError(str(errors[0])) if errors else Unanswered(f"Upstash answered {status}")
+            errors = [part["error"] for part in parts if isinstance(part, dict) and "error" in part]
+            raise UpstashError(str(errors[0])) if errors else _Status(status)
         if from_pipeline:
-            return [format_response(part, _ENCODING) for part in answer]
-        return format_response(answer, _ENCODING)
+            return [_decoded(format_response(part, None)) for part in answer]
+        return _decoded(format_response(answer, None))
+
+
+class _Status(Exception):
+    """An HTTP status without a word of the database's."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+def _decoded(answer: Any) -> Any:
+    """The texts of an answer, which must be base64, as was asked for; raises ValueError.
+
+    Upstash's own client skips what is not base64, and a record that is read wrongly would log somebody out.
+    """
+    if isinstance(answer, list):
+        return [_decoded(part) for part in answer]
+    if not isinstance(answer, str):
+        return answer
+    # Upstash leaves this one word as it is.
+    return answer if answer == "OK" else b64decode(answer, validate=True).decode()

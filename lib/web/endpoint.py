@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lib import budget, log
 from lib.errors import InternalError, MethodNotAllowed, Misconfigured, Problem
-from lib.settings import Settings, get_settings
+from lib.settings import Settings, get_settings, missing_package
 from lib.web.request import Request
 from lib.web.respond import SECURITY_HEADERS, no_content, problem_response
 from lib.web.response import Response as Response
@@ -37,6 +37,9 @@ def endpoint(**handlers: Handler) -> "WSGIApplication":
             response = _dispatch(request, handlers, allow)
         except Problem as problem:
             response = _refuse(request, problem)
+        except ModuleNotFoundError as error:
+            request.notes["stack"] = log.stack(error.__traceback__)
+            response = _refuse(request, missing_package(error))
         except Exception as error:
             # The error's own text can hold a secret (a header, a URL), so only its type and place are kept.
             request.notes["stack"] = log.stack(error.__traceback__)
@@ -136,6 +139,7 @@ def _announce() -> None:
     """Say at the cold start what is wrong with the settings; every request answers 503 until it is mended."""
     try:
         settings = get_settings()
+        settings.require_known_origin()
         # Without a token there are Mini Apps and OpenID Connect, for those who chose so.
         problem = "" if settings.bot_id_only else settings.bot_token_problem
     except Misconfigured as error:

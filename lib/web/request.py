@@ -11,7 +11,6 @@ from lib.errors import (
     BodyTooLarge,
     CrossSiteBlocked,
     MalformedRequest,
-    Misconfigured,
     Problem,
     Unauthenticated,
     UnsupportedMediaType,
@@ -21,7 +20,7 @@ from lib.sessions.base import Session
 from lib.sessions.keys import keyrings
 from lib.sessions.record import Transport
 from lib.sessions.service import SessionService, get_session_service
-from lib.settings import Settings, get_settings
+from lib.settings import Settings, get_settings, unknown_origin
 from lib.web.cookies import cookie_name, read_cookie
 from lib.web.json import parse_object
 
@@ -85,9 +84,7 @@ class Request:
     def require_own_origin(self) -> str:
         """`own_origin`; raises `Misconfigured` where it is not known."""
         if self.own_origin is None:
-            raise Misconfigured(
-                "AUTH_ORIGIN: is not set; set this site's origin, such as https://example.com"
-            )
+            raise unknown_origin()
         return self.own_origin
 
     @property

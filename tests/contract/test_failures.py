@@ -62,7 +62,7 @@ def test_check_without_a_server(gone: Store) -> None:
     """A store that cannot be reached does not pass, however often it is asked."""
     for _ in range(2):
         with pytest.raises(StoreUnavailable):
-            gone.check()
+            gone.check("k")
 
 
 @each

@@ -131,7 +131,7 @@ class Model(RuleBasedStateMachine):
     @rule()
     def check(self) -> None:
         """The store works."""
-        self.store.check()
+        self.store.check("k")
 
     @rule(elapsed=passing)
     @precondition(lambda self: self.held)

@@ -237,7 +237,7 @@ def test_answers_are_the_callers_own(subject: Subject) -> None:
 
 def test_check_passes(subject: Subject) -> None:
     """A store that works raises nothing."""
-    subject.store.check()
+    subject.store.check("k")
 
 
 def test_put_sets_whatever_is_there(subject: Subject) -> None:

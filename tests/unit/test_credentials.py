@@ -2,6 +2,8 @@
 
 import contextlib
 import itertools
+import json
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,7 @@ from lib.errors import Misconfigured
 from lib.settings import read_settings
 from lib.store.redis import RedisStore
 
+CASES = Path(__file__).parents[1] / "cases/platform"
 BOT_TOKEN = "123456789:AAE-test_token-of-no-bot"
 UPSTASH = {"UPSTASH_REDIS_REST_URL": "https://one.upstash.io", "UPSTASH_REDIS_REST_TOKEN": "one-token"}
 KV = {"KV_REST_API_URL": "https://two.upstash.io", "KV_REST_API_TOKEN": "two-token"}
@@ -43,7 +46,7 @@ def test_nothing_set_is_memory() -> None:
 def test_a_pair_is_a_rest_database(url_name: str, token_name: str) -> None:
     """URL and token, whichever names they have, are Upstash over REST."""
     found = read(**{url_name: "https://x.upstash.io", token_name: "t"})
-    assert found == Credentials("upstash", "https://x.upstash.io", "t")
+    assert found == Credentials("upstash", "https://x.upstash.io", "t", url_name)
 
 
 def test_precedence() -> None:
@@ -109,7 +112,7 @@ def test_the_read_only_token_is_never_used(name: str) -> None:
 )
 def test_accepted_urls(url_name: str, token_name: str, given: str, url: str) -> None:
     """White space around, slashes behind and capital letters are forgiven; http is for this machine only."""
-    assert read(**{url_name: given, token_name: " t\n"}) == Credentials("upstash", url, "t")
+    assert read(**{url_name: given, token_name: " t\n"}) == Credentials("upstash", url, "t", url_name)
 
 
 @EACH_PAIR
@@ -138,6 +141,7 @@ def test_accepted_urls(url_name: str, token_name: str, given: str, url: str) -> 
         "https://canary.upst\x7fash.io",
         "https://canary.upstash.io:",
         "https://canary.upstash.io:port",
+        "https://canary.upstash.io:99999",
         "https://канарейка.upstash.io",
         '"https://canary.upstash.io"',
         "https://canary.upstash.io,https://canary2.upstash.io",
@@ -156,7 +160,8 @@ def test_refused_urls(url_name: str, token_name: str, url: str) -> None:
     assert reason.startswith(f"{url_name}: ")
     assert "canary" not in reason
     unencrypted = url.startswith("http://") and "@" not in url
-    assert reason.endswith("use https" if unencrypted else "from Upstash's console")
+    fix = "use https" if unencrypted else "from Upstash's console"
+    assert reason.endswith("set the value without them" if url.startswith('"') else fix)
 
 
 @EACH_PAIR
@@ -188,17 +193,17 @@ def test_refused_tokens(url_name: str, token_name: str, token: str) -> None:
         ("rediss://default:three-token@x.upstash.io:6379/0", "three-token"),
         (" rediss://default:three-token@x.upstash.io:6379\n", "three-token"),
         ("rediss://default:three%2Ftoken%3D@X.Upstash.IO:6379", "three/token="),
+        ("redis://default:three-token@x.upstash.io:6379", "three-token"),
     ],
 )
 def test_upstash_over_tcp_becomes_rest(given: str, token: str) -> None:
-    """Upstash's password is its REST token, so its TCP address becomes REST on the same host."""
-    assert read(REDIS_URL=given) == Credentials("upstash", "https://x.upstash.io", token)
+    """Upstash's password is its REST token, so its TCP address becomes REST, encrypted, on the same host."""
+    assert read(REDIS_URL=given) == Credentials("upstash", "https://x.upstash.io", token, "REDIS_URL")
 
 
 @pytest.mark.parametrize(
     "url",
     [
-        "redis://default:canary@x.upstash.io:6379",
         "rediss://x.upstash.io:6379",
         "rediss://default@x.upstash.io:6379",
         "rediss://default:@x.upstash.io:6379",
@@ -208,7 +213,7 @@ def test_upstash_over_tcp_becomes_rest(given: str, token: str) -> None:
     ],
 )
 def test_upstash_over_tcp_must_be_whole(url: str) -> None:
-    """Without encryption, with another user or without a usable password it is copied again, not guessed."""
+    """With another user or without a usable password it is copied again, not guessed."""
     reason = problem(REDIS_URL=url)
     assert reason.startswith("REDIS_URL: ")
     assert "canary" not in reason
@@ -223,11 +228,77 @@ def test_upstash_over_tcp_must_be_whole(url: str) -> None:
         "rediss://user:p%40ss@redis-1.c1.us-east-1-2.ec2.cloud.redislabs.com:16379",
         "redis://upstash.io.example:6379",
         "redis://notupstash.io:6379",
+        "redis://[::1]:6379/0",
+        "rediss://default:pw@fly-app-1.upstash.io:6379",
     ],
 )
 def test_other_redis_is_tcp(url: str) -> None:
-    """Any other Redis is reached over TCP with the URL as it is."""
-    assert read(REDIS_URL=f" {url}\n") == Credentials("redis", url)
+    """Any other Redis is reached over TCP with the URL as it is, Upstash's inside of Fly too."""
+    assert read(REDIS_URL=f" {url}\n") == Credentials("redis", url, variable="REDIS_URL")
+
+
+def test_upstash_inside_of_fly() -> None:
+    """Fly's Upstash has neither TLS nor REST: it is TCP, and stays unencrypted on Fly's own network."""
+    env = json.loads((CASES / "04_fly_upstash.json").read_text("utf-8"))["env"]
+    found = read(**env)
+    assert found == Credentials("redis", env["REDIS_URL"], variable="REDIS_URL")
+    assert not found.exposed
+
+
+FORMS = json.loads((CASES / "05_redis_url_forms.json").read_text("utf-8"))["cases"]
+ANSWERS = {
+    "redis://default:pw@redis.railway.internal:6379?family=0": "",
+    "rediss://default:pw@h.example:6379?ssl_cert_reqs=none": "turns certificates off with ssl_cert_reqs",
+    "redis://default:p#ss@h.example:6379": "percent-encode it (# is %23, / is %2F, ? is %3F)",
+    "redis://default:p?ss@h.example:6379": "percent-encode it (# is %23, / is %2F, ? is %3F)",
+    "redis://my_redis:6379": "",
+    "${{Redis.REDIS_URL}}": "is a reference or command that was not resolved; set the value itself",
+    '"redis://default:pw@h.example:6379"': "is in quotation marks; set the value without them",
+    "https://a.upstash.io": "is a REST URL; set it as UPSTASH_REDIS_REST_URL",
+}
+
+
+@pytest.mark.parametrize("case", FORMS, ids=[case["value"] for case in FORMS])
+def test_a_redis_url_as_people_write_it(case: dict[str, str]) -> None:
+    """Each way to write REDIS_URL is taken, or gets words of its own for what is wrong with it."""
+    answer = ANSWERS[case["value"]]
+    if answer:
+        assert answer in problem(REDIS_URL=case["value"])
+    else:
+        found = read(REDIS_URL=case["value"])
+        assert (found.kind, found.url) == ("redis", case["value"].partition("?")[0])
+
+
+@pytest.mark.parametrize(
+    ("url", "exposed"),
+    [
+        ("redis://default:pw@redis-1.example.com:6379", True),
+        ("redis://8.8.8.8", True),
+        ("rediss://redis-1.example.com", False),
+        ("redis://redis.railway.internal:6379", False),
+        ("redis://my_redis", False),
+        ("redis://10.1.2.3", False),
+        ("redis://172.20.0.2", False),
+        ("redis://172.32.0.2", True),
+        ("redis://192.168.1.4", False),
+        ("redis://127.0.0.1:6379", False),
+        ("redis://[fd12::1]:6379", False),
+        ("redis://[2a01:4f8::1]:6379", True),
+    ],
+)
+def test_what_can_be_read_on_the_way(url: str, exposed: bool) -> None:
+    """Without TLS, a host that is not on a private network is exposed."""
+    assert read(REDIS_URL=url).exposed is exposed
+
+
+def test_names_with_a_prefix() -> None:
+    """The names that Vercel's Marketplace makes with a prefix are known by what follows it."""
+    lines = (CASES / "07_prefix.env").read_text("utf-8").splitlines()
+    env = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+    settings = read_settings({"TELEGRAM_BOT_TOKEN": BOT_TOKEN, **env, "KV_REST_API_URL": " "})
+    assert settings.store.kind == "memory"
+    assert settings.store_prefixed == ("STORAGE_KV_REST_API_URL", "UPSTASH_REDIS_REST_KV_REST_API_URL")
+    assert read_settings({"TELEGRAM_BOT_TOKEN": BOT_TOKEN, **REDIS}).store_prefixed == ()
 
 
 @pytest.mark.parametrize(
@@ -282,7 +353,7 @@ def test_control_characters_in_a_redis_url_are_refused(place: str, character: st
 def test_a_redis_url_that_passes_can_be_opened(url: str) -> None:
     """A URL that redis-py cannot take is refused here by name, and is not a crash at every request."""
     with contextlib.suppress(Misconfigured):
-        RedisStore(read(REDIS_URL=url).url)
+        RedisStore(read(REDIS_URL=url).url)._redis.close()
 
 
 def test_no_value_is_in_a_repr() -> None:

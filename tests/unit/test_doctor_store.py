@@ -83,7 +83,7 @@ def test_a_wrong_token(upstash):
     """What lib says of it, with its fix."""
     found = checked(UPSTASH_REDIS_REST_URL=upstash.url, UPSTASH_REDIS_REST_TOKEN="another-token")
     assert statuses(found) == {"redis": "problem"}
-    assert found["redis"].message == "the token was refused"
+    assert found["redis"].message == "UPSTASH_REDIS_REST_URL: the token was refused"
     assert "copy UPSTASH_REDIS_REST_URL and _TOKEN" in found["redis"].fix
 
 

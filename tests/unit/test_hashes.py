@@ -1,6 +1,7 @@
 """The store's operations as Redis commands (lib/store/hashes.py), over a server that answers anything."""
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,9 +9,11 @@ from typing import Any
 import pytest
 
 from lib.errors import StoreUnavailable
+from lib.store import reasons
 from lib.store.base import Count, StoreFull, Unanswered
 from lib.store.hashes import Command, HashStore
 from lib.store.pulse import Pulse
+from lib.store.reasons import Reason
 from tests.clock import Clock
 
 
@@ -20,7 +23,7 @@ class FakeStore(HashStore):
     kind = "redis"
 
     def __init__(self, *answers: Any) -> None:
-        super().__init__()
+        super().__init__("redis://redis.example", "REDIS_URL")
         self.clock = Clock()
         self._pulse = Pulse(self.clock)
         self.answers = list(answers)
@@ -40,8 +43,13 @@ class FakeStore(HashStore):
         self.sent.append(("MULTI" if atomic else "PIPELINE", *commands))
         return self._answer()
 
-    def _explain(self, error: Exception) -> StoreUnavailable:
-        return error if isinstance(error, StoreUnavailable) else StoreUnavailable(type(error).__name__)
+    def _explain(self, error: Exception) -> tuple[Reason, bool]:
+        match error:
+            case Unanswered():
+                return reasons.HUNG_UP, False
+            case StoreFull():
+                return reasons.FULL, True
+        return reasons.FAILED, True
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,10 @@ def text(answer: Any) -> bool:
 
 def values(answer: Any, count: int, form: Callable[[Any], bool]) -> bool:
     return isinstance(answer, list | tuple) and len(answer) == count and all(map(form, answer))
+
+
+def one(answer: Any) -> bool:
+    return answer is None or values(answer, 1, text)
 
 
 def fields(answer: Any) -> bool:
@@ -100,14 +112,14 @@ OPERATIONS = {
         ),
         [1, ["1"], HELD],
         (True, HELD),
-        lambda a: parts(a, flag, lambda b: values(b, 1, text), fields),
+        lambda a: parts(a, flag, one, fields),
     ),
     "renew": Operation(
         lambda s: s.renew("k", "s:a", 900),
         ["HGETEX", "k", "EX", 900, "FIELDS", 1, "s:a"],
         ["1"],
         "1",
-        lambda a: values(a, 1, text),
+        one,
     ),
     "read": Operation(lambda s: s.read("k", "s:a"), ["HGET", "k", "s:a"], "1", "1", text),
     "put": Operation(
@@ -122,7 +134,7 @@ OPERATIONS = {
         ["HGETDEL", "k", "FIELDS", 1, "s:a"],
         ["1"],
         "1",
-        lambda a: values(a, 1, text),
+        one,
     ),
     "delete": Operation(
         lambda s: s.delete("k", "s:a", "s:b"),
@@ -136,7 +148,7 @@ OPERATIONS = {
         ("MULTI", ["HGETEX", "k", "EX", 900, "FIELDS", 1, "s:a"], ["HGETALL", "k"]),
         [["1"], HELD],
         ("1", HELD),
-        lambda a: parts(a, lambda b: values(b, 1, text), fields),
+        lambda a: parts(a, one, fields),
     ),
     "remaining": Operation(
         lambda s: s.remaining("k", "s:a", "s:b"),
@@ -164,7 +176,6 @@ OPERATIONS = {
         {"r": "7"},
         lambda a: parts(a, lambda b: b == 1, fields),
     ),
-    "check": Operation(lambda s: s.check(), ["PING"], "PONG", None, lambda a: a in ("PONG", True)),
 }
 EACH = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
 SINGLE = {name: operation for name, operation in OPERATIONS.items() if operation.single and name != "take"}
@@ -256,6 +267,10 @@ def test_misses_are_no_errors() -> None:
     assert FakeStore([None]).renew("k", "s:a", 1) is None
     assert FakeStore(None).read("k", "s:a") is None
     assert FakeStore([None]).take("k", "s:a") is None
+    # Of a key that is gone Upstash documents this, too.
+    assert FakeStore(None).renew("k", "s:a", 1) is None
+    assert FakeStore(None).take("k", "s:a") is None
+    assert FakeStore([None, {}]).show("k", "s:a", 1) == (None, {})
 
     assert FakeStore(0).delete("k", "s:a") == 0
     assert FakeStore([[None], {}]).show("k", "s:a", 1) == (None, {})
@@ -273,7 +288,7 @@ def test_a_single_command_is_repeated_once(operation: Operation) -> None:
     assert operation.call(store) == operation.gives
     assert store.sent == [operation.sends] * 2
     silent = FakeStore(Unanswered("lost"))
-    with pytest.raises(StoreUnavailable, match="lost"):
+    with pytest.raises(StoreUnavailable, match="hung up"):
         operation.call(silent)
     assert silent.sent == [operation.sends] * 2
 
@@ -331,34 +346,86 @@ def test_reading_a_full_server_can_fail_too() -> None:
         FakeStore(StoreFull("full"), ["1"]).renew("k", "s:a", 1)
 
 
+TRIAL = (
+    "MULTI",
+    ["HSETEX", "h", "FNX", "EX", 60, "FIELDS", 1, "h", "1"],
+    ["HGETEX", "h", "EX", 60, "FIELDS", 1, "h"],
+    ["HGETALL", "h"],
+)
+WORKS = [1, ["1"], {"h": "1"}]
+
+
+def test_health_tries_a_login_first() -> None:
+    """Before anything is known, /health asks for what a login does, at a key of its own, and then nothing."""
+    store = FakeStore(WORKS)
+    for _ in range(3):
+        store.check("h")
+    assert store.sent == [TRIAL]
+
+
+@pytest.mark.parametrize("answer", [[0, ["1"], {"h": "2"}], [1, ["1"], {}], [1, ["1"], {"h": "1", "x": "2"}]])
+def test_health_looks_at_what_was_written(answer: Any) -> None:
+    """A server that does not keep what it is given is none to log in with."""
+    with pytest.raises(StoreUnavailable, match="not of the form"):
+        FakeStore(answer).check("h")
+
+
+@pytest.mark.parametrize("name", [name for name in OPERATIONS if name != "create"])
+def test_a_call_that_worked_is_not_yet_health(name: str) -> None:
+    """Reading and ending work where nobody can log in: /health tries a login all the same."""
+    store = FakeStore(OPERATIONS[name].answer, WORKS)
+    OPERATIONS[name].call(store)
+    store.check("h")
+    assert store.sent[1:] == [TRIAL]
+
+
 @EACH
-def test_a_call_that_worked_is_a_minutes_health(operation: Operation) -> None:
-    """After any operation, /health asks nothing for 60 seconds, then one PING."""
-    store = FakeStore(operation.answer, "PONG")
+def test_a_login_is_an_hours_health_and_any_call_five_minutes(operation: Operation) -> None:
+    """After a login /health asks nothing while calls come, and one PING five minutes after the last one."""
+    store = FakeStore(OPERATIONS["create"].answer, operation.answer)
+    OPERATIONS["create"].call(store)
+    store.clock.advance(299)
     operation.call(store)
-    store.clock.advance(59)
-    store.check()
-    assert len(store.sent) == 1
+    store.clock.advance(299)
+    store.check("h")
+    assert len(store.sent) == 2
     store.clock.advance(1)
     store.answers = ["PONG"]
-    store.check()
-    assert store.sent[1:] == [["PING"]]
+    store.check("h")
+    assert store.sent[2:] == [["PING"]]
+
+
+def test_health_tries_a_login_once_an_hour() -> None:
+    """However often the store is read meanwhile."""
+    store = FakeStore(WORKS)
+    store.check("h")
+    for _ in range(35):
+        store.clock.advance(100)
+        store.answers = ["1"]
+        store.read("k", "s:a")
+        store.check("h")
+    assert [sent for sent in store.sent if sent != ["HGET", "k", "s:a"]] == [TRIAL]
+    store.clock.advance(100)
+    store.answers = [WORKS]
+    store.check("h")
+    assert store.sent[-1] == TRIAL
 
 
 @EACH
 def test_a_call_that_failed_is_ten_seconds_illness(operation: Operation) -> None:
-    """After any failure, /health is down for 10 seconds without asking, then asks."""
+    """After a failure /health is down for 10 seconds, for the same reason; then it tries a login."""
     store = FakeStore(StoreUnavailable("down"))
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailable) as failed:
         operation.call(store)
-    store.answers, store.sent = ["PONG"], []
+    store.answers, store.sent = [WORKS], []
     store.clock.advance(9)
-    with pytest.raises(StoreUnavailable):
-        store.check()
+    with pytest.raises(StoreUnavailable) as told:
+        store.check("h")
+    assert (told.value.reason, told.value.cause) == (failed.value.reason, failed.value.cause)
     assert store.sent == []
     store.clock.advance(1)
-    store.check()
-    assert store.sent == [["PING"]]
+    store.check("h")
+    assert store.sent == [TRIAL]
 
 
 @EACH
@@ -367,19 +434,45 @@ def test_an_answer_of_a_wrong_shape_is_no_health(operation: Operation) -> None:
     store = FakeStore(object())
     with pytest.raises(StoreUnavailable):
         operation.call(store)
-    store.answers = ["PONG"]
+    store.answers = [WORKS]
     with pytest.raises(StoreUnavailable):
-        store.check()
+        store.check("h")
 
 
-def test_recovery_is_seen_at_once() -> None:
-    """A call that works ends the illness before its 10 seconds are over."""
+def test_what_was_read_ends_an_outage_and_nothing_else() -> None:
+    """After a store that could not be reached, a read that works is reason enough to try a login at once."""
+    for failure, tried in ((Unanswered("lost"), True), (StoreFull("full"), False)):
+        store = FakeStore(failure, failure, failure, "1")
+        with pytest.raises(StoreUnavailable):
+            store.take("k", "s:a")
+        store.answers, store.sent = ["1"], []
+        assert store.read("k", "s:a") == "1"
+        store.answers = [WORKS]
+        with contextlib.nullcontext() if tried else pytest.raises(StoreUnavailable):
+            store.check("h")
+        assert (TRIAL in store.sent) is tried
+
+
+def test_a_full_server_is_no_health() -> None:
+    """People stay logged in there, and nobody can log in."""
+    store = FakeStore(StoreFull("full"))
+    with pytest.raises(StoreUnavailable) as caught:
+        store.check("h")
+    assert caught.value.cause == "store_full"
+
+
+def test_redis_is_said_to_be_connected_once_it_has_answered(capsys: pytest.CaptureFixture[str]) -> None:
+    """The line comes with the first answer that can be used, once; a failure before it says what failed."""
     store = FakeStore(StoreUnavailable("down"), "1")
     with pytest.raises(StoreUnavailable):
         store.read("k", "s:a")
-    assert store.read("k", "s:a") == "1"
-    store.check()
-    assert len(store.sent) == 2
+    assert capsys.readouterr().out == ""
+    for _ in range(2):
+        store.read("k", "s:a")
+    (line,) = capsys.readouterr().out.splitlines()
+    told = json.loads(line)
+    assert (told["event"], told["variable"]) == ("store_selected", "REDIS_URL")
+    assert told["message"] == "✅ Redis connected for session storage"
 
 
 class Scanned(FakeStore):
@@ -466,5 +559,5 @@ def test_an_error_of_the_client_is_explained_without_its_text() -> None:
     """What a client says can hold its credentials: the reason is ours, and the traceback shows no cause."""
     with pytest.raises(StoreUnavailable) as caught:
         FakeStore(RuntimeError("canary")).read("k", "s:a")
-    assert caught.value.reason == "RuntimeError"
+    assert caught.value.reason.startswith("REDIS_URL: the server answered an error")
     assert caught.value.__suppress_context__

@@ -1,4 +1,4 @@
-"""Whether a store is alive (lib/store/pulse.py)."""
+"""Whether people can log in, as far as the store decides it (lib/store/pulse.py)."""
 
 import threading
 from collections.abc import Callable
@@ -9,20 +9,49 @@ from lib.errors import StoreUnavailable
 from lib.store.pulse import Pulse
 from tests.clock import Clock
 
+DAY = 86400
+
 
 class Server:
-    """Something to ask, which notes its own outcome as a store's call does, and counts how often."""
+    """Something to ask, which notes its own outcome as a store's call does, and what it was asked."""
 
-    def __init__(self, pulse: Pulse, *, works: bool = True) -> None:
+    def __init__(self, pulse: Pulse, *, works: bool = True, reached: bool = True) -> None:
         self.pulse = pulse
         self.works = works
-        self.asked = 0
+        self.reached = reached
+        self.asked: list[str] = []
 
-    def __call__(self) -> None:
-        self.asked += 1
-        self.pulse.note(worked=self.works)
-        if not self.works:
-            raise StoreUnavailable("no answer")
+    def login(self) -> None:
+        """What a login does."""
+        self._ask("login")
+
+    def ping(self) -> None:
+        """A PING."""
+        self._ask("ping")
+
+    def _ask(self, what: str) -> None:
+        self.asked.append(what)
+        if self.works:
+            self.pulse.note_success(is_login=what == "login")
+            return
+        problem = StoreUnavailable("no answer", cause="store_rights")
+        self.pulse.note_failure(problem, sent=self.reached)
+        raise problem
+
+    @property
+    def commands(self) -> int:
+        """How many commands these were; a PING that fails is sent twice."""
+        return sum(3 if what == "login" else 1 if self.works else 2 for what in self.asked)
+
+    def check(self) -> bool:
+        """What /health would say."""
+        try:
+            self.pulse.check(login=self.login, ping=self.ping)
+        except StoreUnavailable as error:
+            if (error.reason, error.cause) != ("no answer", "store_rights"):
+                raise
+            return False
+        return True
 
 
 @pytest.fixture
@@ -31,63 +60,74 @@ def clock() -> Clock:
     return Clock()
 
 
-def checked(pulse: Pulse, ask: Callable[[], object]) -> bool:
-    """What `check` says; an error of the question itself is a no."""
-    try:
-        return pulse.check(ask)
-    except StoreUnavailable:
-        return False
-
-
 def test_nothing_is_known_at_first(clock: Clock) -> None:
-    """A fresh pulse asks, whatever the clock says."""
+    """A fresh pulse tries a login, whatever the clock says."""
     for now in (clock.now, 0.0, -5.0):
         clock.now = now
-        pulse = Pulse(clock)
-        server = Server(pulse)
-        assert pulse.check(server)
-        assert server.asked == 1
+        server = Server(Pulse(clock))
+        assert server.check()
+        assert server.asked == ["login"]
 
 
-@pytest.mark.parametrize(("works", "seconds"), [(True, 60), (False, 10)])
-def test_an_outcome_is_news_for_its_time(clock: Clock, works: bool, seconds: int) -> None:
-    """A success tells for 60 seconds and a failure for 10, without asking; then the store is asked again."""
-    pulse = Pulse(clock)
-    server = Server(pulse, works=not works)
-    pulse.note(worked=works)
-    clock.advance(seconds - 0.1)
-    assert checked(pulse, server) is works
-    assert server.asked == 0
-    clock.advance(0.1)
-    assert checked(pulse, server) is not works
-    assert server.asked == 1
-
-
-def test_the_last_outcome_counts(clock: Clock) -> None:
-    """A failure after a success is bad news at once, and the reverse good news."""
-    pulse = Pulse(clock)
-    server = Server(pulse)
-    pulse.note(worked=True)
-    pulse.note(worked=False)
-    assert pulse.check(server) is False
-    pulse.note(worked=True)
-    clock.advance(59)
-    assert pulse.check(server) is True
-    assert server.asked == 0
-
-
-def test_what_asking_raises_is_raised_once(clock: Clock) -> None:
-    """The error of the question goes to who asked; within 10 seconds nobody asks again."""
-    pulse = Pulse(clock)
-    server = Server(pulse, works=False)
-    with pytest.raises(StoreUnavailable, match="no answer"):
-        pulse.check(server)
-    assert pulse.check(server) is False
-    assert server.asked == 1
-    clock.advance(10)
+def test_a_failure_is_news_for_ten_seconds(clock: Clock) -> None:
+    """Within them nobody asks again and all hear the same; then a login is tried."""
+    server = Server(Pulse(clock), works=False)
+    assert [server.check(), server.check()] == [False, False]
     server.works = True
-    assert pulse.check(server) is True
-    assert server.asked == 2
+    clock.advance(9.9)
+    assert not server.check()
+    assert server.asked == ["login"]
+    clock.advance(0.1)
+    assert server.check()
+    assert server.asked == ["login", "login"]
+
+
+def test_the_last_failure_counts(clock: Clock) -> None:
+    """A failure of any call after a login that worked is bad news at once."""
+    server = Server(Pulse(clock))
+    assert server.check()
+    server.pulse.note_failure(StoreUnavailable("no answer", cause="store_rights"))
+    assert not server.check()
+    server.pulse.note_success()
+    assert not server.check()
+    server.pulse.note_success(is_login=True)
+    assert server.check()
+    assert server.asked == ["login"]
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_a_day_of_questions_costs_400_commands_at_most(clock: Clock, works: bool) -> None:
+    """However often /health is asked, whether the store works, refuses, or does both in turn."""
+    server = Server(Pulse(clock), works=works)
+    for second in range(0, 2 * DAY, 5):
+        server.check()
+        clock.advance(5)
+        if second == DAY - 5:
+            first, server.asked = server.commands, []
+    assert 150 < first <= 400
+    assert 150 < server.commands <= 400
+
+
+def test_a_store_that_comes_and_goes_costs_no_more(clock: Clock) -> None:
+    """Every failure that a request meets makes /health try a login, until its day's commands are used up."""
+    server = Server(Pulse(clock))
+    for second in range(0, DAY, 5):
+        server.check()
+        if second % 15 == 0:
+            server.pulse.note_failure(StoreUnavailable("no answer", cause="store_rights"))
+        clock.advance(5)
+    assert server.commands <= 400
+
+
+def test_an_outage_is_seen_to_end(clock: Clock) -> None:
+    """What never reached the store costs nothing: after hours of it, ten seconds tell that it is back."""
+    server = Server(Pulse(clock), works=False, reached=False)
+    for _ in range(4 * 360):
+        assert not server.check()
+        clock.advance(10)
+    assert len(server.asked) == 4 * 360
+    server.works = True
+    assert server.check()
 
 
 def test_an_error_leaves_no_lock_behind(clock: Clock) -> None:
@@ -99,22 +139,23 @@ def test_an_error_leaves_no_lock_behind(clock: Clock) -> None:
 
     for _ in range(2):
         with pytest.raises(RuntimeError):
-            pulse.check(crash)
+            pulse.check(login=crash, ping=crash)
 
 
 @pytest.mark.parametrize("works", [True, False])
 def test_twenty_at_once_ask_once(clock: Clock, works: bool) -> None:
     """While one thread asks, the others wait for its answer instead of asking too."""
-    pulse = Pulse(clock)
-    server = Server(pulse, works=works)
-    asking, answered, results = threading.Event(), threading.Event(), []
+    server = Server(Pulse(clock), works=works)
+    asking, answered, results = threading.Event(), threading.Event(), list[bool]()
+    ask: Callable[[], None] = server.login
 
-    def ask() -> None:
+    def slowly() -> None:
         asking.set()
         assert answered.wait(10)
-        server()
+        ask()
 
-    threads = [threading.Thread(target=lambda: results.append(checked(pulse, ask))) for _ in range(20)]
+    server.login = slowly  # type: ignore[method-assign]
+    threads = [threading.Thread(target=lambda: results.append(server.check())) for _ in range(20)]
     for thread in threads:
         thread.start()
     assert asking.wait(10)
@@ -123,13 +164,12 @@ def test_twenty_at_once_ask_once(clock: Clock, works: bool) -> None:
     for thread in threads:
         thread.join(10)
     assert results == [works] * 20
-    assert server.asked == 1
+    assert len(server.asked) == 1
 
 
 def test_the_default_clock_never_goes_back() -> None:
     """Without an argument it is the monotonic clock, which setting the time of day does not move."""
-    pulse = Pulse()
-    pulse.note(worked=True)
-    server = Server(pulse)
-    assert pulse.check(server)
-    assert server.asked == 0
+    server = Server(Pulse())
+    server.pulse.note_success(is_login=True)
+    assert server.check()
+    assert server.asked == []

@@ -1,5 +1,7 @@
-"""GET /health: whether sessions work here, and nothing more."""
+"""GET /health: whether people can log in here, and nothing more."""
 
+import builtins
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -10,25 +12,32 @@ from tests.unit.web.conftest import AUTH_SECRET, BOT_ID, BOT_TOKEN, ENV, Clock, 
 
 
 @pytest.mark.parametrize(
-    ("env", "status"),
+    ("env", "problem"),
     [
-        ({}, "ok"),
-        ({"VERCEL": "1"}, "degraded"),
-        ({"VERCEL": "1", "VERCEL_ENV": "preview"}, "degraded"),
-        ({"VERCEL": "0"}, "ok"),
+        ({}, None),
+        ({"VERCEL": "1"}, "memory"),
+        ({"VERCEL": "1", "VERCEL_ENV": "preview"}, "memory"),
+        ({"VERCEL": "0"}, None),
+        # System Environment Variables can be off; the runtime needs this one.
+        ({"VERCEL_IPC_PATH": "/run/ipc.sock"}, "memory"),
+        ({"STORAGE_KV_REST_API_URL": "https://canary.upstash.io"}, "memory_prefix"),
+        ({"STORAGE_KV_REST_API_URL": "https://canary.upstash.io", "VERCEL": "1"}, "memory_prefix"),
     ],
 )
-def test_in_memory(clock: Clock, env: dict[str, str], status: str) -> None:
-    """Sessions in memory are all right on one's own machine and second best on Vercel."""
+def test_in_memory(clock: Clock, env: dict[str, str], problem: str | None) -> None:
+    """Sessions in memory are right on one's own machine, second best on Vercel, a mistake beside Redis."""
     answer = Site(clock, {**ENV, **env}).send("GET", "/health")
-    assert (answer.status, answer.json()) == (200, {"status": status, "store": "memory"})
+    expected = {"status": "ok", "store": "memory"}
+    if problem:
+        expected = {"status": "degraded", "store": "memory", "problem": problem}
+    assert (answer.status, answer.json()) == (200, expected)
 
 
 def test_down_when_the_store_is(site: Site) -> None:
     """A store that does not answer makes it 503, and it recovers with it."""
-    site.store.error = StoreUnavailable("canary reason")
+    site.store.error = StoreUnavailable("canary reason", cause="store_full")
     answer = site.send("GET", "/health")
-    assert (answer.status, answer.json()) == (503, {"status": "down", "store": None})
+    assert (answer.status, answer.json()) == (503, {"status": "down", "store": None, "problem": "store_full"})
     assert b"canary" not in answer.body
     site.store.error = None
     assert site.send("GET", "/health").status == 200
@@ -79,7 +88,8 @@ def test_misconfigured(
     for method in ("GET", "HEAD"):
         answer = send(method, "/health")
         assert answer.status == 503
-        assert answer.body == (b"" if method == "HEAD" else b'{"status":"down","store":null}\n')
+        down = b'{"status":"down","store":null,"problem":"settings"}\n'
+        assert answer.body == (b"" if method == "HEAD" else down)
         (line,) = lines()
         assert (line["event"], line["level"], line["status"]) == ("misconfigured", "error", 503)
         for text in named:
@@ -105,3 +115,70 @@ def test_asks_nobody_who_they_are(site: Site) -> None:
         {"query": "a=b"},
     ):
         assert site.send("GET", "/health", **request) == plain  # type: ignore[arg-type]
+
+
+def without(*names: str) -> dict[str, str]:
+    """The settings of these tests without some of them."""
+    return {name: value for name, value in ENV.items() if name not in names}
+
+
+@pytest.mark.parametrize(
+    ("env", "status", "problem"),
+    [
+        (without("AUTH_ORIGIN"), 503, "origin"),
+        ({**without("AUTH_ORIGIN"), "VERCEL_ENV": "preview"}, 503, "origin"),
+        ({**without("AUTH_ORIGIN"), "VERCEL_ENV": "preview", "VERCEL_URL": "x.vercel.app"}, 200, None),
+        ({**without("AUTH_ORIGIN"), "VERCEL_PROJECT_PRODUCTION_URL": "x.example"}, 200, None),
+        ({**without("AUTH_ORIGIN"), "VERCEL_ENV": "development"}, 200, None),
+        ({**ENV, "TELEGRAM_BOT_ID": str(BOT_ID), "TELEGRAM_BOT_TOKEN": "canary"}, 503, "settings"),
+        ({**without("TELEGRAM_BOT_TOKEN"), "TELEGRAM_BOT_ID": str(BOT_ID)}, 200, None),
+        (
+            {
+                **ENV,
+                "TELEGRAM_BOT_ID": str(BOT_ID),
+                "TELEGRAM_BOT_TOKEN": "canary",
+                "TELEGRAM_CLIENT_SECRET": "client-secret-of-no-bot",
+            },
+            200,
+            None,
+        ),
+    ],
+)
+def test_settings_that_let_nobody_log_in(
+    environment: Callable[[dict[str, str]], None],
+    lines: Callable[[], list[dict[str, Any]]],
+    env: dict[str, str],
+    status: int,
+    problem: str | None,
+) -> None:
+    """Without a known address, or without any way to log in, it is down, whatever the store does."""
+    environment({"AUTH_SECRET": AUTH_SECRET, **env})
+    answer = send("GET", "/health", headers={"Host": "tgauth.example"})
+    assert (answer.status, answer.json().get("problem")) == (status, problem)
+    if problem == "origin":
+        assert lines()[-1]["reason"].startswith("AUTH_ORIGIN: is not set; set this site's origin")
+
+
+@pytest.mark.parametrize("path", ["/health", "/telegram/verify"])
+def test_a_package_that_is_missing(
+    environment: Callable[[dict[str, str]], None],
+    lines: Callable[[], list[dict[str, Any]]],
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+) -> None:
+    """Where a pyproject.toml took requirements.txt's place, the log names the package and the file."""
+    environment({**ENV, "REDIS_URL": "redis://localhost"})
+    monkeypatch.setitem(sys.modules, "lib.store.redis", None)
+    monkeypatch.delitem(sys.modules, "redis", raising=False)
+    real = builtins.__import__
+
+    def missing(name: str, *arguments: Any, **options: Any) -> Any:
+        if name == "lib.store.redis":
+            raise ModuleNotFoundError("No module named 'redis'", name="redis")
+        return real(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", missing)
+    answer = send("GET", path, bearer="tg1_x" if path != "/health" else None)
+    assert answer.status == 503
+    assert answer.json().get("problem", "settings") == "settings"
+    assert "requirements.txt: redis is not installed; look whether a pyproject.toml" in lines()[-1]["reason"]
