@@ -24,7 +24,8 @@ from dev.doctor.settings import check_settings, names, read, store_is_wrong
 from dev.doctor.store import check_store
 from dev.doctor.telegram import check_bot
 from dev.doctor.tree import check_tree
-from dev.doctor.variables import FILES, Variables, check_variables, read_variables
+from dev.doctor.variables import check_variables
+from dev.variables import FILES, Variables, read_variables
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -1,22 +1,14 @@
-"""The variables as a deployment would get them: from the shell, and from files that Vercel's CLI writes."""
+"""Which variables are set, where, and which of them look as if another one had been meant."""
 
 import contextlib
 import difflib
-import io
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-
-from dotenv.parser import parse_stream
 
 from dev.doctor.report import Check, ok, warning
+from dev.variables import Variables
 from lib.errors import Misconfigured
 from lib.settings import read_settings
-
-SHELL = "the shell"
-FILES = (".env.local", ".env")
-"""The first that has a variable counts; the shell counts before both."""
 
 STORE = (
     "UPSTASH_REDIS_REST_URL",
@@ -49,18 +41,6 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _NEAR = 0.88
 
 
-@dataclass(frozen=True)
-class Variables:
-    """What is set, each variable with the place that it comes from."""
-
-    values: Mapping[str, str]
-    sources: Mapping[str, str]
-    hidden: tuple[str, ...] = ()
-    """Variables that Vercel's CLI wrote into a file without their values."""
-    unread: tuple[str, ...] = ()
-    """Lines of files that set nothing, though something stands there."""
-
-
 class _Recorder(dict[str, str]):
     """An environment that remembers what it was asked for."""
 
@@ -79,32 +59,6 @@ def names_read() -> list[str]:
     with contextlib.suppress(Misconfigured):
         read_settings(recorder)
     return list(dict.fromkeys(recorder.asked))
-
-
-def read_variables(environ: Mapping[str, str], root: Path) -> Variables:
-    """The shell's variables and those of .env.local and .env in `root`; one without a value is not set.
-
-    Raises UnicodeDecodeError or OSError for a file that cannot be read.
-    """
-    values = {name: value for name, value in environ.items() if value.strip()}
-    sources = dict.fromkeys(values, SHELL)
-    hidden: set[str] = set()
-    unread: list[str] = []
-    for name in FILES:
-        file = root / name
-        if not file.is_file():
-            continue
-        text = file.read_text(encoding="utf-8-sig")
-        by_vercel = text.startswith("# Created by Vercel CLI")
-        bindings = list(parse_stream(io.StringIO(text)))
-        unread += [f"{name}, line {binding.original.line}" for binding in bindings if binding.error]
-        for variable, value in {b.key: b.value for b in bindings if b.key is not None}.items():
-            if (value or "").strip():
-                if variable not in values:
-                    values[variable], sources[variable] = value or "", name
-            elif by_vercel:
-                hidden.add(variable)
-    return Variables(values, sources, tuple(sorted(hidden - values.keys())), tuple(unread))
 
 
 def check_variables(variables: Variables) -> Iterator[Check]:

@@ -7,8 +7,9 @@ import pytest
 from dev.doctor.report import Report, line, ok, problem, secrets_in, warning
 from dev.doctor.settings import check_settings, read
 from dev.doctor.tree import check_tree
-from dev.doctor.variables import check_variables, names_read, read_variables
+from dev.doctor.variables import check_variables, names_read
 from dev.process import ROOT
+from dev.variables import read_variables
 from lib.environment import DEVELOPMENT_BOT_TOKEN
 from tests.unit.test_docs import anchors, strings, variables
 
