@@ -4,36 +4,31 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from dev.doctor.dependencies import check_dependencies
 from dev.doctor.report import Check, ok, problem, warning
+from dev.doctor.routes import OWN, check_routes
 
 MAX_FUNCTIONS = 12
 """On Vercel's Hobby plan."""
-
-_OWN = ("/api/telegram/", "/api/health", "/api/stats")
-# Vercel reads dependencies from the first of these that is there, and requirements.txt comes after them.
-_BEFORE_REQUIREMENTS = (
-    "pyproject.toml",
-    "Pipfile.lock",
-    "Pipfile",
-    "requirements.frozen.txt",
-    "requirements-frozen.txt",
-)
 
 
 def check_tree(root: Path) -> Iterator[Check]:
     """Look at vercel.json, api/ and public/ below `root`."""
     try:
         config = json.loads((root / "vercel.json").read_text(encoding="utf-8"))
-        rewrites = {rule["source"]: rule["destination"] for rule in config.get("rewrites", [])}
+        found = sorted(_functions(root))
+        routes = list(check_routes(root, config, found))
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         yield problem(
             "vercel.json", "is missing, or is no JSON of Vercel's form", "take the repository's again"
         )
         return
-    found = sorted(_functions(root))
     yield _count(found)
-    yield _addresses(found, rewrites)
-    wrong = list(_layout(root, config))
+    yield from routes
+    wrong = [
+        *_layout(root, config),
+        *check_dependencies(root, [path for path in found if path.startswith(OWN)]),
+    ]
     yield from wrong
     if not wrong:
         yield ok("layout", "vercel.json, public/ and requirements.txt are as Vercel needs them")
@@ -58,25 +53,6 @@ def _count(found: list[str]) -> Check:
     return ok("functions", message)
 
 
-def _addresses(found: list[str], rewrites: dict[str, str]) -> Check:
-    """Every function of tgauth's has its public address, and every address a function."""
-    reached = set(rewrites.values())
-    hidden = [
-        path for path in found if path.startswith(_OWN) and rewrites.get(path.removeprefix("/api")) != path
-    ]
-    nowhere = sorted(path for path in reached if path.startswith("/api/") and path not in found)
-    if not hidden and not nowhere:
-        return ok("rewrites", "vercel.json leads every address to its function")
-    wrong = [f"{path.removeprefix('/api')} does not lead to {path}.py" for path in hidden]
-    wrong += [f"{path}.py is not there" for path in nowhere]
-    return problem(
-        "rewrites",
-        "; ".join(wrong),
-        'let vercel.json have {"source": "/telegram/…", "destination": "/api/telegram/…"} for each:'
-        " README.md#endpoints",
-    )
-
-
 def _layout(root: Path, config: dict[str, object]) -> Iterator[Check]:
     if "framework" not in config or config["framework"] is not None:
         yield problem(
@@ -91,11 +67,3 @@ def _layout(root: Path, config: dict[str, object]) -> Iterator[Check]:
             "there is no public/ with a file in it, so Vercel would publish the source code",
             "add public/, which has the login page",
         )
-    if before := [name for name in _BEFORE_REQUIREMENTS if (root / name).is_file()]:
-        yield warning(
-            "layout",
-            f"{before[0]} is there, so Vercel takes the dependencies from it and not from requirements.txt",
-            f"remove {before[0]}, or name in it all that requirements.txt has",
-        )
-    if not (root / "requirements.txt").is_file():
-        yield problem("layout", "requirements.txt is missing", "take the repository's again")

@@ -6,7 +6,6 @@ import pytest
 
 from dev.doctor.report import Report, line, ok, problem, secrets_in, warning
 from dev.doctor.settings import check_settings, read
-from dev.doctor.tree import check_tree
 from dev.doctor.variables import check_variables, names_read
 from dev.process import ROOT
 from dev.variables import read_variables
@@ -270,70 +269,6 @@ def test_a_report_counts():
     assert report.summary() == "2 problems, 1 warning."
     assert line(report.checks[0]) == "warning  a: message\n         fix: what to do"
     assert line(ok("a", "message")) == "ok       a: message"
-
-
-@pytest.fixture
-def tree(tmp_path):
-    """A small tree as Vercel needs it."""
-    for name in ("api/telegram/verify.py", "api/mine.py", "api/_part.py", "public/index.html"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "requirements.txt").touch()
-    rewrite = '{"source": "/telegram/verify", "destination": "/api/telegram/verify"}'
-    (tmp_path / "vercel.json").write_text(f'{{"framework": null, "rewrites": [{rewrite}]}}')
-    return tmp_path
-
-
-def test_the_repository_is_as_vercel_needs_it(tree):
-    """So is a small tree; a function of the owner's needs no rewrite."""
-    assert {check.status for check in check_tree(ROOT)} == {"ok"}
-    checks = {check.name: check for check in check_tree(tree)}
-    assert {check.status for check in checks.values()} == {"ok"}
-    assert "has 2" in checks["functions"].message
-
-
-def break_tree(tree, what):
-    match what:
-        case "count":
-            for number in range(12):
-                (tree / f"api/more{number}.py").touch()
-        case "no rewrite":
-            (tree / "vercel.json").write_text('{"framework": null}')
-        case "no function":
-            (tree / "api/telegram/verify.py").unlink()
-        case "no framework":
-            text = (tree / "vercel.json").read_text().replace("null", '"python"')
-            (tree / "vercel.json").write_text(text)
-        case "no public":
-            (tree / "public/index.html").unlink()
-        case "no requirements":
-            (tree / "requirements.txt").unlink()
-        case "no config":
-            (tree / "vercel.json").write_text("[")
-        case "another config":
-            (tree / "vercel.json").write_text("[]")
-        case "pyproject":
-            (tree / "pyproject.toml").touch()
-
-
-@pytest.mark.parametrize(
-    ("what", "name", "status"),
-    [
-        ("count", "functions", "warning"),
-        ("no rewrite", "rewrites", "problem"),
-        ("no function", "rewrites", "problem"),
-        ("no framework", "layout", "problem"),
-        ("no public", "layout", "problem"),
-        ("no requirements", "layout", "problem"),
-        ("no config", "vercel.json", "problem"),
-        ("another config", "vercel.json", "problem"),
-        ("pyproject", "layout", "warning"),
-    ],
-)
-def test_what_breaks_a_deployment_without_a_word(tree, what, name, status):
-    """Each of the rules of Vercel's builder that a tree can break shows."""
-    break_tree(tree, what)
-    assert [(c.name, c.status) for c in check_tree(tree) if c.status != "ok"] == [(name, status)]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "dev/doctor").glob("*.py")), ids=lambda path: path.name)
