@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
+from dev.doctor.guess import weakness
 from dev.doctor.report import Check, ok, problem, warning
 from dev.doctor.site import split
 from dev.doctor.variables import STORE
@@ -18,6 +19,8 @@ _EXPLAINED = {
     "SESSION_": "docs/REDIS_SETUP.md#how-long-sessions-live",
     **dict.fromkeys(STORE, "docs/REDIS_SETUP.md#settings"),
 }
+_MAKE = "`openssl rand -base64 32`"
+_CHANGE = "docs/REDIS_SETUP.md#changing-secrets"
 _SEVERAL = re.compile(r"; (?=[A-Z][A-Z0-9_]+: )")
 
 
@@ -98,28 +101,62 @@ def _secret(values: Mapping[str, str], settings: Settings, wrong: set[str]) -> I
         number = len(settings.secrets)
         several = f"; it has {number} entries, of which the first signs and all verify" if number > 1 else ""
         yield ok("secret", f"sessions are signed with AUTH_SECRET{several}")
-    elif "AUTH_SECRET" not in wrong:
+    elif "AUTH_SECRET" not in wrong and settings.environment == "development":
         yield ok(
-            "secret",
-            "AUTH_SECRET is not set, so sessions are signed with a key made from TELEGRAM_BOT_TOKEN: a new"
-            " bot token logs everybody out (docs/REDIS_SETUP.md#changing-secrets says how to change to one)",
+            "secret", "AUTH_SECRET is not set, so TELEGRAM_BOT_TOKEN signs sessions: enough for development"
         )
+    elif "AUTH_SECRET" not in wrong:
+        yield warning(
+            "secret",
+            "AUTH_SECRET is not set, so TELEGRAM_BOT_TOKEN signs sessions: whoever has the token can forge"
+            " them, and a new token logs everybody out",
+            f"set AUTH_SECRET to one made with {_MAKE}; where people are logged in already,"
+            f" AUTH_SECRET=new,<bot token> leaves them logged in: {_CHANGE}",
+        )
+    own = [secret for secret in settings.secrets if secret != settings.bot_token]
+    others = [
+        (name, secret)
+        for name, secret in (
+            ("AUTH_RELAY_SECRET", settings.relay_secret),
+            ("ADMIN_TOKEN", settings.admin_token),
+            ("TELEGRAM_CLIENT_SECRET", settings.client_secret),
+        )
+        if secret
+    ]
+    yield from _guessable(own, others)
     held: dict[str, list[str]] = {}
-    own = [("AUTH_SECRET", secret) for secret in settings.secrets if secret != settings.bot_token]
-    for name, secret in [
-        *own,
-        ("AUTH_RELAY_SECRET", settings.relay_secret),
-        ("ADMIN_TOKEN", settings.admin_token),
-        ("TELEGRAM_CLIENT_SECRET", settings.client_secret),
-    ]:
-        if secret:
-            held.setdefault(secret, []).append(name)
+    for name, secret in [*(("AUTH_SECRET", entry) for entry in own), *others]:
+        held.setdefault(secret, []).append(name)
     for names in held.values():
         if len(names) > 1:
             yield warning(
                 "secret",
                 f"{' and '.join(names)} have the same value, so who gets one has the other",
-                "make each of its own, with: openssl rand -base64 32",
+                f"make each of its own, with {_MAKE}",
+            )
+
+
+def _guessable(own: list[str], others: list[tuple[str, str]]) -> Iterator[Check]:
+    """Which of AUTH_SECRET's entries, and of the owner's other secrets, nobody made by chance."""
+    for number, secret in enumerate(own, 1):
+        if not (why := weakness(secret)):
+            continue
+        entry = f"AUTH_SECRET, entry {number}," if len(own) > 1 else "AUTH_SECRET"
+        todo = (
+            f"put one made with {_MAKE} in front, AUTH_SECRET=new,old, which logs nobody out; take the old"
+            " one out soon, since sessions can be forged with it until then"
+            if number == 1
+            else "take that entry out soon, since sessions can be forged with it until then"
+        )
+        yield warning("secret", f"{entry} {why}", f"{todo}: {_CHANGE}")
+    for name, secret in others:
+        # Telegram makes client secrets.
+        if name != "TELEGRAM_CLIENT_SECRET" and (why := weakness(secret)):
+            where = " in production and in previews" if name == "AUTH_RELAY_SECRET" else ""
+            yield warning(
+                "secret",
+                f"{name} {why}",
+                f"set one made with {_MAKE}{where}, and deploy again: docs/SECURITY.md#changing-secrets",
             )
 
 
@@ -138,7 +175,8 @@ def _origin(values: Mapping[str, str], settings: Settings) -> Iterator[Check]:
             "origin",
             "not known here: neither AUTH_ORIGIN nor VERCEL_PROJECT_PRODUCTION_URL is set",
             "on Vercel, switch on “Enable access to System Environment Variables” under Settings >"
-            " Environment Variables; anywhere else set AUTH_ORIGIN=https://your-domain: README.md#settings",
+            " Environment Variables; anywhere else set AUTH_ORIGIN to the site's origin, such as"
+            " https://example.com: README.md#settings",
         )
     else:
         yield ok("origin", f"the address at which this {settings.environment} is opened")

@@ -1,5 +1,6 @@
 """Which variables the doctor sees, where they come from, and what looks like another one (dev/doctor)."""
 
+import json
 import re
 
 import pytest
@@ -13,7 +14,11 @@ from lib.environment import DEVELOPMENT_BOT_TOKEN
 from tests.unit.test_docs import anchors, strings, variables
 
 TOKEN = "123456789:AAE-test_token-of-no-bot"
-SECRET = "0123456789abcdef0123456789abcdef"
+SECRET = "pE3vDkYQm1z8RwTn0xHc6JbUa9sLfG2o"
+OTHER = "Wq7ZtB4rXj1NcVy5KdMh0PgEu8SaLi3F"
+WEAK = "0123456789abcdef0123456789abcdef"
+CASES = ROOT / "tests/cases/platform"
+PASTED = json.loads((CASES / "14_pasted_values.json").read_text())["cases"][1]["env"]["AUTH_SECRET"]
 UPSTASH = {"UPSTASH_REDIS_REST_URL": "https://a.upstash.io", "UPSTASH_REDIS_REST_TOKEN": "tokentoken"}
 KV = {"KV_REST_API_URL": "https://a.upstash.io", "KV_REST_API_TOKEN": "tokentoken"}
 RELAY = {"AUTH_RELAY_SECRET": SECRET, "AUTH_RELAY_HOSTS": "app-*-team.vercel.app"}
@@ -189,9 +194,17 @@ def test_a_line_that_sets_nothing_is_named_with_its_file(tmp_path):
             "ok",
             "by your choice",
         ),
-        ({}, "secret", "ok", "made from TELEGRAM_BOT_TOKEN"),
+        ({}, "secret", "warning", "whoever has the token can forge them"),
+        ({"VERCEL_ENV": "preview"}, "secret", "warning", "whoever has the token can forge them"),
+        ({"VERCEL_ENV": "development"}, "secret", "ok", "enough for development"),
         ({"AUTH_SECRET": SECRET}, "secret", "ok", "signed with AUTH_SECRET"),
-        ({"AUTH_SECRET": f"{SECRET},{SECRET}2"}, "secret", "ok", "2 entries"),
+        ({"AUTH_SECRET": f"{SECRET},{OTHER}"}, "secret", "ok", "2 entries"),
+        ({"AUTH_SECRET": f"{SECRET},{TOKEN}"}, "secret", "ok", "2 entries"),
+        ({"AUTH_SECRET": WEAK}, "secret", "warning", "AUTH_SECRET is easy to guess"),
+        ({"AUTH_SECRET": f"{SECRET},{WEAK}"}, "secret", "warning", "AUTH_SECRET, entry 2, is easy to guess"),
+        ({"AUTH_SECRET": PASTED}, "secret", "warning", "AUTH_SECRET looks like a placeholder"),
+        ({"AUTH_SECRET": SECRET, "ADMIN_TOKEN": WEAK}, "secret", "warning", "ADMIN_TOKEN is easy to guess"),
+        ({**RELAY, "AUTH_RELAY_SECRET": WEAK}, "secret", "warning", "AUTH_RELAY_SECRET is easy to guess"),
         ({"AUTH_SECRET": SECRET, "ADMIN_TOKEN": SECRET}, "secret", "warning", "AUTH_SECRET and ADMIN_TOKEN"),
         ({}, "origin", "ok", "https://example.com, from AUTH_ORIGIN"),
         ({"AUTH_ORIGIN": ...}, "origin", "warning", "not known here"),
@@ -233,6 +246,26 @@ def test_what_the_settings_decide(env, name, status, says):
     check = settled(**env)[name][-1]
     assert (check.status, says in check.message) == (status, True), check
     assert bool(check.fix) == (status != "ok")
+
+
+def test_what_to_do_about_a_secret_that_can_be_guessed():
+    """Each has its own way to change; nobody is logged out, and no line has any of the secret."""
+    env = {"AUTH_SECRET": WEAK, "ADMIN_TOKEN": PASTED, "AUTH_RELAY_SECRET": WEAK[1:] * 2, **UPSTASH}
+    found = settled(**env, AUTH_RELAY_HOSTS="app-*-team.vercel.app")["secret"]
+    fixes = [check.fix for check in found if check.status == "warning"]
+    assert [fix.partition(":")[0] for fix in fixes if "openssl rand -base64 32" not in fix] == []
+    assert "AUTH_SECRET=new,old, which logs nobody out" in fixes[0]
+    assert "docs/REDIS_SETUP.md#changing-secrets" in fixes[0]
+    assert "in production and in previews" in fixes[1]
+    assert len(fixes) == 3
+    assert not any(secret in line(check) for check in found for secret in (WEAK, PASTED, WEAK[1:]))
+
+
+def test_the_way_from_the_bot_token_to_a_secret_of_its_own():
+    """Where AUTH_SECRET was never set, the bot token is the old entry."""
+    (check,) = settled()["secret"]
+    assert "AUTH_SECRET=new,<bot token>" in check.fix
+    assert TOKEN not in line(check)
 
 
 def test_a_report_shows_no_secret_and_no_control_character():
