@@ -8,10 +8,11 @@ from urllib.parse import parse_qs
 from dev.doctor.client import Answer, Client, NoAnswer
 from dev.doctor.clock import check_clock
 from dev.doctor.headers import check_api_headers, check_cookie, check_page
+from dev.doctor.health import check_health
 from dev.doctor.login import check_domain, oidc_hint, widget_hint
 from dev.doctor.relay import check_relay
 from dev.doctor.report import Check, ok, problem, warning
-from dev.doctor.site import READ_THE_LOG, Site, barrier, origin_of, split, unexpected
+from dev.doctor.site import Site, barrier, origin_of, split, unexpected
 from lib.credentials import LOOPBACK
 from lib.environment import www_twin
 
@@ -42,7 +43,7 @@ def check_deployment(origin: str, client: Client, bypass: str = "") -> Iterator[
         return
     yield ok("reachable", f"{origin} answers")
     yield _https(origin)
-    yield from _health(health)
+    yield check_health(health)
     yield from check_clock(health, time.time(), "the deployment's")
     for check in (_start, _junk, _cross_site, _page, _pace):
         try:
@@ -62,34 +63,6 @@ def _https(origin: str) -> Check:
         "the address is not encrypted: whoever is on the way can take sessions over",
         f"check https://{host} instead, and let http:// redirect there (Vercel does)",
     )
-
-
-def _health(answer: Answer) -> Iterator[Check]:
-    where = "docs/REDIS_QUICK_START.md"
-    match answer.status, answer.fields:
-        case 200, {"status": "ok", "store": "memory"}:
-            yield warning(
-                "health",
-                "works, with sessions in memory: they end after 24 hours",
-                f"set up Redis, unless this is for development: {where}",
-            )
-        case 200, {"status": "ok", "store": "upstash" | "redis" as store}:
-            yield ok("health", f"works, with sessions in {'Upstash' if store == 'upstash' else 'Redis'}")
-        case 200, {"status": "degraded"}:
-            yield warning(
-                "health",
-                "works without Redis: sessions end after 24 hours, and a logout reaches one function only",
-                f"set UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN, and deploy again: {where}",
-            )
-        case 503, {"status": "down"}:
-            fix = READ_THE_LOG.format(
-                event="misconfigured or store_unavailable", where="docs/REDIS_SETUP.md#troubleshooting"
-            )
-            yield problem("health", "is down: a setting is wrong, or Redis does not answer", fix)
-        case status, _:
-            yield problem(
-                "health", f"answers {status}, and not as tgauth does", f"deploy this version: {where}"
-            )
 
 
 def _start(site: Site) -> Iterator[Check]:

@@ -23,6 +23,12 @@ _HINTS = {
     ),
     "internal": ("a function broke", "sys_crash", "docs/API.md#errors"),
 }
+_ELSE = "look at the deployment's page at Vercel, and at its log"
+_VERCELS = {
+    "NOT_FOUND": "look whether vercel.json has tgauth's rewrites (`make doctor` in the clone says), and"
+    " whether the build made its functions: README.md#endpoints",
+    "DEPLOYMENT_NOT_FOUND": "look at the address: there is no deployment, or it was deleted",
+}
 
 
 class Site:
@@ -44,9 +50,10 @@ class Site:
 def barrier(origin: str, answer: Answer) -> Check | None:
     """What stands before tgauth and answers in its place."""
     location = answer.headers.get("Location", "")
-    target = origin_of(location)
     # Vercel's login is seen as a redirect, or as a page with a cookie of that name.
-    sso = target == "https://vercel.com" or any(c.startswith("_vercel_sso_nonce=") for c in answer.cookies)
+    sso = origin_of(location) == "https://vercel.com" or any(
+        c.startswith("_vercel_sso_nonce=") for c in answer.cookies
+    )
     if sso or answer.status == 401:
         return problem(
             "protection",
@@ -56,25 +63,24 @@ def barrier(origin: str, answer: Answer) -> Check | None:
             " again: docs/PREVIEWS.md#deployment-protection",
         )
     if 300 <= answer.status < 400:
+        return _redirect(origin, location)
+    if vercels := answer.headers.get("X-Vercel-Error"):
         return problem(
-            "redirect",
-            f"{origin} redirects to {target or 'another address of its own'}",
-            f"check {target} instead. If AUTH_ORIGIN, or a preview's AUTH_RELAY_URL, names {origin}, set"
-            f" {target} there: requests from server to server follow no redirect: README.md#settings"
-            if target
-            else "let /health answer by itself: README.md#endpoints",
-        )
-    if answer.headers.get("X-Vercel-Error"):
-        return problem(
-            "reachable",
-            f"Vercel answers with an error of its own: {answer.headers['X-Vercel-Error']}",
-            "look at the deployment's page at Vercel, and at its log",
+            "reachable", f"Vercel answers with an error of its own: {vercels}", _VERCELS.get(vercels, _ELSE)
         )
     if answer.status == 403 or answer.headers.get("X-Vercel-Mitigated"):
         return problem(
             "protection",
             "a firewall answers before tgauth does",
             "let requests to /health and /telegram/ pass: docs/PREVIEWS.md#deployment-protection",
+        )
+    if answer.status == 200 and answer.headers.get("Content-Type", "").startswith("text/html"):
+        return problem(
+            "reachable",
+            f"{origin}/health shows a page, and not what tgauth answers",
+            "look whether this address is tgauth's, and whether a rewrite such as /(.*) stands before"
+            " tgauth's in vercel.json: put it last. `make doctor` in the clone names it:"
+            " README.md#endpoints",
         )
     if "status" not in answer.fields:
         return problem(
@@ -84,6 +90,29 @@ def barrier(origin: str, answer: Answer) -> Check | None:
             " README.md#endpoints",
         )
     return None
+
+
+def _redirect(origin: str, location: str) -> Check:
+    target = origin_of(location)
+    if target not in ("", origin):
+        return problem(
+            "redirect",
+            f"{origin} redirects to {target}",
+            f"check {target} instead. If AUTH_ORIGIN, or a preview's AUTH_RELAY_URL, names {origin}, set"
+            f" {target} there: requests from server to server follow no redirect: README.md#settings",
+        )
+    if split(location).path == "/health/":
+        return problem(
+            "redirect",
+            "a slash is put behind every address, such as /health/, where nothing of tgauth is",
+            'take "trailingSlash": true out of vercel.json, or let whatever stands in front leave /health,'
+            " /stats and /telegram/ alone: README.md#endpoints",
+        )
+    return problem(
+        "redirect",
+        f"{origin} redirects to another address of its own",
+        "let /health answer by itself: README.md#endpoints",
+    )
 
 
 def unexpected(name: str, what: str, answer: Answer) -> Check:

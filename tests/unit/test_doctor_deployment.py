@@ -124,12 +124,21 @@ def test_a_site_that_does_not_answer(web, failure):
         ),
         ({"status": 308, "headers": {"Location": "/de/health"}}, "redirect", "another address"),
         ({"status": 308, "headers": {"Location": "https://[x"}}, "redirect", "another address"),
+        ({"status": 308, "headers": {"Location": "/health/"}}, "redirect", "a slash is put behind"),
+        ({"status": 308, "headers": {"Location": f"{SITE}/health/"}}, "redirect", "a slash is put behind"),
+        ({"status": 308, "headers": {"Location": f"{SITE}/de/health"}}, "redirect", "another address"),
         (
             {"status": 500, "body": "x", "headers": {"X-Vercel-Error": "FUNCTION_INVOCATION_FAILED"}},
             "reachable",
             "FUNCTION_INVOCATION_FAILED",
         ),
+        ({"status": 404, "body": "x", "headers": {"X-Vercel-Error": "NOT_FOUND"}}, "reachable", "NOT_FOUND"),
         ({"status": 404, "body": "The page could not be found"}, "reachable", "404"),
+        (
+            {"status": 200, "body": "<!doctype html>", "content_type": "text/html"},
+            "reachable",
+            "shows a page",
+        ),
         ({"status": 200, "body": "<html>"}, "reachable", "200"),
         ({"status": 200, "json": []}, "reachable", "200"),
     ],
@@ -179,19 +188,29 @@ def test_without_encryption(web):
 
 
 @pytest.mark.parametrize(
-    ("answer", "status"),
+    ("answer", "says"),
     [
-        ({"json": {"status": "ok", "store": "redis"}}, "ok"),
-        ({"json": {"status": "ok", "store": "memory"}}, "warning"),
-        ({"json": {"status": "degraded", "store": "memory"}}, "warning"),
-        ({"json": {"status": "down", "store": None}, "status": 503}, "problem"),
-        ({"json": {"status": "fine"}}, "problem"),
+        ({"status": 308, "headers": {"Location": "/health/"}}, '"trailingSlash": true'),
+        ({"status": 200, "body": "<!doctype html>", "content_type": "text/html"}, "put it last"),
+        ({"status": 404, "headers": {"X-Vercel-Error": "NOT_FOUND"}}, "vercel.json has tgauth's rewrites"),
+        ({"status": 404, "headers": {"X-Vercel-Error": "DEPLOYMENT_NOT_FOUND"}}, "it was deleted"),
+        ({"status": 502, "headers": {"X-Vercel-Error": "BAD_GATEWAY"}}, "at its log"),
     ],
 )
-def test_health(web, answer, status):
-    """Each of the three states, and what is none of them."""
-    deploy(web, **{"GET /health": answer})
-    assert checked()["health"].status == status
+def test_what_to_do_about_it(web, answer, says):
+    """Each of them has a fix of its own."""
+    web.get(f"{SITE}/health", **answer)
+    (check,) = checked().values()
+    assert says in check.fix
+
+
+def test_the_rest_is_looked_at_where_sessions_do_not_work(web):
+    """A store that is down says nothing of cookies, headers and refusals."""
+    down = {"json": {"status": "down", "store": None, "problem": "store_full"}, "status": 503}
+    deploy(web, **{"GET /health": down})
+    found = checked()
+    assert wrong(found) == {"health": "problem"}
+    assert {"cookie", "headers", "cross-site"} <= found.keys()
 
 
 @pytest.mark.parametrize(("offset", "status"), [(0, "ok"), (45, "warning"), (-70, "problem")])
