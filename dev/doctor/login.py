@@ -55,22 +55,22 @@ def check_login(settings: Settings, wrong: set[str], client: Client) -> Iterator
 
 def widget_hint(origin: str | None, twin: str | None = None) -> Check:
     """What /setdomain must be; Telegram lets nobody read it. `twin` is the site's other name, with www."""
-    domain = (origin or "https://your-domain").partition("://")[2].partition(":")[0]
+    domain = origin.partition("://")[2].partition(":")[0] if origin else "your site's domain"
     name = f"{domain} or {twin}, whichever does not redirect to the other" if twin else domain
     return ok(
         "login",
-        "the Login Widget (TELEGRAM_CLIENT_SECRET is not set). @BotFather must know the domain: /setdomain,"
-        f" choose the bot, send {name}",
+        "the Login Widget (TELEGRAM_CLIENT_SECRET is not set; a new bot should have OpenID Connect:"
+        f" {_STEPS}). @BotFather must know the domain: /setdomain, choose the bot, send {name}",
     )
 
 
 def oidc_hint(origin: str | None, twin: str | None = None) -> Check:
     """The Allowed URLs; Telegram lets nobody read them. `twin` is the site's other name, with www."""
-    site = origin or "https://your-domain"
-    hint = (
-        f"OpenID Connect. Look whether the Allowed URLs {_WHERE}, have exactly these two:"
-        f" {redirect_uri(site)} and {site}"
-    )
+    hint = f"OpenID Connect. Look whether the Allowed URLs {_WHERE}, have exactly these two: "
+    if origin:
+        hint += f"{redirect_uri(origin)} and {origin}"
+    else:
+        hint += "your site's origin (https:// and its domain), and the same with /telegram/callback behind it"
     if twin:
         hint += f"; and, unless https://{twin} redirects there: {redirect_uri(f'https://{twin}')} and https://{twin}"
     return ok("login", hint)

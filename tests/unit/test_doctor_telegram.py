@@ -283,6 +283,18 @@ def test_the_allowed_urls_with_a_twin(web):
     assert "www." not in login(**both)["login"].message
 
 
+def test_what_to_enter_while_the_domain_is_not_known(web):
+    """It is said in words, which nobody copies; and that a new bot should have OpenID Connect."""
+    web.post(f"{OAUTH}/token", json={"error": "invalid_grant"}, status=400)
+    web.get(f"{OAUTH}/.well-known/jwks.json", body=HTML)
+    widget = login(AUTH_ORIGIN="")["login"].message
+    assert widget.endswith("choose the bot, send your site's domain")
+    assert "a new bot should have OpenID Connect: README.md#at-botfather" in widget
+    urls = login(AUTH_ORIGIN="", TELEGRAM_CLIENT_SECRET=CLIENT_SECRET)["login"].message
+    assert "your site's origin (https:// and its domain), and the same with /telegram/callback" in urls
+    assert "your-domain" not in widget + urls
+
+
 def oidc(web, reply, keys=None):
     """Telegram's OpenID Connect: what the token endpoint says, and the keys."""
     web.post(f"{OAUTH}/token", **reply)
