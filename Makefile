@@ -32,9 +32,9 @@ slow: $(VENV)/dev
 vercel-check: $(VENV)/dev
 	@$(python) -m dev.vercel_check
 
-# The shell expands URL, and ONLY below, so that nothing in them is run.
+# The shell expands URL and OLD, and ONLY below, so that nothing in them is run.
 doctor: $(VENV)/dev
-	@$(python) -m dev.doctor $(if $(JSON),--json) $(if $(URL),"$$URL")
+	@$(python) -m dev.doctor $(if $(JSON),--json) $(if $(OLD),--old="$$OLD") $(if $(URL),"$$URL")
 
 bench: $(VENV)/dev
 	@$(python) -m dev.bench $(if $(ONLY),--only "$$ONLY") $(if $(QUICK),--quick) $(if $(BIG),--big) $(if $(JSON),--json)

@@ -1,7 +1,8 @@
-"""`python -m dev.doctor [URL]`: what is wrong with the settings, or with a deployment, and how to mend it.
+"""`python -m dev.doctor [URL]`: what is wrong with the settings, or with a deployment, and how to fix it.
 
     make doctor                           the variables of the shell, .env.local and .env, and what they mean
-    make doctor URL=https://example.com   a deployment, from outside
+    make doctor URL=example.com           a deployment, from outside
+    make doctor URL=example.com OLD=app-1x2y3z-team.vercel.app   and whether an earlier one still answers
     make doctor JSON=1                    the same for programs
 
 The exit code is 0 without problems, 1 with some, 2 when it was called wrongly.
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 
 from dev.doctor.client import Client
 from dev.doctor.deployment import check_deployment
+from dev.doctor.earlier import check_earlier
 from dev.doctor.login import check_login
 from dev.doctor.report import Check, Report, line, problem, secrets_in
 from dev.doctor.settings import check_settings, names, read, store_is_wrong
@@ -26,6 +28,7 @@ from dev.doctor.telegram import check_bot
 from dev.doctor.tree import check_tree
 from dev.doctor.variables import check_variables
 from dev.variables import FILES, Variables, read_variables
+from lib.credentials import LOOPBACK
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,35 +38,48 @@ Part = Callable[[], Iterable[Check]]
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str = "") -> NoReturn:  # noqa: ARG002
         """Exit code 2. argparse's own words repeat what was typed, which by mistake can be a secret."""
+        self.refuse("Give nothing, or one address such as https://example.com (no user, no password).")
+
+    def refuse(self, reason: str) -> NoReturn:
+        """Exit code 2, with a reason that repeats nothing."""
         self.print_usage(sys.stderr)
-        self.exit(2, "Give nothing, or one address such as https://example.com (no user, no password).\n")
+        self.exit(2, f"{reason}\n")
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """Check, say what was found, and give the exit code."""
     parser = _Parser(prog="python -m dev.doctor", description=__doc__.splitlines()[0])
     parser.add_argument("url", nargs="?", help="a deployment's address, such as https://example.com")
+    parser.add_argument("--old", help="an earlier deployment's own address, which should not answer any more")
     parser.add_argument("--json", action="store_true", help="one JSON object in place of lines")
     options = parser.parse_args(arguments)
     origin = _origin(options.url) if options.url else ""
-    if origin is None:
+    old = _origin(options.old) if options.old else ""
+    if origin is None or old is None:
         parser.error()
+    if old and not origin:
+        parser.refuse("OLD is looked at together with the site that came after it: give URL, too.")
+    if old and old == origin:
+        parser.refuse(
+            "OLD and URL are one address. OLD is the one that Vercel made for an earlier deployment."
+        )
     # A terminal of another encoding than UTF-8 is no reason to stop in the middle.
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     report = Report()
-    for check in run(report, origin, root):
+    for check in run(report, origin, root, old):
         if not options.json:
             print(line(check), flush=True)
     print(report.to_json() if options.json else f"\n{_end(report, origin)}")
     return int(report.count("problem") > 0)
 
 
-def run(report: Report, origin: str, root: Path) -> Iterator[Check]:
-    """Every check of a deployment at `origin`, or, without one, of what is set here."""
+def run(report: Report, origin: str, root: Path, old: str = "") -> Iterator[Check]:
+    """Every check of a deployment at `origin` and an earlier one at `old`, or else of what is set here."""
     if origin:
         bypass = os.environ.get("VERCEL_AUTOMATION_BYPASS_SECRET", "").strip()
         report.hide(secrets_in(os.environ))
         yield from _guarded(report, "deployment", lambda: check_deployment(origin, Client(), bypass))
+        yield from _guarded(report, "earlier", lambda: check_earlier(old, Client()))
         return
     report.hide(secrets_in(os.environ))
     try:
@@ -100,15 +116,27 @@ def _guarded(report: Report, name: str, part: Part) -> Iterator[Check]:
 
 
 def _origin(url: str) -> str | None:
-    """The origin of an address that was given; None for what is none, or has a password in it."""
+    """The origin of an address that was given; None for what is none, or has a password in it.
+
+    A host alone is at https, and at http on this machine.
+    """
+    text = url.strip()
+    if bare := "://" not in text:
+        text = f"//{text}"
     try:
-        parts = urlsplit(url.strip())
-        port = f":{parts.port}" if parts.port is not None else ""
+        parts = urlsplit(text)
+        port = parts.port
     except ValueError:
         return None
-    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+    host = parts.hostname or ""
+    # A single word is more likely something else that was pasted, and would be asked for by name.
+    if not host or "@" in parts.netloc or (bare and "." not in host and host != "localhost"):
         return None
-    return f"{parts.scheme}://{parts.hostname}{port}"
+    scheme = parts.scheme or ("http" if LOOPBACK.fullmatch(host) else "https")
+    default = {"https": 443, "http": 80}.get(scheme)
+    if default is None:
+        return None
+    return f"{scheme}://{host}{f':{port}' if port not in (None, default) else ''}"
 
 
 def _end(report: Report, origin: str) -> str:

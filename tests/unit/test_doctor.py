@@ -114,8 +114,10 @@ def test_json(empty, capsys):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["example.com"],
+        ["canary"],
+        ["canary:3000"],
         ["ftp://example.com"],
+        ["user:canary@example.com"],
         ["https://"],
         ["https://user:canary@example.com"],
         ["https://example.com:x"],
@@ -123,10 +125,14 @@ def test_json(empty, capsys):
         ["https://example.com", "canary"],
         ["--canary"],
         ["--json=canary"],
+        ["--old=https://canary.example"],
+        ["--old=canary", "https://example.com"],
+        ["--old=https://user:canary@old.example", "https://example.com"],
+        ["--old=https://canary.example:443/", "canary.example"],
     ],
 )
 def test_wrong_usage(arguments, capsys):
-    """Exit code 2, and what was typed is not repeated: it can be a secret."""
+    """Exit code 2, and what was typed is not repeated: it can be a secret. OLD goes with another URL."""
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
@@ -138,6 +144,41 @@ def test_only_the_origin_of_a_url_is_used(empty, web, capsys):
     web.get("https://example.com:8443/health", status=404)
     assert main(["https://Example.com:8443/health?x-vercel-protection-bypass=canary"], empty) == 1
     assert "canary" not in said(capsys)
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ("example.com", "https://example.com"),
+        ("Example.com:8443/x", "https://example.com:8443"),
+        ("https://example.com:443", "https://example.com"),
+        ("http://example.com", "http://example.com"),
+        ("localhost:3000", "http://localhost:3000"),
+        ("app.localhost:3000/", "http://app.localhost:3000"),
+        ("127.0.0.1:3000", "http://127.0.0.1:3000"),
+    ],
+)
+def test_an_address_without_https(empty, web, capsys, given, asked):
+    """It is taken to be encrypted, but on this machine; of URL and OLD alike."""
+    web.get(f"{asked}/health", status=404)
+    web.get("https://other.example/health", status=404)
+    assert main([given, "--old", "other.example"], empty) == 1
+    assert main(["other.example", "--old", given], empty) == 1
+    assert [call.request.url for call in web.calls].count(f"{asked}/health") == 2
+
+
+def test_an_earlier_deployment_never_gets_the_bypass_secret(empty, web, capsys, monkeypatch):
+    """It is looked at even where the site is not there, and from outside, as anybody would."""
+    monkeypatch.setenv("VERCEL_AUTOMATION_BYPASS_SECRET", "canary-of-the-bypass")
+    web.get("https://example.com/health", status=404)
+    web.get("https://old.example/health", json={"status": "ok", "store": "upstash"})
+    assert main(["example.com", "--old=old.example"], empty) == 1
+    site, old = (call.request.headers for call in web.calls)
+    assert site["x-vercel-protection-bypass"] == "canary-of-the-bypass"
+    assert "x-vercel-protection-bypass" not in old
+    out = said(capsys)
+    assert "problem  earlier: an earlier deployment still answers at https://old.example" in out
+    assert "canary" not in out
 
 
 def test_files_that_cannot_be_read(empty, capsys):

@@ -461,8 +461,9 @@ def test_against_the_development_server():
         done = run(server.origin)
         assert (done.returncode, done.stderr) == (0, ""), done.stdout
         assert "0 problems, 1 warning." in done.stdout
-        alias = run(server.origin.replace("localhost", "127.0.0.1"))
+        alias = run(server.origin.replace("localhost", "127.0.0.1"), f"--old={server.origin}")
         assert "warning  origin" in alias.stdout
+        assert "problem  earlier" in alias.stdout
         assert "make dev" not in alias.stdout
     with running(env={"SESSION_TTL": "30d"}) as server:
         done = run(server.origin)
