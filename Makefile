@@ -8,7 +8,7 @@ python = $(VENV)/bin/python
 .PHONY: dev test check lint typescript browsers slow vercel-check doctor bench peers load faults fuzz mutants openapi clean screenshots
 
 dev: $(VENV)/$(if $(filter memory,$(STORE)),run,dev)
-	@$(python) -m dev.server --port $(PORT) --store $(STORE)
+	@$(python) -m dev.server --port $(PORT) --store $(STORE) --env-files
 
 test: $(VENV)/dev
 	@dev/test

@@ -79,14 +79,16 @@ def running(
     host: str = "localhost",
     port: int = 0,
     store: str = "memory",
+    env_files: bool = False,
 ) -> Iterator[Server]:
     """A server for the tree at `root`, with nothing in its environment but PATH and `env`.
 
-    It has a name of this machine, `localhost` or one below it, and port 0 is a free one.
+    It has a name of this machine, `localhost` or one below it, and port 0 is a free one. With `env_files` it
+    reads the tree's, as `make dev` does.
     """
-    options = {"--host": host, "--port": str(port), "--store": store}
+    options = ["--host", host, "--port", str(port), "--store", store, *["--env-files"] * env_files]
     process = subprocess.Popen(
-        [sys.executable, "-m", "dev.server", *(word for option in options.items() for word in option)],
+        [sys.executable, "-m", "dev.server", *options],
         cwd=root,
         env={"PATH": os.environ["PATH"], **(env or {})},
         stdout=subprocess.PIPE,

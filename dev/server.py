@@ -22,6 +22,7 @@ from dev.functions import Functions
 from dev.site import TELEGRAM, Site
 from dev.upstash import Upstash
 from dev.valkey import Unavailable, Valkey
+from dev.variables import FILES, SHELL, Variables, read_variables
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -31,6 +32,44 @@ _STORE_TOKENS = ("UPSTASH_REDIS_REST_TOKEN", "KV_REST_API_TOKEN")
 
 class CannotStart(Exception):
     """Why the server cannot start, and what to do about it."""
+
+
+def read_files(environ: MutableMapping[str, str], root: Path) -> list[str]:
+    """Set in `environ` what it lacks and .env.local or .env in `root` has; lines say what came from where.
+
+    Raises CannotStart.
+    """
+    try:
+        found = read_variables(environ, root)
+    except (OSError, ValueError) as error:
+        raise CannotStart(f"{' or '.join(FILES)} cannot be read. Make it a text in UTF-8.") from error
+    taken = {name: value for name, value in found.values.items() if not _of_a_deployment(name)}
+    environ |= {name: value for name, value in taken.items() if found.sources[name] != SHELL}
+    return list(_about(found))
+
+
+def _of_a_deployment(name: str) -> bool:
+    """Whether a variable says where a deployment is, which files have that Vercel's CLI wrote.
+
+    This server is none: AUTH_ORIGIN would send logins there, VERCEL_ENV choose its keys in Redis, and VERCEL
+    forbid the development bot. Whoever wants one of them here sets it in the shell.
+    """
+    return name in ("AUTH_ORIGIN", "VERCEL") or name.startswith("VERCEL_")
+
+
+def _about(found: Variables) -> Iterator[str]:
+    for file in FILES:
+        names = [name for name, source in found.sources.items() if source == file]
+        if taken := [name for name in names if not _of_a_deployment(name)]:
+            yield f"from {file}: {', '.join(taken)}"
+        left = [name for name in names if _of_a_deployment(name) and not name.startswith("VERCEL")]
+        # There are up to thirty of Vercel's.
+        left += ["VERCEL…"] * any(name.startswith("VERCEL") for name in names)
+        if left:
+            yield f"not from {file}: {', '.join(left)} (for a deployment; counts here from the shell alone)"
+    if kept_back := [name for name in found.hidden if not _of_a_deployment(name)]:
+        yield f"kept back by Vercel (Sensitive): {', '.join(kept_back)}"
+    yield from (f"{place} sets nothing" for place in found.unread)
 
 
 def set_defaults(environ: MutableMapping[str, str], origin: str) -> None:
@@ -133,19 +172,25 @@ def _has_own_bot(environ: Mapping[str, str]) -> bool:
     return "TELEGRAM_BOT_TOKEN" in environ or "TELEGRAM_BOT_ID" in environ
 
 
-def _greeting(origin: str, upstash: str) -> str:
+def _greeting(origin: str, upstash: str, settings: list[str]) -> str:
+    own = os.environ.get("AUTH_ORIGIN", origin)
+    telegram = f"simulated: {origin}{TELEGRAM}/"
+    if _has_own_bot(os.environ):
+        telegram = "the real one, for the bot that you set"
+        if not own.startswith("https://"):
+            telegram += "; to log in you need an https address: README.md#a-bot-of-your-own"
     store = next((name for name in _STORES if os.environ.get(name)), None)
-    simulated = f"simulated: {origin}{TELEGRAM}/"
-    telegram = "the real one, for the bot that you set" if _has_own_bot(os.environ) else simulated
-    sessions = f"in the store that {store} names" if store else "in memory (no Redis is configured)"
+    sessions = "in memory (no Redis is configured)"
+    if store:
+        environment = os.environ.get("VERCEL_ENV", "development")
+        sessions = f"in the store that {store} names, under the keys of {environment}"
     if upstash:
         sessions = f"in a local Upstash at {upstash}, until this server stops"
-    return (
-        f"tgauth is running at {origin}\n"
-        f"  Telegram   {telegram}\n"
-        f"  Sessions   {sessions}\n"
-        f"  Stop       Ctrl-C"
-    )
+    lines = [f"Telegram   {telegram}", f"Sessions   {sessions}"]
+    if own != origin:
+        lines.append(f"Logins     come back to {own} (AUTH_ORIGIN)")
+    lines += [f"Settings   {text}" for text in settings]
+    return "\n  ".join([f"tgauth is running at {origin}", *lines, "Stop       Ctrl-C"])
 
 
 def _port(text: str) -> int:
@@ -167,6 +212,9 @@ def main() -> int:
         default="memory",
         help="where sessions are kept when no Redis is configured (default: %(default)s)",
     )
+    parser.add_argument(
+        "--env-files", action="store_true", help="read .env.local and .env, as make dev does; the shell wins"
+    )
     options = parser.parse_args()
     # A copied .env.example has names without values, which are as good as none.
     for name in [name for name, value in os.environ.items() if not value.strip()]:
@@ -176,9 +224,11 @@ def main() -> int:
         signal.signal(number, signal.default_int_handler)
     try:
         with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
+            settings = read_files(os.environ, ROOT) if options.env_files else []
             listener = listen(options.host, options.port)
             upstash = stack.enter_context(local_upstash(os.environ)) if options.store == "upstash" else ""
-            _serve(listener, options.host if _is_local_name(options.host) else "localhost", upstash)
+            name = options.host if _is_local_name(options.host) else "localhost"
+            _serve(listener, name, upstash, settings)
     except CannotStart as reason:
         print(reason, file=sys.stderr)
         return 1
@@ -186,8 +236,8 @@ def main() -> int:
     return 0
 
 
-def _serve(listener: socket.socket, name: str, upstash: str) -> None:
-    """Serve until Ctrl-C as `name`; `upstash` is the URL of a local one, for the greeting."""
+def _serve(listener: socket.socket, name: str, upstash: str, settings: list[str]) -> None:
+    """Serve until Ctrl-C as `name`; a local `upstash`'s URL and lines on `settings` are for the greeting."""
     host, port = listener.getsockname()[:2]
     origin = f"http://{name}:{port}"
     resolve_local_names()
@@ -202,7 +252,7 @@ def _serve(listener: socket.socket, name: str, upstash: str) -> None:
         request_handler=_Handler,
         fd=listener.fileno(),
     )
-    print(_greeting(origin, upstash), flush=True)
+    print(_greeting(origin, upstash, settings), flush=True)
     server.serve_forever()
 
 

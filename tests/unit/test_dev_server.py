@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,8 @@ import pytest
 
 from dev.oidc import DEVELOPMENT_CLIENT_SECRET
 from dev.process import ROOT, Answer, Server, running
-from dev.server import local_upstash, set_defaults
+from dev.server import CannotStart, local_upstash, read_files, set_defaults
+from dev.signing import sign_widget
 from lib.environment import DEVELOPMENT_BOT_TOKEN
 from tests.contract.tools import start_valkey
 
@@ -430,6 +432,87 @@ def test_a_bot_of_ones_own_asks_the_real_telegram() -> None:
     set_defaults(environ, "http://localhost:3000")
     assert environ["TELEGRAM_OAUTH_URL"] == "https://oauth.telegram.org"
     assert "TELEGRAM_API_URL" not in environ
+
+
+PULLED = """# Created by Vercel CLI
+ADMIN_TOKEN="canary-of-the-owner-which-is-no-name"
+AUTH_ORIGIN="https://example.com"
+AUTH_SECRET=""
+REDIS_URL="redis://canary@localhost:1"
+VERCEL="1"
+VERCEL_ENV="production"
+VERCEL_GIT_COMMIT_SHA=""
+VERCEL_URL="app-1.vercel.app"
+"""
+
+
+def test_what_files_set_and_what_they_do_not(tmp_path: Path) -> None:
+    """The shell wins, then .env.local, then .env; where a deployment is says nothing of this server."""
+    (tmp_path / ".env.local").write_text(PULLED)
+    (tmp_path / ".env").write_text(
+        "export SESSION_LIMIT = 3 # three\nADMIN_TOKEN=no\nAUTH_ORIGIN=http://localhost\nx y\n"
+    )
+    shell = {"REDIS_URL": "redis://localhost:2", "VERCEL_ENV": "preview"}
+    environ = dict(shell)
+    lines = read_files(environ, tmp_path)
+    assert environ == {**shell, "ADMIN_TOKEN": "canary-of-the-owner-which-is-no-name", "SESSION_LIMIT": "3"}
+    elsewhere = "(for a deployment; counts here from the shell alone)"
+    assert lines == [
+        "from .env.local: ADMIN_TOKEN",
+        f"not from .env.local: AUTH_ORIGIN, VERCEL… {elsewhere}",
+        "from .env: SESSION_LIMIT",
+        "kept back by Vercel (Sensitive): AUTH_SECRET",
+        ".env, line 4 sets nothing",
+    ]
+
+
+def test_files_that_are_not_there_or_no_text(tmp_path: Path) -> None:
+    """Without files nothing is said; one that cannot be read ends the start, in words."""
+    assert read_files({}, tmp_path) == []
+    (tmp_path / ".env").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(CannotStart, match=r"\.env cannot be read"):
+        read_files({}, tmp_path)
+
+
+def test_the_files_of_the_tree_are_read_where_that_is_asked_for(tree: Path) -> None:
+    """As `make dev` asks: then the functions have them, and the greeting says so without a value."""
+    file = tree / ".env.local"
+    file.write_text(PULLED.replace("REDIS_URL", "DATABASE_URL"))
+    try:
+        for env_files in (True, False):
+            with running(tree, env_files=env_files) as server:
+                greeting = "".join(server.output)
+                owner = {"Authorization": "Bearer canary-of-the-owner-which-is-no-name"}
+                assert server.request("GET", "/stats", owner).status == (200 if env_files else 404)
+                assert started(server)["methods"] == ["oidc", "widget"]
+                assert json.loads(server.request("GET", "/health").body) == {
+                    "status": "ok",
+                    "store": "memory",
+                }
+            assert ("from .env.local: ADMIN_TOKEN, DATABASE_URL" in greeting) == env_files
+            assert "canary" not in greeting
+    finally:
+        file.unlink()
+
+
+def test_a_bot_of_ones_own_behind_a_tunnel() -> None:
+    """AUTH_ORIGIN alone is needed: logins come back to the tunnel, with cookies that are for https."""
+    origin, token = "https://tunnel.example", "42:TEST"
+    with running(env={"TELEGRAM_BOT_TOKEN": token, "AUTH_ORIGIN": origin}) as server:
+        assert f"Logins     come back to {origin}" in "".join(server.output)
+        headers = {"Host": "tunnel.example", "Origin": origin, "Content-Type": "application/json"}
+        start = server.request("POST", "/telegram/start", headers, b"{}")
+        assert start.headers["Set-Cookie"].startswith("__Host-tgauth-tx-")
+        assert json.loads(start.body)["widget_redirect_url"].startswith(f"{origin}/telegram/login")
+        proof = sign_widget({"id": 7, "first_name": "Ann", "auth_date": int(time.time())}, token)
+        body = json.dumps({"widget": proof}).encode()
+        login = server.request("POST", "/telegram/login", headers, body)
+        assert login.status == 200, login.body
+        cookie = login.headers["Set-Cookie"]
+        assert cookie.startswith("__Host-tgauth=")
+        assert "; Secure" in cookie
+        seen = {"Host": "tunnel.example", "Cookie": cookie.partition(";")[0]}
+        assert json.loads(server.request("GET", "/telegram/verify", seen).body)["user"]["id"] == 7
 
 
 def run(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
