@@ -1,33 +1,40 @@
 """GET /health: whether people can log in here, and where their sessions are kept."""
 
 from lib.errors import Misconfigured, StoreUnavailable
+from lib.web.bot import find_bot_problem
 from lib.web.endpoint import Response, endpoint
-from lib.web.membership import find_chat_problem
 from lib.web.request import Request
 from lib.web.respond import json_response
 
 
 def health(request: Request) -> Response:
-    """200 `ok`; 200 `degraded` and 503 `down` with the `problem`, which the log line explains."""
+    """200 `ok`; 200 `degraded` or 503 `down` with the `problem`, which the log line explains."""
     try:
-        settings, service = request.settings, request.service
-        settings.require_known_origin()
-        if not settings.bot_id_only:
-            settings.require_login_method()
-        service.check()
+        problem = _look(request)
     except (Misconfigured, StoreUnavailable) as error:
         request.notes |= {"event": error.event, "reason": error.reason}
         down = {"status": "down", "store": None, "problem": error.cause}
         return json_response(down, status=503, headers=dict(error.headers))
-    answer = {"status": "ok", "store": service.store.kind}
+    answer = {"status": "degraded" if problem else "ok", "store": request.service.store.kind}
+    return json_response(answer | ({"problem": problem} if problem else {}))
+
+
+def _look(request: Request) -> str:
+    """What is second best, in a word; raises `Misconfigured` or `StoreUnavailable` if nobody can log in."""
+    settings, service = request.settings, request.service
+    settings.require_known_origin()
+    if not settings.bot_id_only:
+        settings.require_login_method()
+    service.check()
+    if problem := find_bot_problem(request):
+        # Without OpenID Connect there is no other way in.
+        if problem.cause == "bot_token" and settings.client_secret is None:
+            raise problem
+        request.notes |= {"event": problem.event, "reason": problem.reason}
+        return problem.cause
     if service.store.kind == "memory" and settings.store_prefixed:
-        answer |= {"status": "degraded", "problem": "memory_prefix"}
-    elif service.store.kind == "memory" and settings.on_vercel:
-        answer |= {"status": "degraded", "problem": "memory"}
-    elif reason := find_chat_problem(request):
-        request.notes |= {"event": Misconfigured.event, "reason": reason}
-        answer |= {"status": "degraded", "problem": "chat"}
-    return json_response(answer)
+        return "memory_prefix"
+    return "memory" if service.store.kind == "memory" and settings.on_vercel else ""
 
 
 app = endpoint(GET=health)

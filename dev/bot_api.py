@@ -1,6 +1,6 @@
-"""The Bot API, simulated as far as tgauth asks it: who is in the chat whose members alone may log in.
+"""The Bot API, simulated as far as tgauth asks it: who the bot is, and who is in the chat for members.
 
-https://core.telegram.org/bots/api says what is asked and answered (#making-requests, #getchatmember,
+https://core.telegram.org/bots/api says what is asked and answered (#making-requests, #getme, #getchatmember,
 #chatmember). It does not list the descriptions of errors; those here are the ones that bots report to get.
 """
 
@@ -20,6 +20,7 @@ from dev.users import USERS
 CHAT_ID = -1001000000001
 CHAT_NAME = "@tgauth_dev_chat"
 METHOD_PATH = "/getChatMember"
+BOT = {"is_bot": True, "first_name": "tgauth development bot", "username": "tgauth_dev_bot"}
 
 STATES: Mapping[str, Mapping[str, object]] = {
     "creator": {"is_anonymous": False},
@@ -101,12 +102,18 @@ class BotApi:
         if token != self.token:
             return refusal(HTTPStatus.UNAUTHORIZED, "Unauthorized")
         # Names of methods are case-insensitive.
+        if name.lower() == "getme":
+            return success({"id": self._bot_id, **BOT})
         if name.lower() != METHOD_PATH[1:].lower():
             return refusal(HTTPStatus.NOT_FOUND, "Not Found")
         try:
             return self._chat_member(_parameters(request))
         except ValueError:
             return refusal(HTTPStatus.BAD_REQUEST, "Bad Request: can't parse JSON object")
+
+    @property
+    def _bot_id(self) -> int:
+        return int(self.token.partition(":")[0])
 
     def _chat_member(self, asked: Mapping[str, str]) -> Response:
         chat, user = asked.get("chat_id", ""), asked.get("user_id", "")
@@ -121,7 +128,7 @@ class BotApi:
             return refusal(HTTPStatus.BAD_REQUEST, "Bad Request: invalid user_id specified")
         if self.bot_status in _REFUSALS:
             return refusal(HTTPStatus.FORBIDDEN, _REFUSALS[self.bot_status])
-        state = self.members.get(int(user))
+        state = self.bot_status if int(user) == self._bot_id else self.members.get(int(user))
         if state is None:
             return refusal(HTTPStatus.BAD_REQUEST, self.unknown_user)
         return success(chat_member(int(user), state))

@@ -36,6 +36,7 @@ CANARY = f"canary-{secrets.token_hex(16)}"
 DECOYS = (".env", ".env.local", ".env.production")
 ENVIRONMENT = {
     "TELEGRAM_BOT_TOKEN": "123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11",
+    "TELEGRAM_API_URL": "http://127.0.0.1:9",
     "VERCEL": "1",
     "VERCEL_ENV": "production",
     "VERCEL_PROJECT_PRODUCTION_URL": HOST,

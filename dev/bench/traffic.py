@@ -34,6 +34,7 @@ PREVIEW = "myapp-1x2y3z-myteam.vercel.app"
 COOKIE = "__Host-tgauth"
 ENV = {
     "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
+    "TELEGRAM_API_URL": "http://127.0.0.1:9",
     "TELEGRAM_BOT_USERNAME": "benchmark_bot",
     "AUTH_SECRET": "benchmark-secret-of-32-characters",
     "ADMIN_TOKEN": ADMIN_TOKEN,

@@ -106,8 +106,6 @@ def _shape(settings: Settings, secret: str) -> str:
     """What a client secret looks like that is something else; lib.settings has refused bot tokens."""
     token = settings.bot_token or ""
     own = [other for other in settings.secrets if other != token]
-    if secret.strip("\"'") != secret:
-        return "is in quotation marks, which become part of it"
     if secret == str(settings.bot_id):
         return "is the bot's id, which is the client id and no secret"
     if secret.isdigit():

@@ -27,6 +27,7 @@ ISSUER = "http://127.0.0.1:1"
 PREVIEW = "myapp-1x2y3z-myteam.vercel.app"
 ENV = {
     "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
+    "TELEGRAM_API_URL": "http://127.0.0.1:9",
     "TELEGRAM_CLIENT_SECRET": "canary-client-secret-0123456789",
     "TELEGRAM_OAUTH_URL": ISSUER,
     "AUTH_SECRET": "canary-auth-secret-0123456789-0123456789",

@@ -21,6 +21,7 @@ FUNCTIONS = (
 )
 _ENV = {
     "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
+    "TELEGRAM_API_URL": "http://127.0.0.1:9",
     "AUTH_SECRET": "load-secret-0123456789-0123456789-0123",
     "VERCEL": "1",
     "VERCEL_ENV": "production",

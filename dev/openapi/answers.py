@@ -128,7 +128,7 @@ def schemas() -> dict[str, Schema]:
                 "status": one_of(Literal["ok", "degraded"]),
                 "store": one_of(StoreKind),
                 "problem": one_of(
-                    Literal["memory", "memory_prefix", "chat"], description="Why it is degraded."
+                    Literal["memory", "memory_prefix", "chat", "bot_token"], description="Why it is degraded."
                 ),
             },
             ["problem"],
@@ -137,7 +137,9 @@ def schemas() -> dict[str, Schema]:
             {
                 "status": {"const": "down"},
                 "store": {"type": "null"},
-                "problem": one_of(Literal["settings", "origin", Cause], description="Where to look."),
+                "problem": one_of(
+                    Literal["settings", "origin", "bot_token", Cause], description="Where to look."
+                ),
             }
         ),
         **{problem.__name__: _problem(problem) for problem in problems()},

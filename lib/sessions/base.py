@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from lib.errors import InvalidSession, SharedStoreRequired
+from lib.errors import InvalidSession, Misconfigured, SharedStoreRequired
 from lib.sessions.issuer import Issuer
 from lib.sessions.memo import Latest, Memo
 from lib.sessions.record import Record, Transport, load
@@ -60,7 +60,7 @@ class Sessions:
         self._gone = Memo(clock)
         self._spent = Memo(clock)
         self.visits = Visits[Session]()
-        self.chat_problem = Latest(clock)
+        self.bot_problem = Latest[Misconfigured | None](None, clock)
         self._members = Memo(clock, limit=4 * 4096)
         # So that somebody who joins need not wait, and who tries again and again costs nothing.
         self._members_for: dict[Membership, int] = {

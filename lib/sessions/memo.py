@@ -50,16 +50,16 @@ class Memo:
             del self._held[oldest]
 
 
-class Latest:
-    """The latest answer to one question, for a while. `clock` gives Unix seconds."""
+class Latest[T]:
+    """The latest answer to one question, for a while; `first` before any. `clock` gives Unix seconds."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, first: T, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._answer = ""
+        self._answer = first
         self._until = float("-inf")
         self._lock = threading.Lock()
 
-    def get(self, ask: Callable[[str], tuple[str, float]]) -> str:
+    def get(self, ask: Callable[[T], tuple[T, float]]) -> T:
         """The answer; where it is too old, what `ask` gives, with its seconds, for the one that there was.
 
         Of many at once one asks, and the others wait.

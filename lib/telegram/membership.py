@@ -1,4 +1,4 @@
-"""Whether somebody is in the chat whose members alone may log in, asked of the Bot API.
+"""What the Bot API says of the bot itself, and of who is in the chat whose members alone may log in.
 
 Source: https://core.telegram.org/bots/api#getchatmember and #chatmember. The bot must be in the chat; to see
 the members of a channel, or of a group that hides them, it must be an administrator.
@@ -73,20 +73,45 @@ def check_member(user_id: int, *, settings: Settings) -> Membership:
 
     Raises `Misconfigured` when the bot may not ask, `IdentityProviderUnavailable` when Telegram does not say.
     """
-    # The Bot API has the token in its address, which therefore must never be logged.
-    url = f"{settings.api_url}/bot{settings.require_bot_token()}/getChatMember"
-    response = post_json(url, {"chat_id": settings.require_chat, "user_id": user_id})
+    match _ask(settings, "getChatMember", chat_id=settings.require_chat, user_id=user_id):
+        case {"ok": True, "result": dict(member)}:
+            return _belongs(member, user_id)
+        case {"description": str(text)} as answer:
+            return _refused(text, answer.get("parameters"))
+    raise IdentityProviderUnavailable("the Bot API answered neither yes nor no")
+
+
+def check_bot(settings: Settings) -> None:
+    """Ask whether Telegram takes the token and, with TELEGRAM_REQUIRE_CHAT, whether the bot is in the chat.
+
+    Raises as `check_member`. Source: https://core.telegram.org/bots/api#getme.
+    """
+    if settings.require_chat is not None:
+        if check_member(settings.bot_id, settings=settings) != "member":
+            wrong, fix = explain_chat("bot is not a member", None)
+            raise Misconfigured(f"TELEGRAM_REQUIRE_CHAT: {wrong}; {fix}", cause="chat")
+        return
+    match _ask(settings, "getMe"):
+        case {"ok": True}:
+            return
+        case {"description": str(text)}:
+            _refused(text, None)
+    raise IdentityProviderUnavailable("the Bot API answered neither yes nor no")
+
+
+def _ask(settings: Settings, method: str, **parameters: object) -> dict[str, Any]:
+    """An answer of the Bot API's; raises `IdentityProviderUnavailable` for any other."""
+    # The token is in the address, which therefore must never be logged.
+    response = post_json(f"{settings.api_url}/bot{settings.require_bot_token()}/{method}", parameters)
     try:
         answer = json.loads(response.body)
     except (ValueError, RecursionError):
         answer = None
     match answer:
-        case {"ok": True, "result": dict(member)} if response.status == 200:
-            return _belongs(member, user_id)
-        case {"ok": False, "error_code": 400 | 401 | 403 | 404 as code, "description": str(text)} if (
-            response.status == code
-        ):
-            return _refused(text, answer.get("parameters"))
+        case {"ok": True} if response.status == 200:
+            return dict(answer)
+        case {"ok": False, "error_code": 400 | 401 | 403 | 404 as code} if response.status == code:
+            return dict(answer)
     raise IdentityProviderUnavailable(f"the Bot API answered {response.status}")
 
 
@@ -110,6 +135,7 @@ def _refused(text: str, parameters: object) -> Membership:
     if any(sign in text.lower() for sign in _NO_SUCH_USER):
         return "unseen"
     if text.lower() in ("unauthorized", "not found"):
-        raise Misconfigured("TELEGRAM_BOT_TOKEN: Telegram refused it; copy it again from @BotFather")
+        reason = "TELEGRAM_BOT_TOKEN: Telegram refused it; copy it again from @BotFather"
+        raise Misconfigured(reason, cause="bot_token")
     wrong, fix = explain_chat(text, parameters)
-    raise Misconfigured(f"TELEGRAM_REQUIRE_CHAT: {wrong}; {fix}")
+    raise Misconfigured(f"TELEGRAM_REQUIRE_CHAT: {wrong}; {fix}", cause="chat")

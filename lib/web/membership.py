@@ -1,20 +1,12 @@
 """TELEGRAM_REQUIRE_CHAT: only members of a chat may log in, and stay logged in."""
 
 from lib import budget, log
-from lib.errors import (
-    IdentityProviderUnavailable,
-    InvalidSession,
-    MembershipRequired,
-    Misconfigured,
-    Problem,
-)
+from lib.errors import IdentityProviderUnavailable, InvalidSession, MembershipRequired, Problem
 from lib.sessions.base import Session
 from lib.telegram.user import Membership
 from lib.web.request import Request
 
 _SECONDS_IN_PASSING = 1
-_SEEN_SECONDS = 3600
-_UNSEEN_SECONDS = 60
 
 
 def require_member(request: Request, user_id: int) -> None:
@@ -57,34 +49,6 @@ def recheck_in_passing(request: Request, session: Session) -> None:
         except Problem as problem:
             log.event(problem.event, level=problem.level, reason=problem.reason, request_id=request.id)
     _log_out_outsider(request, session, membership)
-
-
-def find_chat_problem(request: Request) -> str:
-    """What keeps the bot from seeing who is in TELEGRAM_REQUIRE_CHAT, with the fix; empty for nothing.
-
-    Telegram is asked about the bot itself, for a second at most: once an hour, and once a minute while
-    something is wrong. Without its answer what was known stays.
-    """
-    return request.service.chat_problem.get(lambda known: _ask_about_bot(request, known))
-
-
-def _ask_about_bot(request: Request, known: str) -> tuple[str, float]:
-    if request.settings.require_chat is None:
-        return "", _SEEN_SECONDS
-    from lib.telegram.membership import check_member
-
-    left = budget.remaining()
-    budget.start(_SECONDS_IN_PASSING)
-    try:
-        if check_member(request.settings.bot_id, settings=request.settings) == "member":
-            return "", _SEEN_SECONDS
-    except Misconfigured as problem:
-        return problem.reason, _UNSEEN_SECONDS
-    except IdentityProviderUnavailable:
-        return known, _UNSEEN_SECONDS
-    finally:
-        budget.start(left)
-    return "TELEGRAM_REQUIRE_CHAT: the bot is not in the chat; add it as an administrator", _UNSEEN_SECONDS
 
 
 def _is_due(request: Request, session: Session) -> bool:

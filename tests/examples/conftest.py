@@ -16,6 +16,7 @@ from tests.unit.web.conftest import BOT_TOKEN, Clock, Site
 EXAMPLES = ROOT / "docs/examples"
 ENV = {
     "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
+    "TELEGRAM_API_URL": "http://127.0.0.1:9",
     "AUTH_SECRET": "examples-secret-0123456789-0123456789",
     "AUTH_ORIGIN": f"https://{HOST}",
     "VERCEL": "1",

@@ -30,6 +30,7 @@ ORIGIN = "https://tgauth.example"
 COOKIE = "__Host-tgauth"
 ENV = {
     "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
+    "TELEGRAM_API_URL": "http://127.0.0.1:9",
     "AUTH_SECRET": AUTH_SECRET,
     "AUTH_ORIGIN": ORIGIN,
     "ADMIN_TOKEN": ADMIN_TOKEN,

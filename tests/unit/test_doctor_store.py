@@ -84,7 +84,7 @@ def test_a_wrong_token(upstash):
     found = checked(UPSTASH_REDIS_REST_URL=upstash.url, UPSTASH_REDIS_REST_TOKEN="another-token")
     assert statuses(found) == {"redis": "problem"}
     assert found["redis"].message == "UPSTASH_REDIS_REST_URL: the token was refused"
-    assert "copy UPSTASH_REDIS_REST_URL and _TOKEN" in found["redis"].fix
+    assert "copy URL and token from one database" in found["redis"].fix
 
 
 @pytest.mark.parametrize("kind", ["401", "429", "500", "502", "302", "wrong shape", "error with 200", "drop"])

@@ -326,7 +326,6 @@ def test_the_client_secret(web, reply, status):
 @pytest.mark.parametrize(
     ("secret", "says", "env"),
     [
-        ('"client-secret-of-no-bot"', "quotation marks", {}),
         ("123456789", "is the bot's id", {}),
         ("9876543210", "is a number", {}),
         (TOKEN[10:], "second half", {}),

@@ -21,7 +21,7 @@ from dev.users import USERS
 ROOT = Path(__file__).resolve().parents[2]
 BOT_TOKEN = "987654321:AAimportsabcdefghijklmnopqrstuvwxyz"
 ORIGIN = "https://tgauth.example"
-ENV = {"TELEGRAM_BOT_TOKEN": BOT_TOKEN, "AUTH_ORIGIN": ORIGIN}
+ENV = {"TELEGRAM_BOT_TOKEN": BOT_TOKEN, "AUTH_ORIGIN": ORIGIN, "TELEGRAM_API_URL": "http://127.0.0.1:9"}
 CLIENT_SECRET = "imports-client-secret-0123456789"
 OIDC = {"TELEGRAM_CLIENT_SECRET": CLIENT_SECRET}
 HEAVY = {

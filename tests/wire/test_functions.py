@@ -19,6 +19,7 @@ AUTH_SECRET = "wire-canary-secret-0123456789-0123456789"
 ORIGIN = f"https://{HOST}"
 ENV = {
     "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
+    "TELEGRAM_API_URL": "http://127.0.0.1:9",
     "AUTH_SECRET": AUTH_SECRET,
     "VERCEL": "1",
     "VERCEL_ENV": "production",

@@ -751,6 +751,80 @@ def test_off_it_asks_nobody(telegram: Telegram, chat: BotApi) -> None:
     assert gate_asked(chat) == 0
 
 
+# What /health says of the bot
+
+
+def health(site: Site) -> tuple[int, str | None]:
+    """The status of /health, and its problem."""
+    answer = site.send("GET", "/health")
+    return answer.status, answer.json().get("problem")
+
+
+ANOTHER = {"TELEGRAM_BOT_TOKEN": f"{BOT_ID}:AAE-from_before_it_was_revoked"}
+WITHOUT_CHAT = {"TELEGRAM_REQUIRE_CHAT": ""}
+WITHOUT_OIDC = {"TELEGRAM_CLIENT_SECRET": ""}
+
+
+@pytest.mark.parametrize(
+    ("env", "bot_status", "said"),
+    [
+        ({}, "administrator", (200, None)),
+        ({}, "member", (200, None)),
+        ({}, "left", (200, "chat")),
+        ({}, "kicked", (200, "chat")),
+        ({"TELEGRAM_REQUIRE_CHAT": "-1009"}, "administrator", (200, "chat")),
+        (WITHOUT_CHAT, "left", (200, None)),
+        (ANOTHER, "administrator", (200, "bot_token")),
+        ({**ANOTHER, **WITHOUT_CHAT}, "administrator", (200, "bot_token")),
+        # Nobody can log in without OpenID Connect.
+        ({**ANOTHER, **WITHOUT_OIDC}, "administrator", (503, "bot_token")),
+        ({**ANOTHER, **WITHOUT_CHAT, **WITHOUT_OIDC}, "administrator", (503, "bot_token")),
+        # No answer says nothing: the widget needs none.
+        ({**ANOTHER, **WITHOUT_OIDC, "TELEGRAM_API_URL": "http://127.0.0.1:9"}, "left", (200, None)),
+    ],
+)
+def test_health_asks_about_the_bot(
+    telegram: Telegram,
+    chat: BotApi,
+    lines: Callable[[], list[dict[str, Any]]],
+    env: dict[str, str],
+    bot_status: str,
+    said: tuple[int, str | None],
+) -> None:
+    """A chat that the bot cannot see is second best; a token that Telegram refuses lets nobody in alone."""
+    chat.bot_status = bot_status
+    site = gated(telegram, **env)
+    assert health(site) == said
+    line = lines()[-1]
+    named = {"chat": "TELEGRAM_REQUIRE_CHAT: ", "bot_token": "TELEGRAM_BOT_TOKEN: Telegram refused it; "}
+    assert line.get("reason", "").startswith(named.get(said[1] or "", ""))
+    assert "AAE-" not in str(line)
+
+
+def test_health_hardly_asks_about_the_bot(telegram: Telegram, chat: BotApi) -> None:
+    """Once an hour, once a minute while something is wrong; of many at once one asks."""
+    site = gated(telegram)
+    in_parallel(20, lambda _: health(site))
+    telegram.clock.time += 3599
+    assert health(site) == (200, None)
+    assert gate_asked(chat) == 1
+    telegram.clock.time += 1
+    chat.bot_status = "left"
+    assert [health(site) for _ in range(3)] == [(200, "chat")] * 3
+    assert gate_asked(chat) == 2
+    telegram.clock.time += 59
+    chat.bot_status = "administrator"
+    assert health(site) == (200, "chat")
+    telegram.clock.time += 1
+    # Without an answer what was known stays.
+    chat.faults["/getChatMember"] = lambda _: Response(status=502)
+    assert health(site) == (200, "chat")
+    telegram.clock.time += 60
+    chat.faults.clear()
+    assert health(site) == (200, None)
+    assert gate_asked(chat) == 4
+
+
 # The cost, and the secret
 
 
