@@ -74,6 +74,18 @@ def answering_twice() -> Iterator[int]:
 
 
 @contextmanager
+def saying(words: bytes) -> Iterator[int]:
+    """A port where every connection hears these words at once, and that is all."""
+
+    def say(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.sendall(words)
+
+    with _served(say) as port:
+        yield port
+
+
+@contextmanager
 def redis_over_tls(context: ssl.SSLContext) -> Iterator[int]:
     """A port where a Redis, encrypted so, says PONG to whoever trusts its certificate."""
 

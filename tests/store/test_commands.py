@@ -1,5 +1,6 @@
 """What every request costs at the store: commands and round trips, counted by the REST server itself."""
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -636,3 +637,37 @@ def test_what_health_writes_is_gone_in_a_minute(upstash: Upstash, valkey: Valkey
     (left,) = valkey.run("HTTL", "tgauth:production:2:h:check", "FIELDS", "1", "h")
     assert 0 < left <= 60
     store._redis.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "problem"),
+    [
+        ("ERR unknown command 'HSETEX', with args beginning with: 'tgauth:'", "store_too_old"),
+        ("NOPERM this user has no permissions to run the 'hsetex' command", "store_rights"),
+        ("ERR DB capacity quota exceeded", "store_full"),
+        ("ERR max requests limit exceeded. Limit: 500000, Usage: 500000.", "store_quota"),
+        ("WRONGPASS invalid or missing auth token", "store_credentials"),
+    ],
+)
+def test_health_is_down_where_nobody_can_log_in(
+    launch: Launch,
+    upstash: Upstash,
+    person: Person,
+    monkeypatch: pytest.MonkeyPatch,
+    error: str,
+    problem: str,
+) -> None:
+    """A database that answers PING and lets nobody log in is down, for the reason that the login has."""
+    (instance,) = launch({**ENV, **credentials(upstash)})
+    run = upstash.run
+
+    def refusing(path: str, sent: Any) -> Any:
+        return run(path, sent) if sent == ["PING"] else {"error": error}
+
+    monkeypatch.setattr(upstash, "run", refusing)
+    answer = instance.send("GET", "/health")
+    assert (answer.status, answer.json()) == (503, {"status": "down", "store": None, "problem": problem})
+    assert instance.log_in(person.widget()).code == "store_unavailable"
+    told = [json.loads(line) for line in instance.output.splitlines() if '"store_unavailable"' in line]
+    assert len({line["reason"] for line in told}) == 1
+    assert "Redis connected" not in instance.output
