@@ -140,7 +140,7 @@ def read_settings(env: Mapping[str, str]) -> Settings:
     settings = Settings(
         environment=environment,
         # VERCEL is one of the System Environment Variables, which can be off; the runtime needs the other.
-        on_vercel=read.text("VERCEL") == "1" or bool(read.text("VERCEL_IPC_PATH")),
+        on_vercel=read.text("VERCEL") == "1" or bool(read.text("__VC_HANDLER_ENTRYPOINT")),
         deployment=read.text("VERCEL_DEPLOYMENT_ID") or None,
         bot_id=read.bot_id(bot_token, bot_token_problem),
         bot_token=bot_token,

@@ -42,7 +42,7 @@ def variables() -> list[str]:
             found |= recorder.asked
         else:
             raise AssertionError("without a bot token nothing is configured")
-    return sorted(name for name in found if not name.startswith("VERCEL"))
+    return sorted(name for name in found if not name.startswith(("VERCEL", "__VC")))
 
 
 def codes() -> list[tuple[str, int]]:

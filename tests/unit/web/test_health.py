@@ -19,7 +19,7 @@ from tests.unit.web.conftest import AUTH_SECRET, BOT_ID, BOT_TOKEN, ENV, Clock, 
         ({"VERCEL": "1", "VERCEL_ENV": "preview"}, "memory"),
         ({"VERCEL": "0"}, None),
         # System Environment Variables can be off; the runtime needs this one.
-        ({"VERCEL_IPC_PATH": "/run/ipc.sock"}, "memory"),
+        ({"__VC_HANDLER_ENTRYPOINT": "api/health.py"}, "memory"),
         ({"STORAGE_KV_REST_API_URL": "https://canary.upstash.io"}, "memory_prefix"),
         ({"STORAGE_KV_REST_API_URL": "https://canary.upstash.io", "VERCEL": "1"}, "memory_prefix"),
     ],
