@@ -20,7 +20,8 @@ _NEEDED = ("authorization", "cookie", "host", "origin", "sec-fetch-site")
 def require_session(handler: Callable[[Request, Session], Response]) -> Handler:
     """`handler` for those who are logged in; others get 401, cross-site requests that change something 403.
 
-    While sessions cannot be reached the answer is 503, which logs nobody out.
+    While sessions cannot be reached the answer is 503, and 429 for a token that is used over 600 times a
+    minute; neither logs anybody out.
     """
 
     @functools.wraps(handler)
@@ -37,7 +38,8 @@ def authenticate(headers: Mapping[str, str], method: str = "GET") -> Session | N
     something: a browser sends its cookie also with requests that another site made it send, and those count
     as nobody's. It waits for the store, 3 seconds at most, and now and then a second for Telegram where
     TELEGRAM_REQUIRE_CHAT is set, name resolution aside: in asynchronous code call it in a thread. Raises
-    `StoreUnavailable` or `Misconfigured`, to be answered with 503: nobody is logged out.
+    `StoreUnavailable` or `Misconfigured`, to be answered with 503, and `RateLimited`, with 429, for a token
+    that is used over 600 times a minute. All are a `Problem` with its `status`; nobody is logged out.
     """
     found: dict[str, list[str]] = {name: [] for name in _NEEDED}
     for name, value in headers.items():

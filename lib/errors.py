@@ -185,7 +185,7 @@ class UnsupportedMediaType(Problem):
 
 
 class RateLimited(Problem):
-    """One and the same thing came too often."""
+    """One and the same thing, or what one network sends, came too often."""
 
     status = 429
     code = "rate_limited"

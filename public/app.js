@@ -9,8 +9,7 @@ import * as view from "./view.js";
 // With these launch data never logs in, however often it is tried.
 const SPENT = ["login_stale", "login_rejected", "malformed_request", "not_allowed"];
 
-// Before anything else: a login's proof must not stay in the address bar or the history. A Mini App's launch
-// data stays, since Telegram gives it once and reloading the app needs it again.
+// First of all: a login's proof must not stay in the address or the history. A launch stays, for reloading the app.
 const arrival = takeArrival();
 const target = destination();
 // Whose account the page shows.
@@ -25,7 +24,7 @@ view.onLogout(logOut);
 addEventListener("pageshow", (event) => event.persisted && location.reload());
 // A link that differs in the fragment only does not load the page.
 addEventListener("hashchange", () => /[#&?](tgAuthResult|tgWebAppData)=/.test(location.hash) && location.reload());
-// Whether Telegram shows this page, which matters where there is a launch: the link's maker may have put it there.
+// Whether Telegram shows this page: a link's maker may have put the launch there.
 const inside = Boolean(arrival.initData) && (await isLaunched());
 const noted = noteSimulation();
 await open();
@@ -61,11 +60,14 @@ async function open() {
   }
   try {
     const found = await session();
-    // A link and no redirect: a target that does not know this session and sends back here would be a circle.
+    // Not a redirect: a target that does not know this session and sends back here would be a circle.
     if (found) showAccount(found, { target });
     else await showEntrance();
   } catch (error) {
-    await report(error, { retry: true });
+    // A new login ends a session that is used too often.
+    const retry = error.code !== "rate_limited";
+    if (!retry) await showEntrance();
+    await report(error, { retry });
   }
 }
 
@@ -88,7 +90,7 @@ async function isLaunched() {
 async function showEntrance(options) {
   if (arrival.initData && !inside) await view.showQuestion();
   else if (isOver()) view.showReopening("launchOver");
-  // Telegram's own page opens in no frame, and no other site than Telegram may frame this one.
+  // Telegram's page opens in no frame, and none but Telegram may frame this one.
   else if (!arrival.initData && window.parent !== window) view.showReopening(refused ? "outside" : "fromMenu");
   else view.showLogin(options);
 }

@@ -1,6 +1,5 @@
-// tgauth for pages of the same site: who is logged in with Telegram, logging in and out, and on which devices.
-// One module: import { login, session } from "/tgauth.js". Types are in tgauth.d.ts; inside.js comes to Mini Apps alone.
-// In a Mini App the same functions use Telegram's initData, and a token that is kept for this launch alone.
+// For pages of the same site: who is logged in with Telegram, logging in and out, and on which devices. Types are in
+// tgauth.d.ts. In a Mini App (inside.js) the same functions use initData, and a token that is kept for this launch.
 
 // Where the tab keeps its launch, for all documents of an app.
 const LAUNCH = "tgauth.launch";
@@ -9,8 +8,8 @@ const REFUSED = /^(login_|malformed_|not_allowed|membership_)/;
 // The query field of a page that a Problem "other_origin" led to (lib/web/request.py: REDIRECTED).
 const SENT = "redirected";
 
-// The Mini App that this page is, once that is known: its initData ("" where it is none); `opened`, the answer to its
-// login; `opening`, the login under way, which calls share; and whether it was logged out for good, `over`.
+// The Mini App that this page is, once that is known: its initData ("" for none); `opened`, its login's answer;
+// `opening`, the login under way, which calls share; and whether it was logged out for good, `over`.
 let known = null;
 // The one that Telegram's script says it is, whoever made the link.
 let launch = null;
@@ -55,8 +54,8 @@ export function refresh() {
 /** End this session, if there is one. With `user`, an id, only that person's; another's is "invalid_session". */
 export async function logout({ user } = {}) {
   const app = await miniApp();
-  // A Mini App's token is nobody else's.
-  const found = !app && user !== undefined && (await session());
+  // A Mini App's token is nobody else's. One that is used too often can be ended all the same.
+  const found = !app && user !== undefined && (await session().catch(unlessLimited));
   if (found && found.user.id !== user) throw new Problem("invalid_session");
   if (!app) return void (await send("POST", "/telegram/logout", {}));
   if (app.over) return;
@@ -200,6 +199,10 @@ async function personOrNull(asked) {
     if (error.code === "unauthenticated" || error.code === "invalid_session") return null;
     throw error;
   }
+}
+
+function unlessLimited(error) {
+  if (error.code !== "rate_limited") throw error;
 }
 
 async function leave(returnTo) {

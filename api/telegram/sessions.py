@@ -27,7 +27,7 @@ def end_sessions(request: Request) -> Response:
     keep_current, user_id = ending_query(request, slot)
     token, transport = request.require_token(own_page=True)
     if user_id is not None:
-        request.service.require_user(token, user_id, transport)
+        request.service.require_user(token, user_id)
     request.notes["event"] = "authn_token_revoked"
     if slot is None:
         request.service.revoke_sessions(token, transport, keep_current=keep_current)

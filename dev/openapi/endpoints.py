@@ -35,7 +35,7 @@ FORM: Problems = (MalformedRequest, BodyTooLarge, UriTooLong, InternalError)
 """What every request but OPTIONS can be refused with."""
 
 _STORE: Problems = (Misconfigured, StoreUnavailable)
-_SESSION: Problems = (Unauthenticated, InvalidSession, *_STORE)
+_SESSION: Problems = (Unauthenticated, InvalidSession, RateLimited, *_STORE)
 _LOGIN: Problems = (
     CrossSiteBlocked,
     LoginRejected,
@@ -133,7 +133,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "login",
         "Come back from Telegram with a code",
         {303: Success("Logged in, to where the login was to lead.", sets=True)},
-        (*_LOGIN, LoginCancelled),
+        (*_LOGIN, LoginCancelled, RateLimited),
         "The browser that began the login must be the one that comes, with its transaction cookie. A second"
         " time, within a minute, it is 303 to the same place, and nothing else.",
         fields=dict.fromkeys(("code", "state", "iss", "error"), _TEXT),

@@ -10,19 +10,19 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 
 from lib.auth import authenticate
-from lib.errors import Unavailable
+from lib.errors import Problem
 from lib.sessions.base import Session
 
 
 # Not `async def`: looking into Redis waits, and FastAPI lets functions like this one wait in a thread.
 def logged_in(request: Request, response: Response) -> Session:
-    """The caller's session; 401 for nobody, 503 while that cannot be known (and nobody is logged out)."""
+    """The caller's session; 401 for nobody, 503 or 429 while that is not known: nobody is logged out."""
     response.headers["Cache-Control"] = "no-store"
     try:
         session = authenticate(request.headers, request.method)
-    except Unavailable as problem:
+    except Problem as problem:
         headers = {"Cache-Control": "no-store", **dict(problem.headers)}
-        raise HTTPException(503, problem.code, headers) from None
+        raise HTTPException(problem.status, problem.code, headers) from None
     if session is None:
         headers = {"Cache-Control": "no-store", "WWW-Authenticate": 'Bearer realm="tgauth"'}
         raise HTTPException(401, "unauthenticated", headers)

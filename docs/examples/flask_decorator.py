@@ -12,21 +12,21 @@ from flask import Flask, Response, g, jsonify, make_response, request
 from flask.typing import ResponseReturnValue
 
 from lib.auth import authenticate
-from lib.errors import Unavailable
+from lib.errors import Problem
 
 app = Flask(__name__)
 View = Callable[..., ResponseReturnValue]
 
 
 def login_required(view: View) -> View:
-    """`view` with `g.session`; 401 for nobody, 503 while that cannot be known (and nobody is logged out)."""
+    """`view` with `g.session`; 401 for nobody, 503 or 429 while that is not known: nobody is logged out."""
 
     @functools.wraps(view)
     def guarded(*args: object, **kwargs: object) -> Response:
         try:
             g.session = authenticate(request.headers, request.method)
-        except Unavailable as problem:
-            response = make_response(jsonify(error=problem.code), 503, dict(problem.headers))
+        except Problem as problem:
+            response = make_response(jsonify(error=problem.code), problem.status, dict(problem.headers))
         else:
             if g.session is None:
                 challenge = {"WWW-Authenticate": 'Bearer realm="tgauth"'}

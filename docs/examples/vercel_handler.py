@@ -9,7 +9,7 @@ import json
 from http.server import BaseHTTPRequestHandler
 
 from lib.auth import authenticate
-from lib.errors import Unavailable
+from lib.errors import Problem
 
 MAX_BODY = 16 * 1024
 
@@ -27,9 +27,9 @@ class handler(BaseHTTPRequestHandler):
         try:
             # With the method: a cookie that another site made a browser send with a POST counts as nobody's.
             session = authenticate(self.headers, self.command)
-        except Unavailable as problem:
-            # Not 401: whoever is logged in still is.
-            self._send(503, {"error": problem.code}, *problem.headers)
+        except Problem as problem:
+            # 503 or 429, and not 401: whoever is logged in still is.
+            self._send(problem.status, {"error": problem.code}, *problem.headers)
             return
         if session is None:
             self._send(401, {"error": "unauthenticated"}, ("WWW-Authenticate", 'Bearer realm="tgauth"'))

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from lib.errors import InvalidSession, Misconfigured, SharedStoreRequired
+from lib.errors import InvalidSession, Misconfigured, RateLimited, SharedStoreRequired
 from lib.sessions.issuer import Issuer
 from lib.sessions.memo import Latest, Memo
 from lib.sessions.record import Record, Transport, load
@@ -23,6 +23,9 @@ SESSION = "s:"
 
 PROOF = "p:"
 """Field that says which slot a one-time proof made."""
+
+_USES, _USES_SECONDS = 600, 60
+"""How often a token is looked at in so many seconds; more is a flood, or a page that asks in a loop."""
 
 _GONE_SECONDS = 60
 _OUTSIDER_SECONDS = 10
@@ -59,6 +62,9 @@ class Sessions:
         self._users = f"tgauth:{settings.environment}:{settings.bot_id}:u:"
         self._gone = Memo(clock)
         self._spent = Memo(clock)
+        # Memories of their own, so that no flood pushes out which proofs were used.
+        self._uses = Memo(clock)
+        self.refused_codes = Memo(clock)
         self.visits = Visits[Session]()
         self.bot_problem = Latest[Misconfigured | None](None, clock)
         self._members = Memo(clock, limit=4 * 4096)
@@ -72,15 +78,20 @@ class Sessions:
     def _open(self, token: str, transport: Transport | None) -> tuple[Claims, Record | None]:
         """What the token says, and the record it carries, as far as no command is needed to know.
 
-        `transport` is how it came, or None where that does not matter.
+        `transport` is how it came, or None where that does not matter. Raises `InvalidSession`, and
+        `RateLimited` for a token that is used too often. Neither a logout nor a login asks here, so nobody
+        is kept from those by whoever else has the token.
         """
         claims, carried = self._issuer.open(token, self.now())
         if transport not in (None, claims.transport):
             raise InvalidSession(f"made for {claims.transport}, presented as {transport}")
         if not self.settings.permits(claims.user_id):
             raise InvalidSession("kept out by TELEGRAM_ALLOW or TELEGRAM_DENY")
-        if self._gone.knows(_digest(token)) or self._issuer.buried(claims.n, self.now()):
+        digest = _digest(token)
+        if self._gone.knows(digest) or self._issuer.buried(claims.n, self.now()):
             raise InvalidSession("ended, and still remembered here")
+        if self._uses.count(digest, _USES_SECONDS) > _USES:
+            raise RateLimited(f"one token was used over {_USES} times in a minute")
         return claims, carried
 
     def _record(self, token: str, claims: Claims, carried: Record | None, text: str | None) -> Record:

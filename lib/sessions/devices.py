@@ -43,16 +43,15 @@ class Devices(Sessions):
             for slot, seconds in zip(slots, left, strict=True)
         ]
 
-    def require_user(self, token: str, user_id: int, transport: Transport | None = None) -> None:
-        """Raises `InvalidSession` unless the token is this user's; the store is not asked."""
-        claims, _ = self._open(token, transport)
+    def require_user(self, token: str, user_id: int) -> None:
+        """Raises `InvalidSession` unless the token is this user's; whether it opens anything is not asked."""
+        claims, _ = self._issuer.open(token, self.now())
         if claims.user_id != user_id:
             raise InvalidSession("another user than the one whose sessions were shown")
 
     def end_session(self, token: str, slot: str, transport: Transport | None = None) -> bool:
         """End a session of the same user and say whether there was one; raises `InvalidSession`."""
-        self._require_shared(token, transport)
-        claims, held = self._show(token, transport)
+        claims, held = self._show(token, transport, ends=True)
         if slot not in self._live(held, claims.user_id):
             return False
         self._end(claims.user_id, slot)
@@ -67,8 +66,7 @@ class Devices(Sessions):
 
         Raises `InvalidSession`.
         """
-        self._require_shared(token, transport)
-        claims, held = self._show(token, transport)
+        claims, held = self._show(token, transport, ends=True)
         key, kept = self._key(claims.user_id), SESSION + claims.slot if keep_current else ""
         proofs = [record.proof_at for record in self._live(held, claims.user_id).values()]
         at = max(int(self.now()), Revocation.among(held).at, *proofs)
@@ -87,10 +85,15 @@ class Devices(Sessions):
             self._forget(token)
 
     def _show(
-        self, token: str, transport: Transport | None, *, renew: bool = True
+        self, token: str, transport: Transport | None, *, renew: bool = True, ends: bool = False
     ) -> tuple[Claims, dict[str, str]]:
-        """Everything the user's key holds, if the token's own session lives."""
+        """Everything the user's key holds, if the token's own session lives; `ends` is for what ends others.
+
+        Raises `InvalidSession`, and then `SharedStoreRequired` where those could not be reached.
+        """
         claims, carried = self._open(token, transport)
+        if ends:
+            self.require_shared_store()
         key, field = self._key(claims.user_id), SESSION + claims.slot
         idle = self._issuer.idle(claims.slot)
         text, held = self.store.show(key, field, idle if renew else None)
@@ -99,10 +102,6 @@ class Devices(Sessions):
             text, held = self.store.show(key, field, idle)
         record = self._record(token, claims, carried, text)
         return claims, held | {SESSION + claims.slot: record.dump()}
-
-    def _require_shared(self, token: str, transport: Transport | None) -> None:
-        self._open(token, transport)
-        self.require_shared_store()
 
     def _device(self, slot: str, record: Record, seconds: int, *, current: bool) -> Device:
         now, idle = int(self.now()), self._issuer.idle(slot)

@@ -21,9 +21,7 @@ class Memo:
 
     def knows(self, name: str) -> bool:
         """Whether `name` was remembered and its time is not over."""
-        with self._lock:
-            ends_at, _ = self._held.get(name, (0.0, 0))
-            return self._clock() < ends_at
+        return self.times(name) > 0
 
     def first(self, name: str, seconds: float) -> bool:
         """Remember `name`, and say whether it was not known: of many who ask at once, one hears yes."""
@@ -37,6 +35,12 @@ class Memo:
                 ends_at, times = self._clock() + seconds, 0
             self._put(name, ends_at, times + 1)
             return times + 1
+
+    def times(self, name: str) -> int:
+        """How often `name` was counted in its time so far; 0 once that is over."""
+        with self._lock:
+            ends_at, times = self._held.get(name, (0.0, 0))
+            return times if self._clock() < ends_at else 0
 
     def _put(self, name: str, ends_at: float, times: int) -> None:
         self._held[name] = (ends_at, times)

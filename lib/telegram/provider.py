@@ -23,13 +23,18 @@ _SECRET_REFUSED = (
 )
 
 
+class CodeRefused(LoginRejected):
+    """Telegram's token endpoint knows no such code, or it is another login's."""
+
+
 def redeem(
     code: str, transaction: Transaction, *, settings: Settings, origin: str, now: float
 ) -> tuple[TelegramUser, Proof]:
     """Exchange the code of a login that this browser began.
 
-    Raises `LoginRejected` for a code or id_token that is not good, `Misconfigured` when Telegram refuses the
-    client secret or the redirect URI, `IdentityProviderUnavailable` when it does not answer.
+    Raises `CodeRefused` for a code that is not good, `LoginRejected` for such an id_token, `Misconfigured`
+    when Telegram refuses the client secret or the redirect URI, `IdentityProviderUnavailable` when it does
+    not answer.
     """
     client_id, client_secret = str(settings.bot_id), settings.require_client_secret()
     form = {
@@ -80,7 +85,7 @@ def _id_token(response: Answer) -> str:
         case 200, {"id_token": str(id_token)}:
             return id_token
         case 400 | 401, {"error": "invalid_grant"}:
-            raise LoginRejected("Telegram refused the code")
+            raise CodeRefused("Telegram refused the code")
         case 400 | 401, {"error": "invalid_client"}:
             raise Misconfigured(_SECRET_REFUSED)
         case 400 | 401, {"error": "invalid_request" | "unauthorized_client" | "invalid_scope" as error}:

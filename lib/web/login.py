@@ -4,7 +4,7 @@ from collections.abc import Callable
 from urllib.parse import urlencode
 
 from lib import budget, log
-from lib.errors import LoginRejected, RelayRequired
+from lib.errors import LoginRejected, RateLimited, RelayRequired
 from lib.sessions.base import Session
 from lib.sessions.record import Transport
 from lib.telegram import oidc, relay
@@ -27,6 +27,8 @@ from lib.web.transactions import (
     take_transaction,
     visit_name,
 )
+
+_REFUSED_CODES, _REFUSED_SECONDS = 10, 60
 
 
 def send_to_telegram(request: Request) -> Response:
@@ -78,7 +80,12 @@ def require_login_method(request: Request) -> None:
 
 
 def redeem(request: Request, code: str, transaction: Transaction) -> tuple[TelegramUser, Proof]:
-    """Whose code it is, asked of production in a preview and else of Telegram; raises as both clients."""
+    """Whose code it is, asked of production in a preview and else of Telegram; raises as both clients.
+
+    Beginning a login is free, so anybody can bring codes of their own making: after some of those, from one
+    network, Telegram is not asked for the rest of the minute. Raises `RateLimited` then. What succeeds, and
+    what fails for another reason, does not count.
+    """
     budget.start(budget.TELEGRAM_SECONDS)
     settings, origin = request.settings, request.require_own_origin()
     # HTTP and cryptography are imported for those who come with a login of their own, and for nobody else.
@@ -88,8 +95,15 @@ def redeem(request: Request, code: str, transaction: Transaction) -> tuple[Teleg
         return relay_client.redeem(code, transaction, settings=settings, origin=origin)
     from lib.telegram import provider
 
-    now = request.service.now()
-    return provider.redeem(code, transaction, settings=settings, origin=origin, now=now)
+    now, refused, network = request.service.now(), request.service.refused_codes, request.network
+    if network and refused.times(network) >= _REFUSED_CODES:
+        raise RateLimited(f"Telegram refused {_REFUSED_CODES} codes from this network within a minute")
+    try:
+        return provider.redeem(code, transaction, settings=settings, origin=origin, now=now)
+    except provider.CodeRefused:
+        if network:
+            refused.count(network, _REFUSED_SECONDS)
+        raise
 
 
 def requested_return_to(request: Request) -> str:

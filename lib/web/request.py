@@ -4,6 +4,7 @@ import hmac
 import re
 import secrets
 from functools import cached_property
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
 from lib.credentials import HOST, LOOPBACK
@@ -222,9 +223,32 @@ class Request:
 
     @property
     def client_ip(self) -> str:
-        """The client's address as Vercel gives it; Vercel overwrites what clients send in these headers."""
-        names = ("HTTP_X_VERCEL_FORWARDED_FOR", "HTTP_X_REAL_IP", "REMOTE_ADDR")
-        return next((self.environ[name] for name in names if self.environ.get(name)), "")
+        """The client's address. On Vercel that is what its network found out, and no header of the client's.
+
+        Elsewhere it is the peer's: behind a proxy the server must be told to take the proxy's word for it.
+        """
+        return self.environ.get("REMOTE_ADDR") or ""
+
+    @property
+    def network(self) -> str | None:
+        """The network that the client is in: a /24 of IPv4, a /56 of IPv6.
+
+        None where that is not known: an address that is not public is a proxy's, and so is the one that
+        requests under another Host come from. A proxy's is everybody's.
+        """
+        host = self.environ.get("HTTP_HOST", "").lower()
+        if self.own_origin is None or self.own_origin.partition("://")[2] != host:
+            return None
+        try:
+            address = ip_address(self.client_ip)
+        except ValueError:
+            return None
+        if isinstance(address, IPv6Address) and address.ipv4_mapped:
+            address = address.ipv4_mapped
+        if not address.is_global:
+            return None
+        length = 56 if address.version == 6 else 24
+        return str(ip_network((address, length), strict=False))
 
     def _require_json(self) -> None:
         media_type = self.environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()

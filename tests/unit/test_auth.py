@@ -20,7 +20,7 @@ import lib.sessions.service
 import lib.settings
 from lib import budget
 from lib.auth import authenticate, require_session
-from lib.errors import Misconfigured, StoreUnavailable
+from lib.errors import Misconfigured, RateLimited, StoreUnavailable
 from lib.sessions.base import Session
 from lib.web.endpoint import Response, endpoint
 from lib.web.request import Request
@@ -395,6 +395,16 @@ def test_a_deployment_that_is_not_set_up(
     with pytest.raises(Misconfigured, match=r"[A-Z]+_[A-Z]+: ") as caught:
         authenticate(headers)
     assert "canary" not in caught.value.reason
+
+
+def test_a_token_that_is_used_too_often(site: Site, cookie: str) -> None:
+    """The owner's function answers 429, which is not "nobody"."""
+    for _ in range(600):
+        assert authenticate(carried(cookie)) is not None
+    with pytest.raises(RateLimited) as caught:
+        authenticate(carried(cookie))
+    assert caught.value.status == 429
+    assert problem(call(site, Cookie=f"{COOKIE}={cookie}")) == (429, "rate_limited")
 
 
 def test_an_unexpected_error_comes_through(clock: Clock) -> None:

@@ -177,6 +177,23 @@ def sessions(site: Site) -> None:
     assert ask(site, "POST", "/telegram/logout").status == 204
 
 
+def floods(telegram: Telegram) -> None:
+    """One token, and codes that Telegram never made, again and again."""
+    site = telegram.site()
+    cookie = site.login().token
+    codes = {ask(site, "GET", "/telegram/verify", cookie=cookie).code for _ in range(601)}
+    assert codes == {None, "rate_limited"}
+    for method, path in SESSION_OPERATIONS:
+        assert ask(site, method, path, cookie=cookie).status == 429
+    there = {"environ": {"REMOTE_ADDR": "93.184.216.34"}}
+    found = []
+    for _ in range(11):
+        browser = Browser(site)
+        query = f"code=x&state={browser.start()['state']}"
+        found.append(browser.go("/telegram/callback", query, **there).code)
+    assert found == ["login_rejected"] * 10 + ["rate_limited"]
+
+
 def operators(clock: Clock) -> None:
     """Health and figures, well and not."""
     site = Site(clock, {**conftest.ENV, "ADMIN_TOKEN": ADMIN})
@@ -318,6 +335,10 @@ def previews(pair: Pair) -> None:
     assert pair.agree(Browser(pair.production), made.text).code == "unauthenticated"
     assert pair.agree(Browser(pair.production, {conftest.COOKIE: "x"}), made.text).code == "invalid_session"
     assert pair.agree(member, made.text, headers=CROSS_SITE).code == "cross_site_blocked"
+    busy = pair.member()
+    while busy.verify().status == 200:
+        pass
+    assert pair.agree(busy, made.text).code == "rate_limited"
     code = parameter(pair.url(made.text, member), "code")
     assert pair.redeem(code, made).status == 200
     assert pair.redeem(code, made).code == "invalid_grant"
@@ -359,6 +380,7 @@ def test_the_document_is_what_happens(
     operators(clock)
     in_memory(clock)
     logins(telegram)
+    floods(telegram)
     late_logins(telegram)
     kept_out(telegram)
     members(telegram, chat)
