@@ -27,11 +27,18 @@ LOGIN_REASONS = (
     ("lib/telegram/id_token.py", "id_token without id: the login must ask for the scope profile"),
     ("lib/web/transactions.py", "state names no login that this browser began in the last 10 minutes"),
 )
-RELAY = ("lib/telegram/relay.py", "lib/telegram/relay_client.py", "lib/sessions/relay.py")
+RELAY = (
+    "lib/telegram/relay.py",
+    "lib/telegram/relay_client.py",
+    "lib/telegram/relay_hosts.py",
+    "lib/sessions/relay.py",
+)
 RELAY_REASONS = (
     ("api/telegram/relay.py", "the body holds neither a ticket and a user nor a code, verifier and host"),
-    ("lib/environment.py", "has an entry that is no host; set such as app-*-team.vercel.app"),
-    ("lib/environment.py", "lets everybody on Vercel in; set such as app-*-team.vercel.app"),
+    (
+        "lib/environment.py",
+        "has an entry that is not a host with two stars at most; set such as app-*-team.vercel.app",
+    ),
     ("lib/environment.py", "needs TELEGRAM_BOT_TOKEN; set that, of a bot in the chat"),
     ("lib/sessions/base.py", "without Redis other instances cannot be reached"),
     ("lib/sessions/create.py", "kept out by TELEGRAM_ALLOW or TELEGRAM_DENY"),

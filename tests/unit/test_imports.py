@@ -21,7 +21,13 @@ from dev.users import USERS
 ROOT = Path(__file__).resolve().parents[2]
 BOT_TOKEN = "987654321:AAimportsabcdefghijklmnopqrstuvwxyz"
 ORIGIN = "https://tgauth.example"
-ENV = {"TELEGRAM_BOT_TOKEN": BOT_TOKEN, "AUTH_ORIGIN": ORIGIN, "TELEGRAM_API_URL": "http://127.0.0.1:9"}
+ENV = {
+    "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
+    "AUTH_ORIGIN": ORIGIN,
+    "TELEGRAM_API_URL": "http://127.0.0.1:9",
+    "AUTH_RELAY_SECRET": "imports-relay-secret-0123456789-0123",
+    "AUTH_RELAY_HOSTS": "app-*-team.vercel.app",
+}
 CLIENT_SECRET = "imports-client-secret-0123456789"
 OIDC = {"TELEGRAM_CLIENT_SECRET": CLIENT_SECRET}
 HEAVY = {
@@ -36,6 +42,7 @@ HEAVY = {
     "requests",
     "werkzeug",
     "itsdangerous",
+    "publicsuffixlist",
 }
 
 # Runs in a process of its own: import the function, serve one request, and say what is loaded when.

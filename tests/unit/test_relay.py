@@ -514,6 +514,59 @@ def test_hosts_that_may_not(patterns, host):
     assert refused_ticket(signed(host=host), at=at) == "the host is not in AUTH_RELAY_HOSTS"
 
 
+def test_a_label_has_63_characters_at_most():
+    """A host that no name can be is not one of a pattern's, and comparing any takes no time."""
+    at = deployment(AUTH_RELAY_HOSTS="a*b*c.example.com,*.*.example.com")
+    for host in (f"a{'b' * 61}c.example.com", f"{'a' * 63}.b.example.com"):
+        assert read_ticket(signed(host=host), at, now=NOW).host == host
+    for host in (f"a{'b' * 62}c.example.com", f"{'a' * 64}.b.example.com", f"a{'b' * 230}.example.com"):
+        assert refused_ticket(signed(host=host), at=at) == "the host is not in AUTH_RELAY_HOSTS"
+
+
+@pytest.mark.parametrize(
+    "patterns",
+    [
+        *("*.vercel.app", "**.vercel.app", "*-*.vercel.app", "*--*.vercel.app", "*.VERCEL.app"),
+        *("*-team.vercel.app", "-*-team.vercel.app", "my*.vercel.app", "app*.vercel.app", "app-*.vercel.app"),
+        *("ap*-team.vercel.app", "app-*-t.vercel.app", "app.*.vercel.app"),
+        *("*.vercel.app:443", "*.vercel.app:8443", "**.now.sh", "app-*-team.vercel.app, *.vercel.app"),
+        *("*.co.uk", "*.com.br", "*.netlify.app", "*.github.io", "*.pages.dev", "*.workers.dev"),
+        *("a*b*.web.app", "*.ngrok-free.app", "*.fly.dev", "*.up.railway.app", "*.blob.core.windows.net"),
+        # What a star stands for can be the last part of such a domain.
+        *("x.*.kawasaki.jp", "*.*.kawasaki.jp", "*.x.kawasaki.jp"),
+    ],
+)
+def test_no_pattern_lets_strangers_in(patterns):
+    """Where anybody can have a name, a pattern says how one's own begin and end; the log says what to set."""
+    at = deployment(AUTH_RELAY_HOSTS=patterns)
+    with pytest.raises(Misconfigured) as caught:
+        read_ticket(signed(), at, now=NOW)
+    assert caught.value.reason.startswith("AUTH_RELAY_HOSTS: has an entry that strangers can have hosts for")
+    assert caught.value.reason.endswith("set such as app-*-team.vercel.app")
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        *("app-*-team.vercel.app", "app-git-*-team.vercel.app", "app-*-x-*-team.vercel.app:443"),
+        *("*.preview.example.com", "app-*.example-previews.com", "*.example.co.uk", "*-pr.example.github.io"),
+        *("*.*.example.com", "a*b*c.example.com", "x.app-*-team.vercel.app", "*.corp.internal"),
+    ],
+)
+def test_patterns_of_ones_own(pattern):
+    """Below a domain of one's own a star may stand anywhere."""
+    at = deployment(AUTH_RELAY_HOSTS=pattern)
+    assert refused_ticket(signed(host="evil.example"), at=at) == "the host is not in AUTH_RELAY_HOSTS"
+
+
+def test_forged_tickets_load_no_list():
+    """The list of such domains is read for whoever has the secret, and where there is a star."""
+    at = deployment(AUTH_RELAY_HOSTS="*.vercel.app")
+    assert refused_ticket(signed(secret=OTHER), at=at) == "malformed, or signed with another secret"
+    at = deployment(AUTH_RELAY_HOSTS="vercel.app,a.github.io")
+    assert read_ticket(signed(host="a.github.io"), at, now=NOW).host == "a.github.io"
+
+
 def test_hosts_are_looked_at_last():
     """Who cannot sign learns nothing of the list, and an old ticket is an old one."""
     assert "AUTH_RELAY_HOSTS" not in refused_ticket(signed(host="evil.example", secret=OTHER))
@@ -530,7 +583,8 @@ def permits(pattern, host):
         and (":" in host) == bool(asked_port)
         and len(labels) == len(found)
         and all(map(fits, labels, found))
-        and all(label and set(label) <= set("abcdefghijklmnopqrstuvwxyz0123456789-") for label in found)
+        and all(0 < len(label) <= 63 for label in found)
+        and all(set(label) <= set("abcdefghijklmnopqrstuvwxyz0123456789-") for label in found)
     )
 
 
@@ -580,6 +634,9 @@ def test_where_a_browser_is_sent(data, listed):
         ticket = read_ticket(ticket_signer().sign(plain), at, now=NOW)
     except InvalidGrant:
         assert not allowed
+        return
+    except Misconfigured:
+        assert any(re.search(r"\*.*\.vercel\.app(:|$)", pattern) for pattern in listed)
         return
     assert allowed
     try:

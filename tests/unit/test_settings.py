@@ -301,7 +301,7 @@ BAD = [
             *("canary.ex*mple", "canaryé.example", "canary．example", "canary_x.example"),
             *("canary%2e.example", "a.example,,b.example", "canary.example;b.example"),
             *("canary.example\nb.example", "(canary|x).example", "canary.[a-z]x.example"),
-            *("*.vercel.app", "*.VERCEL.app", "a.example,*.vercel.app", "*.now.sh"),
+            *("c***nary.example.com", "*.*.*.example.com", "a*b*c*d.example.com", "a.example,c***.b.example"),
             *("canary.example:0", "canary.example:65536", "canary.example:99999"),
         )
     ),
@@ -478,11 +478,10 @@ def test_all_problems_at_once():
         ),
         ("AUTH_RELAY_SECRET", "canary", "is malformed; set 32 plain characters or more"),
         ("AUTH_RELAY_URL", "canary", "is no origin; set https://host in ASCII, without a path"),
-        ("AUTH_RELAY_HOSTS", "canary", "has an entry that is no host; set such as app-*-team.vercel.app"),
         (
             "AUTH_RELAY_HOSTS",
-            "*.vercel.app",
-            "lets everybody on Vercel in; set such as app-*-team.vercel.app",
+            "canary",
+            "has an entry that is not a host with two stars at most; set such as app-*-team.vercel.app",
         ),
     ],
 )
@@ -490,32 +489,6 @@ def test_the_fix_is_named(name, value, fix):
     """The message says what is wrong and what to set in its place."""
     (found,) = problems(**{name: value})
     assert found.startswith(f"{name}: {fix}")
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        "*.vercel.app",
-        "**.vercel.app",
-        "***.vercel.app",
-        "*-*.vercel.app",
-        "*--*.vercel.app",
-        "*-team.vercel.app",
-        "-*-team.vercel.app",
-        "my*.vercel.app",
-        "x.app-*-team.vercel.app",
-        "*.app-team.vercel.app",
-        "app.*.vercel.app",
-        "*.vercel.app:443",
-        "**.now.sh",
-        "*.now.sh:443",
-        "app-*-team.vercel.app, *.vercel.app",
-    ],
-)
-def test_not_everybody_on_vercel(value):
-    """However it is spelled: where anybody can have a name, a pattern says how one's own begin."""
-    (found,) = problems(AUTH_RELAY_HOSTS=value)
-    assert found.startswith("AUTH_RELAY_HOSTS: lets everybody on Vercel in; ")
 
 
 def test_a_chat_needs_the_bots_token():
