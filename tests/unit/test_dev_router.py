@@ -180,20 +180,32 @@ def test_headers_are_for_pages_alone() -> None:
     router = Router(ROOT)
     for page in ("/", "/error.html", "/healthy", "/apps", "/%61pp/x", "/App/x", "/telegram/", "/api/x/y/z"):
         assert "Content-Security-Policy" in dict(router.headers(page))
-    for api in (
-        "/health",
-        "/telegram/login",
-        "/telegram/sessions/x_1",
-        "/api/telegram/login",
-        "/api/health.py",
-    ):
-        assert router.headers(api) == []
+    functions = [file.relative_to(ROOT).with_suffix("").as_posix() for file in (ROOT / "api").rglob("*.py")]
+    for name in functions:
+        for api in (f"/{name.removeprefix('api/')}", f"/{name}", f"/{name}.py"):
+            assert isinstance(router.route(api), Function)
+            assert router.headers(api) == []
+    assert router.headers("/telegram/sessions/x_1") == []
 
 
 @pytest.mark.parametrize("path", ["/app", "/app/", "/app/mini_app.html", "/app/a/b"])
 def test_what_is_below_app_is_the_owners(path: str) -> None:
     """Pages of the owner's own, which our policy would break, have a place of their own."""
     assert Router(ROOT).headers(path) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/telegram/word", "/telegram/word/word", "/telegram/login/word", "/telegram/login.py", "/stats.py"),
+        *("/api", "/api/word", "/api/telegram/word", "/api/telegram/word.py", "/api/telegram/sessions/x_1"),
+    ],
+)
+def test_what_is_not_there_is_a_page(path: str) -> None:
+    """An address near a function's, which answers with the page for what is not there, may not be framed."""
+    router = Router(ROOT)
+    assert router.route(path) is None
+    assert dict(router.headers(path))["Content-Security-Policy"].endswith("; frame-ancestors 'none'")
 
 
 PAGES = sorted(
