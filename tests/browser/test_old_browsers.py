@@ -19,7 +19,7 @@ from tests.browser.clients import IOS
 from tests.browser.conftest import OpenPage
 from tests.browser.steps import ALICE, BOBBY, log_in, pick, proof, start, user_id, widget_link
 
-pytestmark = [pytest.mark.browser, pytest.mark.whole_browser]
+pytestmark = pytest.mark.browser
 
 CASES = Path(__file__).parents[1] / "cases/telegram"
 TOO_OLD = "This browser is too old for this page."
@@ -67,6 +67,7 @@ def lacking(browser: Browser, server: Server, script: str) -> Iterator[Page]:
         yield context.new_page()
 
 
+@pytest.mark.whole_browser
 def test_the_oldest_browsers_can_do_everything(open_page: OpenPage, interfaces: dict[str, list[str]]) -> None:
     """Without anything newer than the oldest browsers, people log in, end a session, confirm, log out."""
     newer = interfaces["newer"]
@@ -104,9 +105,7 @@ def outcome(page: Page, path: str, done: str) -> str:
     return page.locator("main").inner_text()
 
 
-def test_without_one_interface(
-    whole_browser: Browser, server: Server, interfaces: dict[str, list[str]]
-) -> None:
+def test_without_one_interface(browser: Browser, server: Server, interfaces: dict[str, list[str]]) -> None:
     """Whichever interface that pages use is missing: a login works, or the page calls the browser too old."""
     named: dict[str, list[str]] = {}
     for path in interfaces["used"]:
@@ -114,7 +113,7 @@ def test_without_one_interface(
     assert {"AbortController", "replaceChildren", "showModal", "RelativeTimeFormat"} <= named.keys()
     worked, told = [], []
     for name, paths in named.items():
-        with lacking(whole_browser, server, f"{TAKE_AWAY}({json.dumps(paths)})") as page:
+        with lacking(browser, server, f"{TAKE_AWAY}({json.dumps(paths)})") as page:
             shown = outcome(page, "/", "#login-button")
             if TOO_OLD in shown:
                 told.append(name)
@@ -194,9 +193,9 @@ def serve_scripts(page: Page, body: str) -> None:
     ],
     ids=["syntax", "throws", "rejects", "no modules", "no requests"],
 )
-def test_too_old(whole_browser: Browser, server: Server, path: str, script: str, modules: str | None) -> None:
+def test_too_old(browser: Browser, server: Server, path: str, script: str, modules: str | None) -> None:
     """Where a page's modules cannot run, it says in both languages that the browser is too old."""
-    with lacking(whole_browser, server, script) as page:
+    with lacking(browser, server, script) as page:
         if modules is not None:
             serve_scripts(page, modules)
         page.goto(path)
@@ -214,10 +213,10 @@ def test_too_old(whole_browser: Browser, server: Server, path: str, script: str,
     ],
 )
 def test_error_pages_say_something_without_scripts(
-    whole_browser: Browser, server: Server, path: str, shown: str
+    browser: Browser, server: Server, path: str, shown: str
 ) -> None:
     """Where their scripts cannot run, the error pages have a text and a way to the login page."""
-    with lacking(whole_browser, server, "") as page:
+    with lacking(browser, server, "") as page:
         serve_scripts(page, "const =")
         page.goto(path)
         expect(page.get_by_role("heading")).to_contain_text(shown)
@@ -227,26 +226,26 @@ def test_error_pages_say_something_without_scripts(
 @pytest.mark.parametrize(
     ("path", "lost"), [*((path, "i18n.js") for path in PAGES), ("/#tgWebAppData=x", "pause.js")]
 )
-def test_what_the_network_lost(whole_browser: Browser, server: Server, path: str, lost: str) -> None:
+def test_what_the_network_lost(browser: Browser, server: Server, path: str, lost: str) -> None:
     """A module that does not come is the connection's fault and not the browser's."""
-    with lacking(whole_browser, server, "") as page:
+    with lacking(browser, server, "") as page:
         page.route(f"**/{lost}", lambda route: route.abort())
         page.goto(path)
         expect(page.get_by_role("status").first).to_contain_text(f"{INCOMPLETE} Check your connection")
         expect(page.get_by_role("status").first).to_contain_text("Проверьте подключение")
 
 
-def test_a_client_that_cannot_be_asked(whole_browser: Browser, server: Server) -> None:
+def test_a_client_that_cannot_be_asked(browser: Browser, server: Server) -> None:
     """Where the module that asks Telegram's client does not come, the page asks the person."""
-    with lacking(whole_browser, server, IOS) as page:
+    with lacking(browser, server, IOS) as page:
         page.route("**/inside.js", lambda route: route.abort())
         page.goto("/#tgWebAppData=x")
         expect(page.get_by_role("heading", name="Open this Mini App session?")).to_be_visible()
 
 
-def test_what_others_throw(whole_browser: Browser, server: Server) -> None:
+def test_what_others_throw(browser: Browser, server: Server) -> None:
     """Neither an error in an extension's script nor one that comes later makes a page say so."""
-    with lacking(whole_browser, server, "") as page:
+    with lacking(browser, server, "") as page:
         page.route("**/telegram/verify", lambda _: None)
         page.goto("/", wait_until="commit")
         expect(page.get_by_text("Loading…")).to_be_visible()

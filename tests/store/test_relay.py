@@ -5,7 +5,8 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,7 +20,7 @@ from lib.errors import InvalidGrant, StoreUnavailable
 from lib.sessions.keys import Signer, hkdf
 from lib.store.upstash import UpstashStore
 from lib.telegram.user import TelegramUser
-from tests.store.conftest import Launch, credentials
+from tests.store.conftest import credentials, start_instances
 from tests.store.deployment import (
     AUTH_SECRET,
     BOT_ID,
@@ -59,19 +60,22 @@ class Project:
     preview: Instance
 
 
-@pytest.fixture(params=["upstash", "redis"])
-def project(request: pytest.FixtureRequest, launch: Launch, upstash: Upstash, valkey: Valkey) -> Project:
-    """The deployments, over REST and over TCP in turn."""
-    store = credentials(upstash) if request.param == "upstash" else {"REDIS_URL": valkey.url}
-    a, b = launch(*[{**ENV, **RELAY, **store}] * 2)
-    (preview,) = launch({**PREVIEW, **store, "AUTH_RELAY_URL": f"http://127.0.0.1:{a.port}"})
-    return Project(a, b, preview)
+@pytest.fixture(scope="module", params=["upstash", "redis"])
+def project(request: pytest.FixtureRequest, _upstash: Upstash, valkey: Valkey) -> Iterator[Project]:
+    """The deployments, over REST and over TCP in turn; these tests have people and tickets of their own."""
+    store = credentials(_upstash) if request.param == "upstash" else {"REDIS_URL": valkey.url}
+    with ExitStack() as stack:
+        a, b = start_instances(stack, [{**ENV, **RELAY, **store}] * 2)
+        there = {**PREVIEW, **store, "AUTH_RELAY_URL": f"http://127.0.0.1:{a.port}"}
+        (preview,) = start_instances(stack, [there])
+        yield Project(a, b, preview)
 
 
-@pytest.fixture
-def production(launch: Launch, upstash: Upstash) -> list[Instance]:
+@pytest.fixture(scope="module")
+def production(_upstash: Upstash) -> Iterator[list[Instance]]:
     """Two instances of production, whose commands are counted."""
-    return launch(*[{**ENV, **RELAY, **credentials(upstash)}] * 2)
+    with ExitStack() as stack:
+        yield start_instances(stack, [{**ENV, **RELAY, **credentials(_upstash)}] * 2)
 
 
 class Made:
