@@ -158,4 +158,4 @@ def test_every_store_does_as_a_dict(subject: Subject) -> None:
 @pytest.mark.slow
 def test_every_store_does_as_a_dict_for_long(subject: Subject) -> None:
     """Longer sequences, and many more of them."""
-    run(subject, max_examples=250, stateful_step_count=STEPS)
+    run(subject, max_examples=100, stateful_step_count=STEPS)

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from dev.npm import MissingTool
 from dev.process import Server, running
@@ -296,9 +296,9 @@ def test_the_proxy_believes_a_user_and_nothing_else(
 WEB_APP = "window.Telegram = { WebApp: { initData: %s, ready() {} } };"
 
 
-@pytest.fixture
-def page() -> Iterator[Page]:
-    """A page in Chromium that complains to nobody; or a skip that says what is missing."""
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, or a skip that says what is missing."""
     chromium = shutil.which("chromium")
     if chromium is None:
         reason = "Chromium is not installed (Debian: apt-get install chromium)"
@@ -306,9 +306,16 @@ def page() -> Iterator[Page]:
             pytest.fail(reason)
         pytest.skip(reason)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--headless", "--no-sandbox"])
-        yield browser.new_page()
-        browser.close()
+        started = playwright.chromium.launch(executable_path=chromium, args=["--headless", "--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page in a browser profile of its own that complains to nobody."""
+    with browser.new_context() as context:
+        yield context.new_page()
 
 
 def open_mini_app(

@@ -87,21 +87,15 @@ def _another_method(document: dict[str, Any]) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("change", "found"),
-    [
-        (_without_401, "Undocumented status code"),
-        (_another_store, "Response violates schema"),
-        (_another_method, "Allow header mismatch"),
-    ],
-)
-def test_it_notices(server: Server, tmp_path: Path, change: Any, found: str) -> None:
-    """A document that is wrong in one place is found out."""
+def test_it_notices(server: Server, tmp_path: Path) -> None:
+    """A document that is wrong in three places is found out in each."""
     document = json.loads(DOCUMENT.read_text(encoding="utf-8"))
-    change(document)
+    for change in (_without_401, _another_store, _another_method):
+        change(document)
     file = tmp_path / "openapi.json"
     file.write_text(json.dumps(document), encoding="utf-8")
     paths = ("--include-path", "/health", "--include-path", "/telegram/verify")
     done = run(server, "anonymous", file, "--phases", "fuzzing", "--max-examples", "3", *paths)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert found in done.stdout
+    for found in ("Undocumented status code", "Response violates schema", "Allow header mismatch"):
+        assert found in done.stdout, done.stdout

@@ -31,7 +31,7 @@ REVOCATIONS: dict[str, Callable[[Instance, Held, Held], Answer]] = {
 
 
 @pytest.mark.parametrize(
-    ("rounds", "width"), [(20, 8), pytest.param(1000, 20, marks=pytest.mark.slow)], ids=["small", "full"]
+    ("rounds", "width"), [(20, 8), pytest.param(200, 20, marks=pytest.mark.slow)], ids=["small", "full"]
 )
 def test_no_use_brings_a_revoked_session_back(
     instances: list[Instance], crowd: Crowd, valkey: Valkey, rounds: int, width: int, figure: Figure
@@ -73,7 +73,7 @@ def test_no_use_brings_a_revoked_session_back(
     )
 
 
-@sizes(30, 1000)
+@sizes(30, 200)
 def test_one_proof_makes_one_session(
     instances: list[Instance], crowd: Crowd, valkey: Valkey, rounds: int, figure: Figure
 ) -> None:
@@ -91,7 +91,7 @@ def test_one_proof_makes_one_session(
     figure(f"{rounds} double logins with one proof: {rounds} sessions")
 
 
-@sizes(10, 200)
+@sizes(10, 100)
 def test_one_initdata_makes_one_session(
     instances: list[Instance], crowd: Crowd, valkey: Valkey, rounds: int
 ) -> None:
@@ -105,7 +105,7 @@ def test_one_initdata_makes_one_session(
         assert live(valkey, person) == {sessions.pop().id}
 
 
-@sizes(3, 40)
+@sizes(3, 20)
 def test_parallel_logins_of_one_user_lose_none(
     instances: list[Instance], crowd: Crowd, valkey: Valkey, rounds: int
 ) -> None:
@@ -122,7 +122,7 @@ def test_parallel_logins_of_one_user_lose_none(
 
 
 @pytest.mark.parametrize(("kind", "limit"), [("cookie", 20), ("mini", 10)])
-@sizes(2, 30)
+@sizes(2, 15)
 def test_parallel_logins_keep_the_limit(
     instances: list[Instance], crowd: Crowd, valkey: Valkey, rounds: int, kind: str, limit: int
 ) -> None:
@@ -252,7 +252,7 @@ def test_keeping_the_current_session_keeps_its_initdata(instances: list[Instance
     assert a.verify(other).status == 401
 
 
-@sizes(20, 400)
+@sizes(20, 150)
 def test_logging_in_beside_a_logout_of_the_same_initdata(
     instances: list[Instance], crowd: Crowd, valkey: Valkey, rounds: int, figure: Figure
 ) -> None:

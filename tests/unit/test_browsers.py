@@ -51,13 +51,6 @@ def linters() -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("linters")
-def test_public_is_for_the_oldest_browsers() -> None:
-    """Neither a script nor a style of public/ asks for what one of them lacks."""
-    assert complaints(ROOT / "public") == ""
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("linters")
 def test_what_they_lack_is_found(tmp_path: Path) -> None:
     """Newer syntax, interfaces and styles are found, and what all of the oldest browsers have is not."""
     for kind, samples in (("js", NEWER), ("css", NEWER_STYLES)):
