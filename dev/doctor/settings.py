@@ -10,6 +10,7 @@ from dev.doctor.variables import STORE
 from lib.credentials import read_credentials
 from lib.errors import Misconfigured
 from lib.settings import Settings, read_settings
+from lib.telegram.relay_hosts import patterns
 
 NO_BOT = "docs/API.md#ways-to-log-in"
 _EXPLAINED = {
@@ -239,4 +240,10 @@ def _relay(settings: Settings) -> Iterator[Check]:
             "set up Redis: docs/REDIS_QUICK_START.md",
         )
     elif settings.relay_secret is not None:
+        try:
+            patterns(settings.relay_hosts)
+        except Misconfigured as wrong:
+            what, _, todo = wrong.reason.partition("; ")
+            yield problem("relay", what, f"{todo}: {steps}")
+            return
         yield ok("relay", f"previews are let in at {', '.join(settings.relay_hosts)}")

@@ -229,6 +229,12 @@ def test_a_line_that_sets_nothing_is_named_with_its_file(tmp_path):
         ({**KV, "REDIS_URL": "redis://b.example:1"}, "store", "warning", "different servers"),
         (RELAY, "relay", "problem", "Redis"),
         ({**RELAY, **KV}, "relay", "ok", "app-*-team.vercel.app"),
+        (
+            {**RELAY, **KV, "AUTH_RELAY_HOSTS": "app-*.vercel.app"},
+            "relay",
+            "problem",
+            "3 characters of your own",
+        ),
         ({"AUTH_RELAY_SECRET": SECRET}, "relay", "warning", "AUTH_RELAY_HOSTS is not"),
         ({"AUTH_RELAY_HOSTS": "a.example.com"}, "relay", "warning", "does nothing"),
         ({"VERCEL_ENV": "preview", "AUTH_ORIGIN": ...}, "relay", "warning", "nobody can log in"),

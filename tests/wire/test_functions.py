@@ -210,7 +210,10 @@ def test_health(deployment: Deployment) -> None:
     """On Vercel without a store, health says degraded."""
     answer = deployment.send("health")
     check_headers(answer)
-    assert (answer.status, answer.json()) == (200, {"status": "degraded", "store": "memory"})
+    assert (answer.status, answer.json()) == (
+        200,
+        {"status": "degraded", "store": "memory", "problem": "memory"},
+    )
 
 
 def test_start(deployment: Deployment) -> None:
