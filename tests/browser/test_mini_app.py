@@ -458,7 +458,7 @@ def test_launch_in_time_of_trouble(page: Page) -> None:
     page.add_init_script(IOS)
     page.route("**/telegram/login", lambda route: route.fulfill(status=429, json={"code": "rate_limited"}))
     page.goto(address(page, 100000001))
-    expect(page.get_by_role("alert")).to_contain_text("Too many attempts")
+    expect(page.get_by_role("alert")).to_contain_text("Too many requests")
     page.unroute("**/telegram/login")
     page.get_by_role("button", name="Log in with Telegram").click()
     expect(page.get_by_role("heading", name="Alice Johnson")).to_be_visible()
