@@ -1,4 +1,4 @@
-"""A deployment as anybody sees it from outside. Nothing is stored there, and Redis has at most a PING."""
+"""A deployment as anybody sees it from outside. Only what /health tries is stored, for a minute."""
 
 import statistics
 import time
@@ -45,7 +45,9 @@ def check_deployment(origin: str, client: Client, bypass: str = "") -> Iterator[
     yield _https(origin)
     yield check_health(health)
     yield from check_clock(health, time.time(), "the deployment's")
-    for check in (_start, _junk, _cross_site, _page, _pace):
+    # Where a setting is wrong every function answers 503 misconfigured, which /health has explained.
+    answers_nothing = health.fields.get("problem") in ("settings", "origin")
+    for check in (_page, _pace) if answers_nothing else (_start, _junk, _cross_site, _page, _pace):
         try:
             yield from check(site)
         except NoAnswer as reason:
@@ -142,7 +144,7 @@ def _junk(site: Site) -> Iterator[Check]:
     kind = answer.headers.get("Content-Type", "").partition(";")[0]
     match answer.status, answer.fields.get("code"):
         case 401, "invalid_session" if kind == "application/problem+json":
-            yield ok("junk-token", "a token that is none is refused: 401 invalid_session")
+            yield ok("junk-token", "an invalid token is refused: 401 invalid_session")
         case 401, "unauthenticated":
             yield warning(
                 "junk-token",
@@ -150,7 +152,7 @@ def _junk(site: Site) -> Iterator[Check]:
                 "let it pass through whatever stands in front of the deployment",
             )
         case _:
-            yield unexpected("junk-token", "GET /telegram/verify with a token that is none", answer)
+            yield unexpected("junk-token", "GET /telegram/verify with an invalid token", answer)
 
 
 def _cross_site(site: Site) -> Iterator[Check]:

@@ -10,7 +10,7 @@ _LOG = READ_THE_LOG.format(event="misconfigured or store_unavailable", where=f"{
 _SAID_BY = {
     "settings": (
         "a variable is missing or wrong, or a package is missing",
-        READ_THE_LOG.format(event="misconfigured", where="README.md#settings"),
+        READ_THE_LOG.format(event="misconfigured", where=f"{_SETUP}#troubleshooting"),
     ),
     "origin": (
         "the deployment does not know its own address, so nobody can log in on its pages",

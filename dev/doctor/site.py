@@ -10,7 +10,11 @@ READ_THE_LOG = (
     " the variable and the fix; then deploy again: {where}"
 )
 _HINTS = {
-    "misconfigured": ("the deployment is not configured", "misconfigured", "README.md#settings"),
+    "misconfigured": (
+        "the deployment is not configured",
+        "misconfigured",
+        "docs/REDIS_SETUP.md#troubleshooting",
+    ),
     "relay_required": (
         "nobody can log in on this preview: AUTH_RELAY_SECRET is not set",
         "misconfigured",

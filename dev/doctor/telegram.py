@@ -107,7 +107,7 @@ def _webhook(settings: Settings, client: Client) -> Iterator[Check]:
             "webhook",
             f"Telegram could not deliver the bot's messages to {host} within the last hour"
             f" ({info.get('last_error_message', 'no reason given')}); {pending} are waiting",
-            "logins do not need it; mend the function there, or remove the webhook with deleteWebhook",
+            "logins do not need it; fix the function there, or remove the webhook with deleteWebhook",
         )
     else:
         yield ok("webhook", f"is set, at {host}, and is no concern of tgauth's")

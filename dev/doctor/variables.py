@@ -5,8 +5,9 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping
 
-from dev.doctor.report import Check, ok, warning
+from dev.doctor.report import Check, ok, problem, warning
 from dev.variables import Variables
+from lib.credentials import prefixed
 from lib.errors import Misconfigured
 from lib.settings import read_settings
 
@@ -76,8 +77,8 @@ def check_variables(variables: Variables) -> Iterator[Check]:
         yield warning(
             "variables",
             f"Vercel's CLI wrote no value for {', '.join(empty)}",
-            "Vercel gives out no value that is marked Sensitive. To check it too, put it into the shell:"
-            f" {empty[0]}=… make doctor",
+            "Vercel gives out no value of the type Secret (older: Sensitive). To check it too, put it into"
+            f" the shell: {empty[0]}=… make doctor",
         )
     yield from _look_alikes(variables.values, known)
 
@@ -91,9 +92,21 @@ def _look_alikes(values: Mapping[str, str], known: list[str]) -> Iterator[Check]
             "set the REST URL and the standard token, both from the database's page:"
             " docs/REDIS_SETUP.md#which-variables",
         )
+    # Some of these are whole names of another library's.
+    with_prefix = [] if store_is_set else [name for name in prefixed(values) if name not in _MEANT]
+    if with_prefix:
+        is_rest = any("_REST_" in name for name in with_prefix)
+        pair = "KV_REST_API_URL and KV_REST_API_TOKEN to the two values"
+        yield problem(
+            "look-alikes",
+            f"Redis's variables have a prefix in front ({', '.join(with_prefix)}), and nothing reads them"
+            " there: sessions are in memory",
+            f"set {pair if is_rest else 'REDIS_URL to its value'}, or connect the database again without"
+            " a prefix; then deploy again: docs/REDIS_SETUP.md#which-variables",
+        )
     for name in sorted(values):
         meant = _meant(name, known)
-        if meant is None or meant in values or (meant in STORE and store_is_set):
+        if meant is None or meant in values or (meant in STORE and (store_is_set or with_prefix)):
             continue
         where = "docs/REDIS_SETUP.md#which-variables" if meant in STORE else "README.md#settings"
         yield warning(

@@ -469,5 +469,5 @@ def test_against_the_development_server():
         done = run(server.origin)
         assert done.returncode == 1
         assert "problem  health: is down" in done.stdout
-        assert "503 misconfigured" in done.stdout
+        assert "1 problem, 0 warnings." in done.stdout
     assert run(server.origin).returncode == 1

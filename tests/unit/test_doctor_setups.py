@@ -187,7 +187,7 @@ SETUPS: dict[str, Setup] = {
         answers=degraded("memory"),
     ),
     "a prefix": Setup(
-        ("look-alikes", "warning", "set KV_REST_API_URL instead"),
+        ("look-alikes", "problem", "set KV_REST_API_URL and KV_REST_API_TOKEN"),
         ("health", "problem", "set KV_REST_API_URL"),
         env={**NO_UPSTASH, **PREFIXED},
         answers=degraded("memory_prefix"),
