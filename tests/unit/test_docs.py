@@ -10,7 +10,7 @@ import pytest
 from lib import budget
 from lib.store import reasons as store_reasons
 from lib.store.reasons import Reason
-from lib.telegram import id_token, relay, transaction, webapp, widget
+from lib.telegram import id_token, membership, relay, transaction, webapp, widget
 from lib.telegram.user import TelegramUser
 from tests.docs import markdown
 from tests.docs.code import variables
@@ -93,6 +93,20 @@ def reasons():
     return sorted({*said, *(reason.fill("HOST:PORT", "…").text for reason in stores)})
 
 
+def setting_reasons():
+    """What the log can say about every other variable, and what Telegram says of the bot and its chat."""
+    said = {text for text in strings("lib/environment.py") if re.match(r"(is|has|may|needs) \w", text)}
+    said |= {
+        text
+        for path in ("lib/environment.py", "lib/settings.py", "lib/telegram/membership.py")
+        for text in strings(path)
+        if re.match(r"[A-Z_]+: \w", text)
+    }
+    chats = {f"TELEGRAM_REQUIRE_CHAT: {wrong}; {fix}" for _, wrong, fix in membership._CHAT_FAULTS}
+    unknown = "TELEGRAM_REQUIRE_CHAT: {}; {}".format(*membership.explain_chat("", None))
+    return sorted({*said, *chats, unknown, "hash does not match (another bot's token, or changed data)"})
+
+
 def relay_reasons():
     """What the log can say about a preview's login: the relay's own literals, and those of other modules."""
     own = {(path, text.strip()) for path in RELAY for text in strings(path) if " " in text.strip()}
@@ -105,6 +119,9 @@ def test_there_is_something_to_look_for():
         reasons()
     )
     assert len(reasons()) > 60
+    refused = "TELEGRAM_BOT_TOKEN: Telegram refused it; copy it again from @BotFather"
+    assert {"is no origin; ", refused} <= set(setting_reasons())
+    assert len(setting_reasons()) > 25
     assert ("lib/telegram/relay.py", "the verifier is another one") in relay_reasons()
 
 
@@ -141,6 +158,14 @@ def test_the_readmes_lead_to_every_guide(path):
 def test_every_reason_is_explained(reason, document):
     """What the log can say about Redis is a row of both languages' troubleshooting, to the letter."""
     assert re.search(rf"^\| `[^`]*{re.escape(reason.strip(':; '))}", read(document), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("documents", [*zip(SETUP, PREVIEWS, strict=True)], ids=["en", "ru"])
+@pytest.mark.parametrize("reason", setting_reasons())
+def test_every_other_reason_is_explained(reason, documents):
+    """What the log can say about bot, site, secrets and chat is a row in both languages."""
+    row = rf"^\| `[^`]*{re.escape(reason.strip(':; '))}"
+    assert any(re.search(row, read(document), flags=re.MULTILINE) for document in documents)
 
 
 @pytest.mark.parametrize("document", MIGRATING)
