@@ -27,9 +27,10 @@ def _look(request: Request) -> str:
         settings.require_login_method()
     service.check()
     if problem := find_bot_problem(request):
-        # Without OpenID Connect there is no other way in.
-        if problem.cause == "bot_token" and settings.client_secret is None:
-            raise problem
+        # OpenID Connect is the only way in without the token, and asking about the chat needs that, too.
+        only_way = settings.client_secret is None or settings.require_chat is not None
+        if problem.cause == "bot_token" and only_way:
+            raise Misconfigured(problem.reason, cause=problem.cause)
         request.notes |= {"event": problem.event, "reason": problem.reason}
         return problem.cause
     if service.store.kind == "memory" and settings.store_prefixed:

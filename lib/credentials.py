@@ -1,6 +1,6 @@
 """Which Redis the owner named, from the variables that Upstash, Vercel's Marketplace and others set.
 
-A leaf that only `lib.settings` uses. Nothing here is ever guessed: half a pair, or a URL that is not valid,
+Nothing here is ever guessed: half a pair, or a URL that is not valid,
 is a problem that names the variable, and never a reason to keep sessions in memory.
 """
 
@@ -73,7 +73,13 @@ def prefixed(names: Iterable[str]) -> tuple[str, ...]:
 
 def _rest(url_name: str, url: str, token_name: str, token: str, problem: Problem) -> Credentials:
     scheme, _, host = url.lower().partition("://")
-    if not HOST.fullmatch(host) or scheme not in ("http", "https") or _parts(f"{scheme}://{host}") is None:
+    parts = _parts(f"{scheme}://{host}")
+    if (
+        not HOST.fullmatch(host)
+        or scheme not in ("http", "https")
+        or not parts
+        or not _is_name(parts.hostname)
+    ):
         problem(url_name, "is not a valid REST URL; copy https://….upstash.io from Upstash's console")
     elif scheme == "http" and not LOOPBACK.fullmatch(host):
         problem(url_name, "is not encrypted; use https")
@@ -116,6 +122,11 @@ def _parts(url: str) -> SplitResult | None:
     return parts
 
 
+def _is_name(host: str | None) -> bool:
+    """Whether no part of it is empty, or too long for the name servers (RFC 1035 §2.3.4)."""
+    return all(0 < len(label) < 64 for label in (host or "").split("."))
+
+
 def _wrong(url: str, parts: SplitResult | None) -> str:
     """What is wrong with REDIS_URL, and the fix; empty for nothing."""
     scheme, separator, rest = url.partition("://")
@@ -138,7 +149,7 @@ def _wrong(url: str, parts: SplitResult | None) -> str:
         )
     if "?" in place or "#" in place:
         return "has options after its ? or #; remove them, tgauth needs none"
-    if parts is None or not re.fullmatch(_HOST, parts.hostname or ""):
+    if parts is None or not re.fullmatch(_HOST, parts.hostname or "") or not _is_name(parts.hostname):
         return f"has no valid host and port; {_REDIS_FORM}"
     if not re.fullmatch(_DATABASE, parts.path):
         return "has something after its slash that is not a database's number; remove it"

@@ -157,7 +157,7 @@ class Reader:
         digits = from_token or text
         return int(digits) if re.fullmatch(_BOT_ID, digits) else 0
 
-    def secrets(self, bot_token: str | None, bot_token_problem: str) -> tuple[str, ...]:
+    def secrets(self, bot_token: str | None) -> tuple[str, ...]:
         secrets = self.entries("AUTH_SECRET")
         if not all(re.fullmatch(_SECRET, secret) for secret in secrets):
             self.problem(
@@ -169,7 +169,7 @@ class Reader:
             return tuple(secrets)
         if bot_token:
             return (bot_token,)
-        if bot_token_problem not in self.problems:
+        if "TELEGRAM_BOT_TOKEN" not in self._problems:
             self.problem(
                 "AUTH_SECRET", "is not set; without TELEGRAM_BOT_TOKEN it is needed to sign sessions"
             )

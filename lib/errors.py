@@ -247,6 +247,7 @@ class StoreUnavailable(Unavailable):
     detail = "This site cannot tell just now who is logged in, or log anybody in. Try again in a minute."
     event = "store_unavailable"
     cause = "store"
+    reached = True
 
 
 class IdentityProviderUnavailable(Unavailable):

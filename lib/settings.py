@@ -152,7 +152,7 @@ def read_settings(env: Mapping[str, str]) -> Settings:
         api_url=read.telegram_url("TELEGRAM_API_URL", API_URL, environment),
         require_chat=read.require_chat(bot_token),
         require_chat_ttl=read.seconds("TELEGRAM_REQUIRE_CHAT_TTL", HOUR),
-        secrets=read.secrets(bot_token, bot_token_problem),
+        secrets=read.secrets(bot_token),
         canonical_origin=read.canonical_origin(environment),
         hosts=read.hosts(environment),
         allowed_origins=frozenset(read.origins("ALLOWED_ORIGINS")),

@@ -12,6 +12,7 @@ Status = Literal["ok", "warning", "problem"]
 _SECRET_NAME = re.compile(r"TOKEN|SECRET|PASS|KEY|CREDENTIAL|REDIS", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z0-9_-]{10,}")
 _SHORTEST_SECRET = 6
+_URL = re.compile(r"[a-z]{4,6}://([^@/?#\s]*@)?[A-Za-z0-9.-]+(:[0-9]+)?/?[0-9]*$")
 # What other servers say is shown too: nothing of it may move a terminal's cursor or turn text around.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 _LONGEST = 700
@@ -99,7 +100,8 @@ def secrets_in(values: Mapping[str, str]) -> set[str]:
     found: set[str] = set()
     for name, value in values.items():
         text = value.strip()
-        if _SECRET_NAME.search(name):
+        # Of a URL that is one, the password alone is secret, and the host what one wants to see.
+        if _SECRET_NAME.search(name) and not (name.endswith("_URL") and _URL.match(text)):
             found |= {text, *(entry.strip() for entry in text.split(","))}
             # The bot's id, before the colon, is public.
             found.add(text.partition(":")[2])

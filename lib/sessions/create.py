@@ -5,7 +5,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable, Mapping
 from math import inf
 
-from lib import log
+from lib import budget, log
 from lib.errors import InvalidSession, LoginStale, NotAllowed, RateLimited, StoreUnavailable
 from lib.sessions.base import PROOF, SESSION, Session, Sessions
 from lib.sessions.record import Record, Transport
@@ -86,7 +86,7 @@ class Creation(Sessions):
             try:
                 created, held = self._attempt(slot, attempt, proof)
             except Unanswered:
-                if last:
+                if last or not budget.remaining():
                     raise
                 continue
             live = self._live(held, user_id)
@@ -112,7 +112,7 @@ class Creation(Sessions):
                 return slot, live
             # What is there is past its absolute lifetime, or no record: it makes room for a new session.
             self.store.delete(self._key(user_id), SESSION + slot)
-        raise StoreUnavailable("the new session is not in the store")
+        raise StoreUnavailable("the new session is not in the store; turn eviction off")
 
     def _attempt(self, slot: str, record: Record, proof: Proof) -> tuple[bool, dict[str, str]]:
         fields = {SESSION + slot: record.dump()}

@@ -66,10 +66,12 @@ class Latest[T]:
     def get(self, ask: Callable[[T], tuple[T, float]]) -> T:
         """The answer; where it is too old, what `ask` gives, with its seconds, for the one that there was.
 
-        Of many at once one asks, and the others wait.
+        Of many at once one asks, and the others hear what was known.
         """
-        with self._lock:
-            if self._clock() >= self._until:
+        if self._clock() >= self._until and self._lock.acquire(blocking=False):
+            try:
                 self._answer, seconds = ask(self._answer)
                 self._until = self._clock() + seconds
-            return self._answer
+            finally:
+                self._lock.release()
+        return self._answer

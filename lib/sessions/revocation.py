@@ -44,7 +44,7 @@ class Revocation(NamedTuple):
             return cls(-1, "")
         at, _, kept = held[REVOKED].partition(":")
         if not _TIME.fullmatch(at):
-            raise StoreUnavailable("a user's revocation is not a time")
+            raise StoreUnavailable("a user's revocation is not a time; delete the field r of that key")
         return cls(int(at), kept)
 
     def dump(self) -> str:

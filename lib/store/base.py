@@ -18,7 +18,7 @@ class Unanswered(StoreUnavailable):
 
 
 class StoreFull(StoreUnavailable):
-    """The server has no room to write; it still reads and deletes."""
+    """The server takes no writes, mostly for want of room; it still reads, and mostly deletes."""
 
 
 class Count(NamedTuple):

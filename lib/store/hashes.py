@@ -108,6 +108,8 @@ class HashStore(ABC):
         try:
             return self._all(read, own, ["HGETALL", key])
         except Unanswered:
+            if not budget.remaining():
+                raise
             return self._all(read, own, ["HGETALL", key])
 
     def remaining(self, key: str, *fields: str) -> list[int]:
@@ -182,6 +184,8 @@ class HashStore(ABC):
         try:
             return self._observed(lambda: read(self._send(list(command))))
         except Unanswered:
+            if not budget.remaining():
+                raise
             return self._observed(lambda: read(self._send(list(command))))
 
     def _all[T](
@@ -199,21 +203,27 @@ class HashStore(ABC):
         try:
             result = call()
         except Exception as error:
-            raise self._failed(error) from None
+            raise self._failed(error, is_login=is_login) from None
         if self._pulse.note_success(is_login=is_login):
             message = "✅ Redis connected for session storage"
             log.event("store_selected", store=self.kind, variable=self._variable, message=message)
         return result
 
-    def _failed(self, error: Exception) -> StoreUnavailable:
+    def _failed(self, error: Exception, *, is_login: bool) -> StoreUnavailable:
         if isinstance(error, answers.Malformed):
             reason, is_servers = reasons.NOT_THE_FORM, True
         else:
             reason, is_servers = self._explain(error)
         kind = StoreFull if reason.cause == "store_full" else StoreUnavailable
         problem = self._problem(reason, kind if is_servers else Unanswered)
-        self._pulse.note_failure(problem, sent=reason.reached)
+        # What a server refuses one command or one key says nothing of logins: the next check tries one.
+        if is_login or not is_servers or kind is StoreFull:
+            self._pulse.note_failure(problem)
+        else:
+            self._pulse.note_doubt()
         return problem
 
     def _problem(self, reason: Reason, kind: type[StoreUnavailable]) -> StoreUnavailable:
-        return kind(f"{self._variable}: {reason.fill(self._server).text}", cause=reason.cause)
+        problem = kind(f"{self._variable}: {reason.fill(self._server).text}", cause=reason.cause)
+        problem.reached = reason.reached
+        return problem

@@ -36,7 +36,7 @@ def open_store(settings: Settings) -> Store:
     if settings.store_prefixed:
         names = ", ".join(settings.store_prefixed)
         reason = (
-            f"{names}: has a prefix in its name and is not read; set it, and its token, without the prefix"
+            f"{names}: has a prefix in its name and is not read; set it, and its token if any, without it"
         )
     log.event("store_selected", level="warning", store=kind, message=message, reason=reason)
     return MemoryStore()

@@ -20,7 +20,8 @@ _COMMANDS_A_SECOND = 336 / 86400
 class Pulse:
     """What the last calls to a store came to. `clock` gives seconds and never goes back.
 
-    That a login works is news for an hour, any answer for five minutes, a failure for ten seconds.
+    That a login works is news for an hour, any answer for five minutes, a failure for ten seconds. What was
+    refused that is no login is no failure by itself: it only makes the next check try one.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -29,9 +30,8 @@ class Pulse:
         self._asking = threading.Lock()
         self._answered = False
         self._problem: StoreUnavailable | None = None
-        self._until = self._login_until = float("-inf")
+        self._until = self._login_until = self._doubted_until = float("-inf")
         self._left, self._left_at = _MOST, clock()
-        self._sent = True
 
     def note_success(self, *, is_login: bool = False) -> bool:
         """A call worked; `is_login` is one that writes as a login does. Says whether it was the first."""
@@ -47,10 +47,15 @@ class Pulse:
                 self._until = now + _ALIVE_SECONDS
             return first
 
-    def note_failure(self, problem: StoreUnavailable, *, sent: bool = True) -> None:
-        """A call failed; without `sent` nothing reached the store."""
+    def note_doubt(self) -> None:
+        """A call was refused that is not part of a login: the next check tries one."""
         with self._lock:
-            self._problem, self._sent = problem, sent
+            self._login_until = float("-inf")
+
+    def note_failure(self, problem: StoreUnavailable) -> None:
+        """A call failed."""
+        with self._lock:
+            self._problem = problem
             self._until, self._login_until = self._clock() + _FAILURE_SECONDS, float("-inf")
 
     def check(self, *, login: Callable[[], object], ping: Callable[[], object]) -> None:
@@ -69,19 +74,21 @@ class Pulse:
     def _ask(self, login: Callable[[], object], ping: Callable[[], object]) -> None:
         with self._lock:
             now = self._clock()
-            is_due = now >= self._until or (self._problem is None and now >= self._login_until)
+            # Something else than a login failed: one is tried, but not for each of many such failures.
+            in_doubt = self._problem is None and now >= self._login_until and now >= self._doubted_until
+            is_due = now >= self._until or in_doubt
             self._left = min(_MOST, self._left + (now - self._left_at) * _COMMANDS_A_SECOND)
             self._left_at = now
             as_login = now >= self._login_until
             # A PING without an answer is sent again.
             if not is_due or self._left < (_LOGIN_COMMANDS if as_login else 2 * _PING_COMMANDS):
                 return
-            self._sent = True
+            self._doubted_until = now + _FAILURE_SECONDS
         try:
             (login if as_login else ping)()
             cost = _LOGIN_COMMANDS if as_login else _PING_COMMANDS
-        except StoreUnavailable:
-            cost = _LOGIN_COMMANDS if as_login else 2 * _PING_COMMANDS
-        with self._lock:
+        except StoreUnavailable as problem:
             # What never reached the store cost nothing, so an outage is seen to end at once.
-            self._left -= cost if self._sent else 0
+            cost = (_LOGIN_COMMANDS if as_login else 2 * _PING_COMMANDS) if problem.reached else 0
+        with self._lock:
+            self._left -= cost

@@ -7,7 +7,7 @@ hold credentials, nothing is passed on but OpenSSL's words about a certificate o
 import errno
 import ssl
 from collections.abc import Iterator
-from socket import gaierror
+from socket import EAI_AGAIN, gaierror
 from typing import Literal, NamedTuple
 
 from lib.errors import StoreUnavailable
@@ -50,12 +50,15 @@ def _unanswered(text: str) -> Reason:
 NO_NAME = _unreached(
     "there is no host {server}; copy the URL again, or look whether the database was archived or deleted"
 )
+NAMES_AWAY = _unreached(
+    "the host of {server} cannot be looked up just now; wait, and look at the name servers of this host"
+)
 REFUSED = _unreached("{server} refuses connections; look whether the server runs, and at host and port")
 NO_ROUTE = _unreached(
     "there is no way to {server} from here ({detail}); set an address that this host can reach"
 )
 NO_CONNECTION = _unreached(
-    "no connection to {server} in time; look at host, port and firewall, and whether it is TLS"
+    "no connection to {server} in time; look at host, port and firewall, and whether the server speaks TLS"
 )
 CERTIFICATE = _unreached(
     "the certificate of {server} is not accepted ({detail}); use the host that it is made out to, or name the"
@@ -144,6 +147,9 @@ PROTECTED = Reason("store", "the server is in protected mode, for its own machin
 # What servers say, by a sign that is in it; the first counts. Sources: what Upstash explains
 # (https://upstash.com/docs/redis/troubleshooting) and its users report, Redis' and Valkey's own texts.
 UPSTASH = {
+    # What people choose can stand behind these words.
+    "unknown command": TOO_OLD,
+    "Command is not available": TOO_OLD,
     "wrong username-password given": STALE,
     "DB connection refused": NO_DATABASE,
     "WRONGPASS": TOKEN_REFUSED,
@@ -153,10 +159,9 @@ UPSTASH = {
     "max daily request": DAY,
     "capacity quota": FULL,
     "OOM": FULL,
-    "not available": TOO_OLD,
-    "unknown command": TOO_OLD,
 }
 REDIS = {
+    "unknown command": TOO_OLD,
     "without any password configured": NEEDLESS_PASSWORD,
     "no password is set": NEEDLESS_PASSWORD,
     "WRONGPASS": PASSWORD_REFUSED,
@@ -167,7 +172,6 @@ REDIS = {
     "MASTERDOWN": ORPHAN,
     "OOM": FULL,
     "MISCONF": NO_DISK,
-    "unknown command": TOO_OLD,
     "LOADING": LOADING,
     "BUSY": BUSY,
     "NOREPLICAS": FEW_REPLICAS,
@@ -181,17 +185,21 @@ REDIS = {
     "CROSSSLOT": CLUSTER,
 }
 
-_STATUS = {403: FORBIDDEN, 404: NO_PAGE, 429: TOO_MANY}
+_STATUS = {401: TOKEN_REFUSED, 403: FORBIDDEN, 404: NO_PAGE, 429: TOO_MANY}
 _STATUS_KINDS = {3: REDIRECTED, 4: NO_WORD, 5: TROUBLE}
 # OpenSSL's words for an answer that is not TLS.
 _PLAIN = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG")
 
 
-def said(text: str, known: dict[str, Reason]) -> Reason:
-    """What a server's error means; of one that is not `known` its first word is shown, which is its kind."""
-    for sign, reason in known.items():
-        if sign in text:
-            return reason
+def known(text: str, signs: dict[str, Reason]) -> Reason | None:
+    """What a server's error means, if one of these signs is in it."""
+    return next((reason for sign, reason in signs.items() if sign in text), None)
+
+
+def said(text: str, signs: dict[str, Reason]) -> Reason:
+    """What a server's error means; of any other its first word is shown, which is its kind."""
+    if reason := known(text, signs):
+        return reason
     word = text.partition(" ")[0]
     return FAILED.fill(detail=word if word.isascii() and word.isalpha() and word.isupper() else "ERR")
 
@@ -202,8 +210,10 @@ def of_status(status: int) -> Reason:
     return reason.fill(detail=str(status))
 
 
-def unanswered(error: BaseException, *, rest: bool = False, secure: bool) -> Reason:
-    """Why there was no answer, as far as `error` or what is behind it tells."""
+def unanswered(
+    error: BaseException, *, rest: bool = False, secure: bool, default: Reason | None = None
+) -> Reason:
+    """Why there was no answer, as far as `error` or what is behind it tells; else `default`."""
     for found in _behind(error):
         match found:
             case ssl.SSLCertVerificationError():
@@ -214,7 +224,7 @@ def unanswered(error: BaseException, *, rest: bool = False, secure: bool) -> Rea
                 word = found.reason or "no reason given"
                 return NO_TLS if word in _PLAIN else TLS_FAILED.fill(detail=word)
             case gaierror():
-                return NO_NAME
+                return NAMES_AWAY if found.errno == EAI_AGAIN else NO_NAME
             case ConnectionRefusedError():
                 return REFUSED
             case ConnectionError():
@@ -223,7 +233,7 @@ def unanswered(error: BaseException, *, rest: bool = False, secure: bool) -> Rea
                 return NO_ANSWER
             case OSError() if found.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL):
                 return NO_ROUTE.fill(detail=errno.errorcode[found.errno])
-    return UNUSABLE.fill(detail=type(error).__name__)
+    return default or UNUSABLE.fill(detail=type(error).__name__)
 
 
 def _behind(error: BaseException | None) -> Iterator[BaseException]:

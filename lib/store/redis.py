@@ -40,6 +40,8 @@ class RedisStore(HashStore):
             socket_timeout=WAIT_SECONDS,
             socket_connect_timeout=WAIT_SECONDS,
             retry=Retry(NoBackoff(), 0),
+            # A thread has one at most, and there is no limit on those.
+            max_connections=2**16,
             # With them on, redis-py takes a connection on which an answer is left over, and gives that out.
             maint_notifications_config=MaintNotificationsConfig(enabled=False),
         )
@@ -52,13 +54,14 @@ class RedisStore(HashStore):
 
     def _send_all(self, commands: Sequence[Command], *, atomic: bool) -> object:
         pipeline = self._redis.pipeline(transaction=atomic)
+        # It would put the command, with what people chose, in front of the server's words.
+        pipeline.annotate_exception = lambda *_: None
         for command in commands:
             pipeline.execute_command(*command)
         return pipeline.execute()
 
     def _explain(self, error: Exception) -> tuple[Reason, bool]:
-        # Of an error in a transaction, redis-py shows the command first.
-        text = str(error).rpartition(" caused error: ")[2]
+        text = str(error)
         # It takes the word off that says which kind of error it is, and keeps that.
         word = getattr(error, "status_code", None)
         if word or (isinstance(error, RedisError) and not isinstance(error, _OWN)):
@@ -68,12 +71,11 @@ class RedisStore(HashStore):
                 # A TLS alert begins so.
                 is_tls = "\\x15\\x03" in text and not self._secure
                 return (reasons.TLS_ONLY if is_tls else reasons.ANOTHER_PROTOCOL), False
-            case TimedOut() if "connecting" in text:
+            case TimedOut() if text == "Timeout connecting to server":
                 return reasons.NO_CONNECTION, False
-        reason = reasons.unanswered(error, secure=self._secure)
-        if reason.text.startswith("no usable answer") and isinstance(error, Disconnected):
-            return (reasons.HUNG_UP if self._secure else reasons.TLS_ONLY), False
-        return reason, False
+        hung_up = reasons.HUNG_UP if self._secure else reasons.TLS_ONLY
+        default = hung_up if isinstance(error, Disconnected) else None
+        return reasons.unanswered(error, secure=self._secure, default=default), False
 
 
 _OWN = (Disconnected, TimedOut, InvalidResponse)
@@ -101,7 +103,9 @@ class _InTime(Connection):
         is_new = self._sock is None
         super().connect()  # type: ignore[no-untyped-call]
         if is_new and self.can_read():
-            self.read_response()
+            said = self.read_response()
+            self.disconnect()  # type: ignore[no-untyped-call]
+            raise InvalidResponse(f"Protocol Error: {said!r}")
 
     def _connect(self) -> "_Socket":
         connected: socket.socket = super()._connect()  # type: ignore[no-untyped-call]

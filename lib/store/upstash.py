@@ -52,8 +52,12 @@ class UpstashStore(HashStore):
 
     def _explain(self, error: Exception) -> tuple[Reason, bool]:
         match error:
-            case _Status():
-                return reasons.of_status(error.status), False
+            case _Refused(status=status, text=text):
+                reason = reasons.known(text, reasons.UPSTASH)
+                if reason is None and status == 400 and text:
+                    reason = reasons.said(text, reasons.UPSTASH)
+                by_itself = bool(text) and status < 500 and reason is not reasons.NO_DATABASE
+                return reason or reasons.of_status(status), by_itself
             case UpstashError():
                 reason = reasons.said(str(error), reasons.UPSTASH)
                 return reason, reason is not reasons.NO_DATABASE
@@ -84,33 +88,35 @@ class _Requests(HttpClient):
     def execute(
         self, url: str, headers: Mapping[str, str], command: Sequence[Any], from_pipeline: bool = False
     ) -> object:
-        """What the server says; raises `UpstashError` for an error in its words, `_Status` for any other."""
+        """What the server says; raises `UpstashError` or `_Refused` for an error."""
         headers = {**headers, "Content-Type": "application/json"}
         text = json.dumps(command, ensure_ascii=False, separators=(",", ":"))
         status, body = self.send("POST", url, headers, text.encode())
-        if status >= 500:
-            raise _Status(status)
-        try:
-            answer = json.loads(body)
-        except ValueError:
-            if status == 200:
-                raise
-            raise _Status(status) from None
         if status != 200:
-            parts = answer if isinstance(answer, list) else [answer]
-            errors = [part["error"] for part in parts if isinstance(part, dict) and "error" in part]
-            raise UpstashError(str(errors[0])) if errors else _Status(status)
-        if from_pipeline:
+            raise _Refused(status, _error_in(body))
+        answer = json.loads(body)
+        if from_pipeline and isinstance(answer, list):
             return [_decoded(format_response(part, None)) for part in answer]
         return _decoded(format_response(answer, None))
 
 
-class _Status(Exception):
-    """An HTTP status without a word of the database's."""
+class _Refused(Exception):
+    """Another HTTP status than 200, and what the database said with it, if anything."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, text: str) -> None:
         super().__init__(status)
         self.status = status
+        self.text = text
+
+
+def _error_in(body: bytes) -> str:
+    """The first error in an answer, which can be one for each command; empty where there is none."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    parts = answer if isinstance(answer, list) else [answer]
+    return next((str(part["error"]) for part in parts if isinstance(part, dict) and "error" in part), "")
 
 
 def _decoded(answer: Any) -> Any:

@@ -71,6 +71,8 @@ def _dispatch(request: Request, handlers: dict[str, Handler], allow: str) -> Res
     if handler is None:
         raise MethodNotAllowed("no handler")
     request.check_form()
+    # However long the body took to arrive, the store has its time.
+    budget.start()
     response = handler(request)
     if not isinstance(response, Response):
         raise TypeError("a handler returns a Response")
@@ -137,15 +139,16 @@ def _settings() -> Settings | None:
 
 def _announce() -> None:
     """Say at the cold start what is wrong with the settings; every request answers 503 until it is mended."""
+    problems = []
     try:
         settings = get_settings()
-        settings.require_known_origin()
         # Without a token there are Mini Apps and OpenID Connect, for those who chose so.
-        problem = "" if settings.bot_id_only else settings.bot_token_problem
+        problems += [] if settings.bot_id_only else [settings.bot_token_problem]
+        settings.require_known_origin()
     except Misconfigured as error:
-        problem = error.reason
-    if problem:
-        log.event("misconfigured", level="error", reason=problem)
+        problems.append(error.reason)
+    if reason := "; ".join(filter(None, problems)):
+        log.event("misconfigured", level="error", reason=reason)
 
 
 def _route(handlers: dict[str, Handler]) -> str:

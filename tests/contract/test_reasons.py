@@ -72,6 +72,16 @@ def test_a_real_server(changed: Valkey, setting: str, address: str, reason: Reas
     assert found == said(reason, changed.port)
 
 
+def test_what_people_choose_steers_no_reason(changed: Valkey) -> None:
+    """Of an error in a transaction the server's words count, and not the command's values beside them."""
+    changed.run("SET", "tgauth:test:1:u:1", "mine")
+    store = RedisStore(changed.url)
+    with pytest.raises(StoreUnavailable) as caught:
+        store.create("tgauth:test:1:u:1", {"s:a": "x caused error: OOM"}, window=1, renew="s:a", ttl=1)
+    store._redis.close()
+    assert caught.value.reason == said(reasons.FAILED, changed.port, "WRONGTYPE")
+
+
 def test_a_replica(changed: Valkey) -> None:
     """A replica that only reads is told by what it says of itself."""
     changed.run("REPLICAOF", "127.0.0.1", "1")

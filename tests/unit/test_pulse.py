@@ -35,7 +35,8 @@ class Server:
             self.pulse.note_success(is_login=what == "login")
             return
         problem = StoreUnavailable("no answer", cause="store_rights")
-        self.pulse.note_failure(problem, sent=self.reached)
+        problem.reached = self.reached
+        self.pulse.note_failure(problem)
         raise problem
 
     @property
@@ -116,6 +117,36 @@ def test_a_store_that_comes_and_goes_costs_no_more(clock: Clock) -> None:
         if second % 15 == 0:
             server.pulse.note_failure(StoreUnavailable("no answer", cause="store_rights"))
         clock.advance(5)
+    assert server.commands <= 400
+
+
+def test_a_doubt_is_no_failure(clock: Clock) -> None:
+    """What was refused that is no login only makes the next check try one, once in ten seconds."""
+    server = Server(Pulse(clock))
+    assert server.check()
+    for _ in range(30):
+        server.pulse.note_doubt()
+        assert server.check()
+        clock.advance(1)
+    assert server.asked == ["login"] * 3
+
+
+def test_a_failure_elsewhere_makes_no_check_free(clock: Clock) -> None:
+    """Of several threads, one that reached nothing says nothing of the login that another tried."""
+    server = Server(Pulse(clock))
+    tried = server.login
+
+    def login() -> None:
+        unreached = StoreUnavailable("no answer", cause="store_rights")
+        unreached.reached = False
+        server.pulse.note_failure(unreached)
+        tried()
+
+    server.login = login  # type: ignore[method-assign]
+    for _ in range(DAY // 10):
+        server.check()
+        server.pulse.note_failure(StoreUnavailable("no answer", cause="store_rights"))
+        clock.advance(10)
     assert server.commands <= 400
 
 

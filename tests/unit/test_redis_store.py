@@ -121,19 +121,11 @@ SAID = {
 """Errors as Redis and Valkey write them."""
 
 
-def annotated(text: str) -> Exception:
-    """As redis-py shows an error in a transaction: with the command, whose values people choose."""
-    error = told(text)
-    error.args = (f"Command # 1 (HSETEX k s:a OOM MOVED canary) of pipeline caused error: {error.args[0]}",)
-    return error
-
-
 Meant = tuple[Exception, type[StoreUnavailable], Reason]
 ERRORS: list[Meant] = [
     *(
-        (how(text), StoreFull if reason.cause == "store_full" else StoreUnavailable, reason)
+        (told(text), StoreFull if reason.cause == "store_full" else StoreUnavailable, reason)
         for text, reason in SAID.items()
-        for how in (told, annotated)
     ),
     (exceptions.ConnectionError("canary"), Unanswered, reasons.TLS_ONLY),
     (exceptions.TimeoutError("Timeout connecting to server"), Unanswered, reasons.NO_CONNECTION),

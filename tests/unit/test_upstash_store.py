@@ -217,8 +217,7 @@ ERRORS = [
         reasons.STALE,
     ),
     (400, "ERR canary something else", reasons.FAILED.fill(detail="ERR")),
-    (403, "canary", reasons.FAILED.fill(detail="ERR")),
-    (429, "canary too many requests", reasons.FAILED.fill(detail="ERR")),
+    (400, "ERR unknown command 'HSETEX', with args beginning with: 'OOM WRONGPASS'", reasons.TOO_OLD),
 ]
 
 
@@ -242,6 +241,40 @@ def test_errors_say_what_to_do(
             assert isinstance(caught.value, StoreFull) == (reason is reasons.FULL)
             assert not isinstance(caught.value, Unanswered)
             assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (401, reasons.TOKEN_REFUSED),
+        (403, reasons.FORBIDDEN),
+        (404, reasons.NO_PAGE),
+        (429, reasons.TOO_MANY),
+        (500, reasons.TROUBLE.fill(detail="500")),
+    ],
+)
+@pytest.mark.parametrize("body", [{"error": "canary"}, {"message": "canary"}, b"canary"], ids=repr)
+def test_what_a_status_means_alone(
+    server: Server, store: UpstashStore, status: int, reason: Reason, body: Any
+) -> None:
+    """Where the words that come with a status are not known, the status tells what to do."""
+    server.reply((status, body))
+    for call in (create, lambda s: s.read("k", "s:a")):
+        with pytest.raises(StoreUnavailable) as caught:
+            call(store)
+        assert caught.value.reason == f"UPSTASH_REDIS_REST_URL: {reason.text}"
+
+
+def test_one_error_for_a_whole_transaction(server: Server, store: UpstashStore) -> None:
+    """A transaction that was discarded has one error in place of a list, whatever the status."""
+    server.reply((200, {"error": "ERR max requests limit exceeded. Limit: 500000, Usage: 500000."}))
+    with pytest.raises(StoreUnavailable) as caught:
+        create(store)
+    assert caught.value.cause == "store_quota"
+    server.reply((500, {"error": "NOPERM canary"}))
+    with pytest.raises(StoreUnavailable) as caught:
+        create(store)
+    assert caught.value.cause == "store_rights"
 
 
 def test_one_error_in_a_transaction_is_an_error(server: Server, store: UpstashStore) -> None:

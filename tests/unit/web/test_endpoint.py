@@ -1,8 +1,10 @@
 """lib.web.endpoint: what every answer of every endpoint has in common."""
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from io import BytesIO
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,6 +12,7 @@ import pytest
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 import lib.errors
+from lib import budget
 from lib.errors import Problem, StoreUnavailable
 from lib.web.endpoint import endpoint
 from lib.web.request import Request
@@ -626,3 +629,23 @@ def test_ttl_is_a_day_without_a_store() -> None:
     clock = Clock()
     answer = Site(clock, {**ENV, "SESSION_TTL": str(5 * DAY)}).login()
     assert answer.json()["session"]["expires_at"] == clock.time + DAY
+
+
+def test_a_slow_body_takes_no_time_from_the_store(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However late the last byte of a body comes, what the store needs afterwards has its whole time."""
+    started: list[float] = []
+    monkeypatch.setattr(budget, "start", lambda seconds=budget.SECONDS: started.append(seconds))
+    read: list[int] = []
+
+    class Late(BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            read.append(len(started))
+            return super().read(size)
+
+    body = json.dumps({"return_to": "/"}).encode()
+    environ = {"wsgi.input": Late(body), "CONTENT_LENGTH": str(len(body))}
+    site.send(
+        "POST", "/telegram/start", headers={**OWN_PAGE, "Content-Type": "application/json"}, environ=environ
+    )
+    assert read == [1]
+    assert len(started) >= 2

@@ -2,12 +2,14 @@
 
 import builtins
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from lib.errors import StoreUnavailable
+from lib.errors import Misconfigured, StoreUnavailable
+from lib.sessions.memo import Latest
 from tests.unit.web.conftest import AUTH_SECRET, BOT_ID, BOT_TOKEN, ENV, Clock, Site, send
 
 
@@ -182,3 +184,32 @@ def test_a_package_that_is_missing(
     assert answer.status == 503
     assert answer.json().get("problem", "settings") == "settings"
     assert "requirements.txt: redis is not installed; look whether a pyproject.toml" in lines()[-1]["reason"]
+
+
+def test_asking_often_keeps_nothing(environment: Callable[[dict[str, str]], None], clock: Clock) -> None:
+    """A refusal that is remembered is raised anew each time, and holds on to no request."""
+    site = Site(clock)
+    known = Misconfigured("TELEGRAM_BOT_TOKEN: Telegram refused it; …", cause="bot_token")
+    site.service.bot_problem.get(lambda _: (known, 3600))
+    for _ in range(50):
+        assert site.send("GET", "/health").status == 503
+    assert known.__traceback__ is None
+
+
+def test_a_question_holds_nobody_up(clock: Clock) -> None:
+    """While one thread waits for Telegram, or for a name server, the others hear what was known."""
+    latest = Latest("before", clock)
+    asking, answered = threading.Event(), threading.Event()
+
+    def ask(_: str) -> tuple[str, float]:
+        asking.set()
+        assert answered.wait(10)
+        return "after", 60
+
+    thread = threading.Thread(target=latest.get, args=[ask])
+    thread.start()
+    assert asking.wait(10)
+    assert latest.get(ask) == "before"
+    answered.set()
+    thread.join(10)
+    assert latest.get(ask) == "after"

@@ -774,7 +774,8 @@ WITHOUT_OIDC = {"TELEGRAM_CLIENT_SECRET": ""}
         ({}, "kicked", (200, "chat")),
         ({"TELEGRAM_REQUIRE_CHAT": "-1009"}, "administrator", (200, "chat")),
         (WITHOUT_CHAT, "left", (200, None)),
-        (ANOTHER, "administrator", (200, "bot_token")),
+        # Nor where each login asks about the chat.
+        (ANOTHER, "administrator", (503, "bot_token")),
         ({**ANOTHER, **WITHOUT_CHAT}, "administrator", (200, "bot_token")),
         # Nobody can log in without OpenID Connect.
         ({**ANOTHER, **WITHOUT_OIDC}, "administrator", (503, "bot_token")),
