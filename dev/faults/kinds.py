@@ -100,10 +100,17 @@ def _wrong_type(leaf: Any) -> Any:
 
 
 def _nulls(value: Any) -> Any:
-    """Nothing where there was something; a list with nothing in it is what the store says of a real miss."""
+    """Nothing where there was something.
+
+    Null in the place of a list of one is a real miss, as null in it is (Upstash documents both): it is empty.
+    """
     if isinstance(value, list):
         return [_nulls(item) for item in value]
-    return dict.fromkeys(value) if isinstance(value, dict) else None
+    if isinstance(value, dict):
+        return {
+            name: [] if isinstance(item, list) and len(item) == 1 else None for name, item in value.items()
+        }
+    return None
 
 
 def _part(value: Any) -> Any:
