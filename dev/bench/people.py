@@ -6,7 +6,7 @@ from itertools import batched
 
 from dev.resp import Command, Connection
 from lib.environment import DAY
-from lib.sessions.keys import keyrings
+from lib.sessions.keys import keys_of
 from lib.sessions.record import Record
 from lib.sessions.token import Claims, random_n, random_slot, seal
 from lib.settings import Settings
@@ -40,12 +40,12 @@ def key(settings: Settings, owner: int) -> str:
 
 def sessions(settings: Settings, numbers: range, per_user: int = 1) -> Iterator[tuple[Command, str]]:
     """The command that stores each session, as a login leaves it, and its token."""
-    keyring, now = keyrings(settings)[0], int(time.time())
+    keys, now = keys_of(settings), int(time.time())
     for number in numbers:
         owner, slot = user(number // per_user), random_slot("cookie")
         record = Record(owner, now, "widget", "cookie", USER_AGENT, "RU", proof_at=now, n=random_n())
         stored = ("HSETEX", key(settings, owner.id), "FNX", "EX", 30 * DAY, "FIELDS", 1, f"s:{slot}")
-        yield (*stored, record.dump()), seal(Claims(owner.id, slot, now, record.n), keyring)
+        yield (*stored, record.dump()), seal(Claims(owner.id, slot, now, record.n), keys)
 
 
 def store(

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from dev.signing import Field, sign_init_data, sign_widget
 from lib.sessions import degraded
-from lib.sessions.keys import keyrings
+from lib.sessions.keys import keys_of
 from lib.sessions.record import Record
 from lib.sessions.token import Claims, seal
 from lib.settings import read_settings
@@ -41,7 +41,7 @@ SETTINGS = read_settings(ENV)
 SHARED = read_settings(
     ENV | {"UPSTASH_REDIS_REST_URL": "https://canary.upstash.io", "UPSTASH_REDIS_REST_TOKEN": "canary"}
 )
-RING = keyrings(SETTINGS)[0]
+KEYS = keys_of(SETTINGS)
 
 USER = TelegramUser(
     77123456, "Canary Имя", "Last", "canary_u", "https://t.me/i/userpic/320/c.jpg", "ru", True
@@ -55,11 +55,11 @@ RECORDS = {
     for transport in ("cookie", "bearer")
 }
 TOKENS = {
-    transport: seal(Claims(USER.id, SLOTS[transport], record.created_at, record.n), RING)
+    transport: seal(Claims(USER.id, SLOTS[transport], record.created_at, record.n), KEYS)
     for transport, record in RECORDS.items()
 }
 CARRYING = {
-    transport: degraded.seal(USER.id, SLOTS[transport], record, RING) for transport, record in RECORDS.items()
+    transport: degraded.seal(USER.id, SLOTS[transport], record, KEYS) for transport, record in RECORDS.items()
 }
 
 PROFILE: dict[str, Any] = {"id": USER.id, "first_name": "Canary", "last_name": "Имя", "username": "canary_u"}
@@ -125,4 +125,4 @@ VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 TICKET = Ticket(PREVIEW, STATE, "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", NOW - 5)
 SIGNED_TICKET = TICKET.sign(relay._ticket_signer(SETTINGS))
 CODE = relay.code_for(TICKET, SETTINGS, now=NOW)
-TRANSACTION = RING.transaction.sign(f"{STATE}.{NOW - 5}./account?a=b")
+TRANSACTION = KEYS.transaction.sign(f"{STATE}.{NOW - 5}./account?a=b")

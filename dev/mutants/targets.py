@@ -41,11 +41,7 @@ _FALSE = "what is not true does the same as False"
 
 EQUIVALENT: dict[tuple[str, str], str] = {
     ("lib/sessions/token.py", 'return urlsafe_b64encode(data).rstrip(b"=").decode("ASCII")'): _NAME,
-    ("lib/sessions/token.py", 'mask = hmac.digest(keyring.mask, slot, "SHA256")'): _NAME,
-    (
-        "lib/sessions/token.py",
-        'digest = hmac.digest(keyring.init_data_slot, f"{transport}|{check_string}".encode(), "SHA256")',
-    ): _NAME,
+    ("lib/sessions/token.py", 'mask = hmac.digest(key, slot, "SHA256")'): _NAME,
     ("lib/sessions/token.py", 'return urlsafe_b64decode(text + "=" * (+len(text) % 4))'): _PADDING,
     ("lib/sessions/token.py", 'return urlsafe_b64decode(text + "=" * (-len(text) % 5))'): _PADDING,
     (

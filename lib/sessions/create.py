@@ -2,7 +2,7 @@
 
 import hashlib
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
 
 from lib import budget, log
@@ -10,7 +10,7 @@ from lib.errors import InvalidSession, LoginStale, NotAllowed, RateLimited, Stor
 from lib.sessions.base import PROOF, SESSION, Session, Sessions
 from lib.sessions.record import Record, Transport
 from lib.sessions.revocation import ENDED, Revocation, ended_at
-from lib.sessions.token import Claims, is_mini_app, random_n
+from lib.sessions.token import Claims, derived_slot, is_mini_app, random_n, random_slot
 from lib.store.base import Unanswered
 from lib.telegram.user import Proof, TelegramUser
 
@@ -82,7 +82,7 @@ class Creation(Sessions):
         for last in (False, True):
             attempt = record._replace(n=random_n())
             ours.add(attempt.n)
-            slot, *elsewhere = self._issuer.slots(proof, record.transport)
+            slot, *elsewhere = slots(proof, record.transport)
             try:
                 created, held = self._attempt(slot, attempt, proof)
             except Unanswered:
@@ -95,19 +95,10 @@ class Creation(Sessions):
                 slot = held.get(PROOF + _marker(proof), slot)
                 if not created and (slot not in live or live[slot].n not in ours):
                     raise LoginStale("proof already used")
-            older = self._issuer.older_slots(proof, record.transport)
-            known = next((other for other in older if other in live), None)
-            found = known or slot
-            if _is_over(proof, (slot, *elsewhere), found, live.get(found), ours, held):
+            if _is_over(proof, (slot, *elsewhere), live.get(slot), ours, held):
                 self.store.delete(self._key(user_id), SESSION + slot)
                 self._spent.remember(_name(proof, record.transport), proof.window)
                 raise LoginStale("the session of this initData, or all sessions, were ended since")
-            if known is not None:
-                # Under an older key the same initData has a session already, and one is what it has.
-                self.store.delete(self._key(user_id), SESSION + slot)
-                self.store.renew(self._key(user_id), SESSION + known, self._issuer.idle(known))
-                live.pop(slot, None)
-                return known, live
             if slot in live:
                 return slot, live
             # What is there is past its absolute lifetime, or no record: it makes room for a new session.
@@ -178,25 +169,32 @@ class Creation(Sessions):
 
 
 def _is_over(
-    proof: Proof,
-    slots: Iterable[str],
-    found: str,
-    record: Record | None,
-    ours: set[str],
-    held: Mapping[str, str],
+    proof: Proof, places: Sequence[str], record: Record | None, ours: set[str], held: Mapping[str, str]
 ) -> bool:
-    """Whether what the proof began, in one of these `slots`, was ended, so that it may begin nothing more.
+    """Whether what the proof began, in one of these slots, was ended, so that it may begin nothing more.
 
-    `record` is what it leads to, in the slot `found`. What is not just being made was there before the end,
-    or else was left by a login that was refused, and whose clean-up did not reach the store.
+    `record` is what it leads to, in the first of them. A record that we did not just write either was there
+    before the end, or was left by a login that was refused and whose clean-up did not reach the store.
     """
     began = record.created_at if record is not None and record.n not in ours else inf
-    marks = {slot: held[ENDED + slot] for slot in slots if ENDED + slot in held}
+    marks = {slot: held[ENDED + slot] for slot in places if ENDED + slot in held}
     # Ending replaces the record, so one beside its own mark is a leftover, whatever clocks say.
-    ended = any(slot == found or began >= ended_at(mark) for slot, mark in marks.items())
+    ended = any(slot == places[0] or began >= ended_at(mark) for slot, mark in marks.items())
     revocation = Revocation.among(held)
     kept = record is not None and record.n == revocation.kept
     return ended or (revocation.at >= proof.issued_at and not kept)
+
+
+def slots(proof: Proof, transport: Transport) -> list[str]:
+    """Where the session of `proof` goes, and then where else one may be that the proof began.
+
+    A proof that works once gets a new place; one that comes again always leads to the same, and it may have
+    been presented for the other transport, too.
+    """
+    if proof.one_time:
+        return [random_slot(transport)]
+    other: Transport = "bearer" if transport == "cookie" else "cookie"
+    return [derived_slot(way, proof.check_string) for way in (transport, other)]
 
 
 def _name(proof: Proof, transport: Transport) -> str:

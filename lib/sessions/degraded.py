@@ -13,7 +13,7 @@ from collections import OrderedDict
 
 from lib import log
 from lib.environment import DAY
-from lib.sessions.keys import Keyring
+from lib.sessions.keys import Keys
 from lib.sessions.record import Record, load
 from lib.sessions.token import SIGNATURE, Claims
 from lib.settings import Settings
@@ -35,27 +35,25 @@ def mini_app_lifetime(settings: Settings) -> int:
     return min(lifetime(settings), settings.mini_app_ttl)
 
 
-def seal(user_id: int, slot: str, record: Record, keyring: Keyring) -> str:
+def seal(user_id: int, slot: str, record: Record, keys: Keys) -> str:
     """The token that holds `record`."""
     payload = f"{user_id}|{slot}|{record.dump()}".encode()
     value = urlsafe_b64encode(payload).rstrip(b"=").decode("ascii")
-    return keyring.degraded.sign(_PREFIX + value)
+    return keys.degraded.sign(_PREFIX + value)
 
 
-def unseal(token: str, keyrings: tuple[Keyring, ...]) -> tuple[Claims, Record] | None:
+def unseal(token: str, keys: Keys) -> tuple[Claims, Record] | None:
     """The claims and the record of a token that one of our keys signed, else None."""
-    if not _FORM.fullmatch(token):
+    signed = keys.degraded.unsign(token) if _FORM.fullmatch(token) else None
+    if signed is None:
         return None
-    for keyring in keyrings:
-        if (value := keyring.degraded.unsign(token)) is not None:
-            payload = value.removeprefix(_PREFIX)
-            decoded = urlsafe_b64decode(payload + "=" * (-len(payload) % 4)).decode()
-            user_id, slot, text = decoded.split("|", 2)
-            record = load(text, int(user_id))
-            if record is None:
-                return None
-            return (Claims(int(user_id), slot, record.created_at, record.n), record)
-    return None
+    payload = signed.text.removeprefix(_PREFIX)
+    decoded = urlsafe_b64decode(payload + "=" * (-len(payload) % 4)).decode()
+    user_id, slot, text = decoded.split("|", 2)
+    record = load(text, int(user_id))
+    if record is None:
+        return None
+    return Claims(int(user_id), slot, record.created_at, record.n), record
 
 
 class Tombstones:

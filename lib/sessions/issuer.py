@@ -7,11 +7,10 @@ With a shared store the record there decides (lib.sessions.token); without one t
 from typing import NamedTuple
 
 from lib.errors import InvalidSession
-from lib.sessions.keys import keyrings
-from lib.sessions.record import Record, Transport
-from lib.sessions.token import Claims, derived_slot, is_mini_app, random_slot, seal, unseal
+from lib.sessions.keys import keys_of
+from lib.sessions.record import Record
+from lib.sessions.token import Claims, is_mini_app, seal, unseal
 from lib.settings import Settings
-from lib.telegram.user import Proof
 
 _CLOCK_SKEW = 60
 
@@ -31,7 +30,7 @@ class Issuer:
         in_all = settings.session_max_age
         self._ordinary = Lifetime(min(settings.session_ttl, in_all), in_all)
         self._mini_app = Lifetime(min(settings.mini_app_ttl, in_all), in_all)
-        self._keyrings = keyrings(settings)
+        self._keys = keys_of(settings)
         if self.degraded:
             # Imported only in memory mode.
             from lib.sessions import degraded
@@ -41,30 +40,11 @@ class Issuer:
             self._ordinary = Lifetime(ordinary, ordinary)
             self._mini_app = Lifetime(mini_app, mini_app)
 
-    def slots(self, proof: Proof, transport: Transport) -> list[str]:
-        """Where the session of `proof` goes, and then where else one may be that the proof began.
-
-        A proof that works once gets a new place; one that comes again always leads to the same, and it may
-        have been somewhere else with an older key or the other transport.
-        """
-        if proof.one_time:
-            return [random_slot(transport)]
-        other: Transport = "bearer" if transport == "cookie" else "cookie"
-        return [
-            derived_slot(keyring, way, proof.check_string)
-            for way in (transport, other)
-            for keyring in self._keyrings
-        ]
-
-    def older_slots(self, proof: Proof, transport: Transport) -> list[str]:
-        """Where the session of a proof that comes again is if it began under an older key."""
-        return [] if proof.one_time else self.slots(proof, transport)[1 : len(self._keyrings)]
-
     def issue(self, slot: str, record: Record) -> str:
         """The token of a session; the same for the same record."""
         if self.degraded:
-            return self._carrying.seal(record.user.id, slot, record, self._keyrings[0])
-        return seal(Claims(record.user.id, slot, record.created_at, record.n), self._keyrings[0])
+            return self._carrying.seal(record.user.id, slot, record, self._keys)
+        return seal(Claims(record.user.id, slot, record.created_at, record.n), self._keys)
 
     def open(self, token: str, now: float) -> tuple[Claims, Record | None]:
         """What a genuine token says, and the record it carries, if any.
@@ -73,9 +53,9 @@ class Issuer:
         """
         claims: Claims | None
         if self.degraded:
-            claims, carried = self._carrying.unseal(token, self._keyrings) or (None, None)
+            claims, carried = self._carrying.unseal(token, self._keys) or (None, None)
         else:
-            claims, carried = unseal(token, self._keyrings), None
+            claims, carried = unseal(token, self._keys), None
         if claims is None:
             raise InvalidSession("malformed, or not signed with a key of this deployment")
         if claims.issued_at > now + _CLOCK_SKEW:

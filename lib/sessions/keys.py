@@ -7,8 +7,8 @@ what is signed for one of them is worth nothing for another.
 import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
-from functools import lru_cache, partial
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
 from lib.settings import Settings
 
@@ -16,7 +16,6 @@ Purpose = Literal[
     "session",
     "degraded session",
     "mask",
-    "init data slot",
     "log",
     "transaction",
     "finished transaction",
@@ -26,55 +25,63 @@ Purpose = Literal[
 ]
 
 
-class Signer:
-    """HMAC-SHA256 (RFC 2104) with a key that was derived for one purpose."""
+class Signed(NamedTuple):
+    """What was signed, and with which of the keys: 0 is the newest."""
 
-    def __init__(self, key: bytes) -> None:
-        self.key = key
+    text: str
+    key: int
+
+
+class Signer:
+    """HMAC-SHA256 (RFC 2104) with the keys of one purpose: the first, newest one signs, each verifies."""
+
+    def __init__(self, *keys: bytes) -> None:
+        self.keys = keys
 
     def sign(self, text: str) -> str:
         """`text`, a dot, and its signature in base64url."""
-        return f"{text}.{self._signature(text).decode('ascii')}"
+        return f"{text}.{_signature(self.keys[0], text).decode('ascii')}"
 
-    def unsign(self, signed: str) -> str | None:
-        """What was signed, or None when it was not with this key; compared in constant time."""
+    def unsign(self, signed: str) -> Signed | None:
+        """What one of the keys signed, else None; compared in constant time."""
         text, dot, signature = signed.rpartition(".")
         # What is no text at all, such as half of a surrogate pair, is no signature either.
         given = signature.encode(errors="surrogatepass")
-        if not dot or not hmac.compare_digest(self._signature(text), given):
-            return None
-        return text
-
-    def _signature(self, text: str) -> bytes:
-        digest = hmac.digest(self.key, text.encode(errors="surrogatepass"), "sha256")
-        return urlsafe_b64encode(digest).rstrip(b"=")
+        for number, key in enumerate(self.keys):
+            if dot and hmac.compare_digest(_signature(key, text), given):
+                return Signed(text, number)
+        return None
 
 
-class Keyring:
-    """One entry of AUTH_SECRET with all its keys; `key` derives the one of a purpose."""
+class Keys:
+    """All keys of a deployment; `of` derives those of a purpose, one for each entry of AUTH_SECRET."""
 
-    def __init__(self, key: Callable[[Purpose], bytes]) -> None:
-        self.session = Signer(key("session"))
-        self.degraded = Signer(key("degraded session"))
-        self.mask = key("mask")
-        self.init_data_slot = key("init data slot")
-        self.log = key("log")
-        self.transaction = Signer(key("transaction"))
-        self.finished_transaction = Signer(key("finished transaction"))
-        self.transaction_secret = key("transaction secret")
-        self.relay_code = Signer(key("relay code"))
-        self.relay_user = Signer(key("relay user"))
+    def __init__(self, of: Callable[[Purpose], tuple[bytes, ...]]) -> None:
+        self.session = Signer(*of("session"))
+        self.degraded = Signer(*of("degraded session"))
+        self.masks = of("mask")
+        self.log = of("log")[0]
+        self.transaction = Signer(*of("transaction"))
+        self.finished_transaction = Signer(*of("finished transaction"))
+        self.transaction_secrets = of("transaction secret")
+        self.relay_code = Signer(*of("relay code"))
+        self.relay_user = Signer(*of("relay user"))
 
 
 @lru_cache(maxsize=4)
-def keyrings(settings: Settings) -> tuple[Keyring, ...]:
-    """A keyring for every entry, newest first: the first one signs, each of them verifies."""
+def keys_of(settings: Settings) -> Keys:
+    """The keys of this deployment."""
 
-    def key(secret: str, purpose: Purpose) -> bytes:
-        info = "\0".join(("tgauth/1", settings.environment, str(settings.bot_id), purpose))
-        return hkdf(secret.encode(), info.encode())
+    def of(purpose: Purpose) -> tuple[bytes, ...]:
+        info = "\0".join(("tgauth/1", settings.environment, str(settings.bot_id), purpose)).encode()
+        return tuple(hkdf(secret.encode(), info) for secret in settings.secrets)
 
-    return tuple(Keyring(partial(key, secret)) for secret in settings.secrets)
+    return Keys(of)
+
+
+def _signature(key: bytes, text: str) -> bytes:
+    digest = hmac.digest(key, text.encode(errors="surrogatepass"), "sha256")
+    return urlsafe_b64encode(digest).rstrip(b"=")
 
 
 def hkdf(secret: bytes, info: bytes) -> bytes:

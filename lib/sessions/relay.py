@@ -5,7 +5,7 @@ from typing import Any
 
 from lib.errors import InvalidGrant
 from lib.sessions.base import Sessions
-from lib.sessions.keys import keyrings
+from lib.sessions.keys import keys_of
 from lib.telegram.user import TelegramUser
 
 _CODE, _SPENT = "code", "spent"
@@ -22,7 +22,7 @@ class RelayCodes(Sessions):
         self.require_shared_store()
         # Signed, so that who can write to the store still cannot say who somebody is.
         said = f"{state}{json.dumps(user.to_json())}"
-        fields = {_CODE: keyrings(self.settings)[0].relay_user.sign(said), _SPENT: "1"}
+        fields = {_CODE: keys_of(self.settings).relay_user.sign(said), _SPENT: "1"}
         created, _ = self.store.create(
             self._code_key(state), fields, window=ticket_seconds, renew=_CODE, ttl=seconds
         )
@@ -35,10 +35,10 @@ class RelayCodes(Sessions):
         text = self.store.take(self._code_key(state), _CODE)
         if text is None:
             raise InvalidGrant("the code was used before, or has expired")
-        said = next(filter(None, (ring.relay_user.unsign(text) for ring in keyrings(self.settings))), "")
-        if not said.startswith(state):
+        signed = keys_of(self.settings).relay_user.unsign(text)
+        if signed is None or not signed.text.startswith(state):
             raise InvalidGrant("what the store has of the code is not ours")
-        user: dict[str, Any] = json.loads(said.removeprefix(state))
+        user: dict[str, Any] = json.loads(signed.text.removeprefix(state))
         return user
 
     def _code_key(self, state: str) -> str:

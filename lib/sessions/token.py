@@ -6,13 +6,14 @@ The mask keeps the owner's id from whoever sees the token; `n` is in the record 
 opens nothing, and neither does a dump of the store.
 """
 
+import hashlib
 import hmac
 import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import NamedTuple
 
-from lib.sessions.keys import Keyring
+from lib.sessions.keys import Keys
 from lib.sessions.record import Transport
 
 _PREFIX = "tg1_"
@@ -55,29 +56,27 @@ def is_mini_app(slot: str) -> bool:
     return _decode(slot)[0] & (_RECURS | _BEARER) == _RECURS | _BEARER
 
 
-def seal(claims: Claims, keyring: Keyring) -> str:
+def seal(claims: Claims, keys: Keys) -> str:
     """The token for `claims`; the same claims and key always give the same one."""
     slot = _decode(claims.slot)
-    user_id = _masked(claims.user_id.to_bytes(8), slot, keyring)
+    user_id = _masked(claims.user_id.to_bytes(8), slot, keys.masks[0])
     payload = user_id + slot + claims.issued_at.to_bytes(5) + _decode(claims.n)
-    return keyring.session.sign(_PREFIX + _encode(payload))
+    return keys.session.sign(_PREFIX + _encode(payload))
 
 
-def unseal(token: str, keyrings: tuple[Keyring, ...]) -> Claims | None:
+def unseal(token: str, keys: Keys) -> Claims | None:
     """The claims of a token that one of our keys signed, else None."""
-    if not _FORM.fullmatch(token):
+    signed = keys.session.unsign(token) if _FORM.fullmatch(token) else None
+    if signed is None:
         return None
-    for keyring in keyrings:
-        if (value := keyring.session.unsign(token)) is not None:
-            payload = _decode(value.removeprefix(_PREFIX))
-            slot = payload[8:20]
-            return Claims(
-                user_id=int.from_bytes(_masked(payload[:8], slot, keyring)),
-                slot=_encode(slot),
-                issued_at=int.from_bytes(payload[20:25]),
-                n=_encode(payload[25:]),
-            )
-    return None
+    payload = _decode(signed.text.removeprefix(_PREFIX))
+    slot = payload[8:20]
+    return Claims(
+        user_id=int.from_bytes(_masked(payload[:8], slot, keys.masks[signed.key])),
+        slot=_encode(slot),
+        issued_at=int.from_bytes(payload[20:25]),
+        n=_encode(payload[25:]),
+    )
 
 
 def random_slot(transport: Transport) -> str:
@@ -85,9 +84,9 @@ def random_slot(transport: Transport) -> str:
     return _slot(secrets.token_bytes(_SLOT_BYTES), transport, recurs=False)
 
 
-def derived_slot(keyring: Keyring, transport: Transport, check_string: str) -> str:
-    """The slot that one assertion always leads to, so that it never has two live sessions."""
-    digest = hmac.digest(keyring.init_data_slot, f"{transport}|{check_string}".encode(), "sha256")
+def derived_slot(transport: Transport, check_string: str) -> str:
+    """The slot that one assertion always leads to, whatever keys are in use, so that it has one session."""
+    digest = hashlib.sha256(check_string.encode()).digest()
     return _slot(digest[:_SLOT_BYTES], transport, recurs=True)
 
 
@@ -101,8 +100,8 @@ def random_n() -> str:
     return _encode(secrets.token_bytes(_NONCE_BYTES))
 
 
-def _masked(user_id: bytes, slot: bytes, keyring: Keyring) -> bytes:
-    mask = hmac.digest(keyring.mask, slot, "sha256")
+def _masked(user_id: bytes, slot: bytes, key: bytes) -> bytes:
+    mask = hmac.digest(key, slot, "sha256")
     return bytes(a ^ b for a, b in zip(user_id, mask, strict=False))
 
 

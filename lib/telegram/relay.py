@@ -9,13 +9,12 @@ import hashlib
 import hmac
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
 from lib.credentials import LOOPBACK
 from lib.errors import InvalidGrant
-from lib.sessions.keys import Signer, hkdf, keyrings
+from lib.sessions.keys import Signer, hkdf, keys_of
 from lib.sessions.token import SIGNATURE
 from lib.settings import Settings
 from lib.telegram.checks import CLOCK_SKEW
@@ -57,10 +56,10 @@ class Ticket:
         return by.sign(f"{self.host}~{self.state}~{self.challenge}~{self.issued_at}")
 
     @classmethod
-    def read(cls, text: str, signers: Iterable[Signer], *, now: float, lifetime: int) -> Self:
-        """The ticket that one of `signers` signed; raises `InvalidGrant` for anything else."""
+    def read(cls, text: str, by: Signer, *, now: float, lifetime: int) -> Self:
+        """The ticket that was signed; raises `InvalidGrant` for anything else."""
         match = _FORM.fullmatch(text)
-        if not match or all(by.unsign(text) is None for by in signers):
+        if not match or by.unsign(text) is None:
             raise InvalidGrant("malformed, or signed with another secret")
         ticket = cls(match[1], match[2], match[3], int(match[4]))
         if not -CLOCK_SKEW <= now - ticket.issued_at < lifetime:
@@ -80,7 +79,7 @@ def read_ticket(text: str, settings: Settings, *, now: float) -> Ticket:
 
     Raises `InvalidGrant`, and `Misconfigured` where AUTH_RELAY_HOSTS lets strangers in.
     """
-    ticket = Ticket.read(text, [_ticket_signer(settings)], now=now, lifetime=TICKET_SECONDS)
+    ticket = Ticket.read(text, _ticket_signer(settings), now=now, lifetime=TICKET_SECONDS)
     if not is_listed(ticket.host, settings.relay_hosts):
         raise InvalidGrant("the host is not in AUTH_RELAY_HOSTS")
     return ticket
@@ -89,13 +88,12 @@ def read_ticket(text: str, settings: Settings, *, now: float) -> Ticket:
 def code_for(ticket: Ticket, settings: Settings, *, now: float) -> str:
     """The code that the preview can redeem, once, if it has the verifier."""
     code = Ticket(ticket.host, ticket.state, ticket.challenge, int(now))
-    return code.sign(keyrings(settings)[0].relay_code)
+    return code.sign(keys_of(settings).relay_code)
 
 
 def read_code(code: str, *, host: str, verifier: str, settings: Settings, now: float) -> Ticket:
     """What a code says that `host` redeems; raises `InvalidGrant`."""
-    signers = [keyring.relay_code for keyring in keyrings(settings)]
-    ticket = Ticket.read(code, signers, now=now, lifetime=CODE_SECONDS)
+    ticket = Ticket.read(code, keys_of(settings).relay_code, now=now, lifetime=CODE_SECONDS)
     if ticket.host != host:
         raise InvalidGrant("the code is another host's")
     if not ticket.answers_challenge(verifier):

@@ -13,7 +13,7 @@ import secrets
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 
-from lib.sessions.keys import Keyring, keyrings
+from lib.sessions.keys import keys_of
 from lib.sessions.token import SIGNATURE
 from lib.settings import Settings
 from lib.telegram.checks import CLOCK_SKEW
@@ -68,10 +68,10 @@ class Transaction:
 
 def begin(settings: Settings, *, return_to: str, now: float) -> tuple[Transaction, str]:
     """A new transaction, and what its cookie holds."""
-    keyring = keyrings(settings)[0]
-    transaction = _transaction(_base64url(secrets.token_bytes(_STATE_BYTES)), int(now), return_to, keyring)
+    keys, state = keys_of(settings), _base64url(secrets.token_bytes(_STATE_BYTES))
+    transaction = Transaction(state, int(now), return_to, keys.transaction_secrets[0])
     value = f"{transaction.state}.{transaction.started_at}.{return_to}"
-    return transaction, keyring.transaction.sign(value)
+    return transaction, keys.transaction.sign(value)
 
 
 def resume(value: str, settings: Settings, *, now: float) -> Transaction | None:
@@ -82,9 +82,10 @@ def resume(value: str, settings: Settings, *, now: float) -> Transaction | None:
     state, started_at, return_to = match[1], int(match[2]), match[3]
     if not -CLOCK_SKEW <= now - started_at < LIFETIME:
         return None
-    signers = (keyring for keyring in keyrings(settings) if keyring.transaction.unsign(value) is not None)
-    keyring = next(signers, None)
-    return _transaction(state, started_at, return_to, keyring) if keyring else None
+    keys = keys_of(settings)
+    if (signed := keys.transaction.unsign(value)) is None:
+        return None
+    return Transaction(state, started_at, return_to, keys.transaction_secrets[signed.key])
 
 
 def finish(transaction: Transaction, settings: Settings, *, answer: str, now: float) -> str:
@@ -94,7 +95,7 @@ def finish(transaction: Transaction, settings: Settings, *, answer: str, now: fl
     own, so that it can finish no login.
     """
     value = f"{transaction.state}.{int(now)}.{transaction.return_to}"
-    signed = keyrings(settings)[0].finished_transaction.sign(f"{value}\n{answer}")
+    signed = keys_of(settings).finished_transaction.sign(f"{value}\n{answer}")
     return f"{FINISHED}{value}.{signed.rpartition('.')[2]}"
 
 
@@ -105,12 +106,7 @@ def read_finished(value: str, settings: Settings, *, answer: str, now: float) ->
         return None
     text, _, signature = match[0].rpartition(".")
     signed = f"{text}\n{answer}.{signature}"
-    signers = (keyring.finished_transaction for keyring in keyrings(settings))
-    return (match[1], match[3]) if any(signer.unsign(signed) is not None for signer in signers) else None
-
-
-def _transaction(state: str, started_at: int, return_to: str, keyring: Keyring) -> Transaction:
-    return Transaction(state, started_at, return_to, keyring.transaction_secret)
+    return (match[1], match[3]) if keys_of(settings).finished_transaction.unsign(signed) else None
 
 
 def _base64url(data: bytes) -> str:

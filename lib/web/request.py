@@ -18,7 +18,7 @@ from lib.errors import (
     UriTooLong,
 )
 from lib.sessions.base import Session
-from lib.sessions.keys import keyrings
+from lib.sessions.keys import keys_of
 from lib.sessions.record import Transport
 from lib.sessions.service import SessionService, get_session_service
 from lib.settings import Settings, get_settings, unknown_origin
@@ -218,8 +218,7 @@ class Request:
 
     def reference(self, kind: str, value: str) -> str:
         """A name for `value` in logs: the same for the same value, and no way back."""
-        key = keyrings(self.settings)[0].log
-        return hmac.digest(key, f"{kind}:{value}".encode(), "sha256").hex()[:12]
+        return hmac.digest(keys_of(self.settings).log, f"{kind}:{value}".encode(), "sha256").hex()[:12]
 
     @property
     def client_ip(self) -> str:

@@ -10,7 +10,7 @@ import pytest
 from dev.serving import Serving, serving
 from dev.upstash import Fault, Upstash
 from dev.valkey import Valkey
-from lib.sessions.keys import keyrings
+from lib.sessions.keys import keys_of
 from lib.sessions.token import Claims, random_n, random_slot, seal
 from lib.settings import read_settings
 from lib.store.pulse import Pulse
@@ -235,8 +235,8 @@ def changed(token: str, index: int) -> str:
 
 def junk(person: Person, genuine: Held) -> dict[str, tuple[str, str, dict[str, str], Any]]:
     """Requests without a genuine token or proof, by what is wrong with them: method, path, headers, body."""
-    theirs = keyrings(read_settings({**ENV, "AUTH_SECRET": "x" * 32}))[0]
-    ours = keyrings(read_settings(ENV))[0]
+    theirs = keys_of(read_settings({**ENV, "AUTH_SECRET": "x" * 32}))
+    ours = keys_of(read_settings(ENV))
     now = person.widget()["auth_date"]
     slot = random_slot("cookie")
 

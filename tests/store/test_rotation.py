@@ -7,7 +7,7 @@ import pytest
 
 from dev.upstash import Upstash
 from dev.valkey import Valkey
-from lib.sessions.keys import keyrings
+from lib.sessions.keys import keys_of
 from lib.sessions.token import unseal
 from lib.settings import read_settings
 from tests.store.conftest import Launch, credentials, start_instances
@@ -19,7 +19,7 @@ NEW = "canary-new-secret-0123456789-0123456789"
 
 def signed_with(token: str, secret: str) -> bool:
     """Whether `token` verifies with this one entry."""
-    return unseal(token, keyrings(read_settings({**ENV, "AUTH_SECRET": secret}))) is not None
+    return unseal(token, keys_of(read_settings({**ENV, "AUTH_SECRET": secret}))) is not None
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from lib.environment import DAY
 from lib.errors import InvalidSession
 from lib.sessions.degraded import MAX_TOKEN, Tombstones, lifetime, seal, unseal
 from lib.sessions.issuer import Issuer
-from lib.sessions.keys import keyrings
+from lib.sessions.keys import keys_of
 from lib.sessions.record import Record
 from lib.sessions.token import Claims, derived_slot, random_n, random_slot
 from lib.settings import read_settings
@@ -34,18 +34,18 @@ def settings(secret=NEW, **env):
     return read_settings({"TELEGRAM_BOT_TOKEN": "1:AAE", "AUTH_SECRET": secret, **env})
 
 
-RINGS = keyrings(settings())
+KEYS = keys_of(settings())
 USER = TelegramUser(279058397, "Анна", "O'Neil", "anna_n", language_code="ru", is_premium=True)
 RECORD = Record(USER, NOW, "widget", "cookie", "Firefox", "DE", NOW - 5, random_n())
 SLOT = random_slot("cookie")
-TOKEN = seal(USER.id, SLOT, RECORD, RINGS[0])
+TOKEN = seal(USER.id, SLOT, RECORD, KEYS)
 
 
 def test_a_token_is_the_session():
     """The token alone gives back owner, slot and record."""
-    assert unseal(TOKEN, RINGS) == (Claims(USER.id, SLOT, NOW, RECORD.n), RECORD)
+    assert unseal(TOKEN, KEYS) == (Claims(USER.id, SLOT, NOW, RECORD.n), RECORD)
     assert re.fullmatch(r"tg0_[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]", TOKEN)
-    assert seal(USER.id, SLOT, RECORD, RINGS[0]) == TOKEN
+    assert seal(USER.id, SLOT, RECORD, KEYS) == TOKEN
 
 
 @given(
@@ -62,7 +62,7 @@ def test_any_profile_comes_back_as_it_was(user_id, names, agent, transport):
     first, last, username = names
     user = TelegramUser(user_id, first, last or None, username[:32] or None)
     record = Record(user, NOW, "webapp", transport, agent, "DE", NOW, random_n()).shortened()
-    found = unseal(seal(user_id, SLOT, record, RINGS[0]), RINGS)
+    found = unseal(seal(user_id, SLOT, record, KEYS), KEYS)
     assert found == (Claims(user_id, SLOT, NOW, record.n), record)
 
 
@@ -134,7 +134,7 @@ def test_every_changed_character_is_refused():
         for character in "AZaz059-_.=+ \n\x00é":
             if character != genuine:
                 changed = TOKEN[:position] + character + TOKEN[position + 1 :]
-                assert unseal(changed, RINGS) is None, ascii(changed)
+                assert unseal(changed, KEYS) is None, ascii(changed)
 
 
 def test_other_spellings_are_refused():
@@ -142,7 +142,7 @@ def test_other_spellings_are_refused():
     payload, _, signature = TOKEN[4:].partition(".")
     for tail in ALPHABET:
         for changed in (f"tg0_{payload[:-1]}{tail}.{signature}", TOKEN[:-1] + tail):
-            assert changed == TOKEN or unseal(changed, RINGS) is None
+            assert changed == TOKEN or unseal(changed, KEYS) is None
     for changed in (
         f"tg0_{payload}=.{signature}",
         f"tg0_{payload}==.{signature}",
@@ -160,45 +160,45 @@ def test_other_spellings_are_refused():
         "tg0_" + "A" * 10**6,
         "\ud800",
     ):
-        assert unseal(changed, RINGS) is None
+        assert unseal(changed, KEYS) is None
 
 
 def test_too_long_is_refused_unread():
     """A token over the limit opens nothing, though it is signed."""
     for extra in (MAX_TOKEN - 47, 10**5):
-        assert unseal(RINGS[0].degraded.sign("tg0_" + "A" * extra), RINGS) is None
+        assert unseal(KEYS.degraded.sign("tg0_" + "A" * extra), KEYS) is None
 
 
 @given(st.text() | st.from_regex(r"tg0_[A-Za-z0-9_-]{1,80}\.[A-Za-z0-9_-]{42}[A048]", fullmatch=True))
 @hypothesis_settings(max_examples=150, deadline=None)
 def test_a_token_cannot_be_made_up(text):
     """No text opens anything, even of the right form."""
-    assert unseal(text, RINGS) is None
+    assert unseal(text, KEYS) is None
 
 
 def test_a_signature_of_another_purpose_is_refused():
     """The same payload signed for shared sessions, or with the raw secret as key, opens nothing."""
     value = TOKEN.partition(".")[0]
-    for signer in (RINGS[0].session, type(RINGS[0].session)(NEW.encode())):
-        assert unseal(signer.sign(value), RINGS) is None
+    for signer in (KEYS.session, type(KEYS.session)(NEW.encode())):
+        assert unseal(signer.sign(value), KEYS) is None
 
 
 @pytest.mark.parametrize("held", ["{}", "[]", "", "null", '{"c":1}', '{"m":"other"}'])
 def test_a_signed_token_without_record_is_none(held):
     """A genuine signature over something that is no record opens nothing."""
     value = urlsafe_b64encode(f"1|{SLOT}|{held}".encode()).rstrip(b"=").decode()
-    assert unseal(RINGS[0].degraded.sign(f"tg0_{value}"), RINGS) is None
+    assert unseal(KEYS.degraded.sign(f"tg0_{value}"), KEYS) is None
 
 
 @pytest.mark.parametrize("env", [{"VERCEL_ENV": "preview"}, {"TELEGRAM_BOT_TOKEN": "2:AAE"}], ids=str)
 def test_a_token_is_of_one_environment_and_bot(env):
     """A token of another environment or bot opens nothing here, with the same secret."""
-    assert unseal(TOKEN, keyrings(settings(**env))) is None
+    assert unseal(TOKEN, keys_of(settings(**env))) is None
 
 
 def test_rotation():
     """While the old secret is still listed its tokens work; the newest signs; then they are gone."""
-    old = seal(USER.id, SLOT, RECORD, keyrings(settings(OLD))[0])
+    old = seal(USER.id, SLOT, RECORD, keys_of(settings(OLD)))
     during = Issuer(settings(f"{NEW},{OLD}"))
     assert during.open(old, NOW) == during.open(TOKEN, NOW)
     assert during.issue(SLOT, RECORD) == TOKEN
@@ -247,8 +247,8 @@ def test_lifetime(env, expected):
 def test_lifetime_of_a_mini_app(env, expected):
     """A Mini App's degraded token works for MINI_APP_TTL from its issue, and no longer than others."""
     issuer = Issuer(settings(**env))
-    slot = derived_slot(RINGS[0], "bearer", "init data")
-    token = seal(USER.id, slot, RECORD, RINGS[0])
+    slot = derived_slot("bearer", "init data")
+    token = seal(USER.id, slot, RECORD, KEYS)
     assert issuer.idle(slot) == expected
     issuer.open(token, NOW + expected - 1)
     with pytest.raises(InvalidSession):

@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from itsdangerous import Signer as Itsdangerous
 
-from lib.sessions.keys import Purpose, Signer, hkdf, keyrings
+from lib.sessions.keys import Purpose, Signed, Signer, hkdf, keys_of
 from lib.settings import read_settings
 
 TOKEN = "123456789:AAE-test_token-of-no-bot"
@@ -20,23 +20,22 @@ OLD = "o" * 32
 NEW = "n" * 32
 
 
-def rings(**env):
-    return keyrings(read_settings({"TELEGRAM_BOT_TOKEN": TOKEN, "AUTH_SECRET": NEW, **env}))
+def made(**env):
+    return keys_of(read_settings({"TELEGRAM_BOT_TOKEN": TOKEN, "AUTH_SECRET": NEW, **env}))
 
 
-def keys(ring):
-    """Every key of a keyring, by its purpose; a signer's is what it was given."""
+def by_purpose(keys, entry=0):
+    """Every key of one entry of AUTH_SECRET, by its purpose; a signer's is what it was given."""
     return {
-        "session": ring.session.key,
-        "degraded session": ring.degraded.key,
-        "mask": ring.mask,
-        "init data slot": ring.init_data_slot,
-        "log": ring.log,
-        "transaction": ring.transaction.key,
-        "finished transaction": ring.finished_transaction.key,
-        "transaction secret": ring.transaction_secret,
-        "relay code": ring.relay_code.key,
-        "relay user": ring.relay_user.key,
+        "session": keys.session.keys[entry],
+        "degraded session": keys.degraded.keys[entry],
+        "mask": keys.masks[entry],
+        "log": keys.log,
+        "transaction": keys.transaction.keys[entry],
+        "finished transaction": keys.finished_transaction.keys[entry],
+        "transaction secret": keys.transaction_secrets[entry],
+        "relay code": keys.relay_code.keys[entry],
+        "relay user": keys.relay_user.keys[entry],
     }
 
 
@@ -61,17 +60,16 @@ def test_hkdf_agrees_with_another_implementation(secret, info):
 
 def test_keys_are_what_the_documents_say():
     """The info names version, environment, bot and purpose; another form would log everybody out."""
-    (ring,) = rings(VERCEL_ENV="preview")
-    for purpose, key in keys(ring).items():
+    for purpose, key in by_purpose(made(VERCEL_ENV="preview")).items():
         info = b"\0".join((b"tgauth/1", b"preview", b"123456789", purpose.encode()))
         assert key == reference(NEW.encode(), info)
 
 
 def test_the_default_secret_is_the_bot_token():
     """Without AUTH_SECRET the keys come from the bot token, and are never the token itself."""
-    (ring,) = rings(AUTH_SECRET="")
-    assert ring.mask == reference(TOKEN.encode(), b"tgauth/1\0production\x00123456789\0mask")
-    assert all(TOKEN.encode() not in key for key in keys(ring).values())
+    keys = made(AUTH_SECRET="")
+    assert keys.masks == (reference(TOKEN.encode(), b"tgauth/1\0production\x00123456789\0mask"),)
+    assert all(TOKEN.encode() not in key for key in by_purpose(keys).values())
 
 
 def test_every_key_is_another():
@@ -84,36 +82,36 @@ def test_every_key_is_another():
         {"AUTH_SECRET": OLD},
         {"AUTH_SECRET": ""},
     ]
-    found = [key for env in variants for key in keys(rings(**env)[0]).values()]
-    assert len(found) == 10 * len(variants)
+    found = [key for env in variants for key in by_purpose(made(**env)).values()]
+    assert len(found) == 9 * len(variants)
     assert len(set(found)) == len(found)
     assert {len(key) for key in found} == {32}
 
 
 def test_other_settings_do_not_change_keys():
     """Sessions survive a change of any setting that is not a key's, the bot token included."""
-    (ring,) = rings()
     for env in (
         {"SESSION_TTL": "5"},
         {"TELEGRAM_DENY": "1"},
         {"VERCEL": "1"},
         {"TELEGRAM_BOT_TOKEN": "123456789:AAE-new_token-of-the-same-bot"},
     ):
-        assert keys(rings(**env)[0]) == keys(ring)
+        assert by_purpose(made(**env)) == by_purpose(made())
 
 
-def test_one_keyring_an_entry():
-    """AUTH_SECRET's entries each have a keyring, newest first, the same wherever they stand."""
-    assert [keys(ring) for ring in rings(AUTH_SECRET=f"{NEW},{OLD}")] == [
-        keys(rings(AUTH_SECRET=NEW)[0]),
-        keys(rings(AUTH_SECRET=OLD)[0]),
-    ]
+def test_each_entry_has_its_keys():
+    """AUTH_SECRET's entries have keys of their own, newest first, the same wherever they stand."""
+    both = made(AUTH_SECRET=f"{NEW},{OLD}")
+    assert by_purpose(both, 0) == by_purpose(made(AUTH_SECRET=NEW))
+    assert by_purpose(both, 1) | {"log": b""} == by_purpose(made(AUTH_SECRET=OLD)) | {"log": b""}
 
 
 def test_unsign_gives_back_what_was_signed():
-    """What a signer signed is given back without its signature."""
-    signer = rings()[0].session
-    assert signer.unsign(signer.sign("tg1_abc")) == "tg1_abc"
+    """What a signer signed is given back without its signature, with the number of the key."""
+    old, new = made(AUTH_SECRET=OLD).session, made(AUTH_SECRET=f"{NEW},{OLD}").session
+    assert new.unsign(new.sign("tg1_abc")) == Signed("tg1_abc", 0)
+    assert new.unsign(old.sign("tg1_abc")) == Signed("tg1_abc", 1)
+    assert old.unsign(new.sign("tg1_abc")) is None
 
 
 @given(st.binary(min_size=1, max_size=100), st.text(max_size=50))
@@ -123,16 +121,16 @@ def test_signatures_agree_with_another_implementation(key, text):
     reference = Itsdangerous(key, key_derivation="none", digest_method=sha256)
     signed = Signer(key).sign(text)
     assert signed == reference.sign(text).decode()
-    assert (Signer(key).unsign(signed), reference.unsign(signed).decode()) == (text, text)
+    assert (Signer(key).unsign(signed), reference.unsign(signed).decode()) == ((text, 0), text)
     last = "B" if signed[-1] == "A" else "A"
     assert Signer(key).unsign(signed[:-1] + last) is None
 
 
 def test_no_key_is_shown():
-    """Signers and keyrings in an error message or a log say nothing of their keys."""
-    (ring,) = rings()
-    shown = f"{ring} {ring!r} {ring.session} {ring.session!r}"
-    for key in keys(ring).values():
+    """Signers and keys in an error message or a log say nothing of what they are."""
+    keys = made()
+    shown = f"{keys} {keys!r} {keys.session} {keys.session!r}"
+    for key in by_purpose(keys).values():
         assert repr(key)[2:-1] not in shown
         assert key.hex() not in shown
 
@@ -143,15 +141,15 @@ def test_no_key_is_shown():
 )
 def test_unsign_refuses_what_was_not(text):
     """What no signer signed is None, whatever it looks like."""
-    assert rings()[0].session.unsign(text) is None
+    assert made().session.unsign(text) is None
 
 
 def test_half_a_surrogate_pair_is_signed_as_it_is():
     """No text at all is told from a text all the same: neither signing nor unsigning breaks down."""
-    signer = rings()[0].session
+    signer = made().session
     for text in ("\ud800", "\udfff", "?", "\ufffd"):
         signed = signer.sign(text)
-        assert signer.unsign(signed) == text
+        assert signer.unsign(signed) == (text, 0)
         assert [signer.unsign(other + signed[1:]) for other in "\ud800\udfff?\ufffd" if other != text] == [
             None
         ] * 3
@@ -162,7 +160,7 @@ def test_no_signer_verifies_for_another():
     signers = [
         signer
         for env in ({}, {"AUTH_SECRET": OLD}, {"VERCEL_ENV": "preview"}, {"TELEGRAM_BOT_TOKEN": "1:A"})
-        for signer in (rings(**env)[0].session, rings(**env)[0].degraded, rings(**env)[0].transaction)
+        for signer in (made(**env).session, made(**env).degraded, made(**env).transaction)
     ]
     for one, other in combinations(signers, 2):
         assert one.unsign(other.sign("x")) is None
@@ -170,25 +168,24 @@ def test_no_signer_verifies_for_another():
 
 
 def test_every_purpose_has_its_key():
-    """A purpose that is declared has a key, and every field of a keyring is one of them."""
-    (ring,) = rings()
-    assert set(keys(ring)) == set(get_args(Purpose))
-    assert len(vars(ring)) == len(keys(ring))
+    """A purpose that is declared has a key, and every field of the keys is one of them."""
+    assert set(by_purpose(made())) == set(get_args(Purpose))
+    assert len(vars(made())) == len(by_purpose(made()))
 
 
 def test_a_derived_secret_is_no_signing_key():
     """What verifiers and nonces are derived with signs no transaction, nor the other way round."""
-    (ring,) = rings()
-    other = Signer(ring.transaction_secret)
-    assert ring.transaction.unsign(other.sign("x")) is None
-    assert other.unsign(ring.transaction.sign("x")) is None
+    keys = made()
+    other = Signer(*keys.transaction_secrets)
+    assert keys.transaction.unsign(other.sign("x")) is None
+    assert other.unsign(keys.transaction.sign("x")) is None
 
 
 @pytest.mark.parametrize("key", ["", NEW, OLD, TOKEN])
 def test_secrets_do_not_sign_as_they_are(key):
     """A signature made with the secret itself, or with an empty key, is refused."""
-    (ring,) = rings()
+    keys = made()
     for digest in ({}, {"digest_method": sha256}):
         signed = Itsdangerous(key, key_derivation="none", **digest).sign("x").decode()
-        for signer in (ring.session, ring.degraded, ring.transaction):
+        for signer in (keys.session, keys.degraded, keys.transaction):
             assert signer.unsign(signed) is None

@@ -14,7 +14,7 @@ from lib.environment import DAY
 from lib.errors import InvalidSession
 from lib.sessions import degraded, token
 from lib.sessions.issuer import Issuer
-from lib.sessions.keys import keyrings
+from lib.sessions.keys import keys_of
 from lib.sessions.token import Claims, derived_slot, is_mini_app, random_n, random_slot, seal, unseal
 from lib.settings import read_settings
 
@@ -31,9 +31,9 @@ def settings(secret=NEW, **env):
     )
 
 
-RINGS = keyrings(settings())
+KEYS = keys_of(settings())
 CLAIMS = Claims(279058397, random_slot("cookie"), NOW, random_n())
-TOKEN = seal(CLAIMS, RINGS[0])
+TOKEN = seal(CLAIMS, KEYS)
 
 
 def raw(text):
@@ -56,10 +56,10 @@ def encoded(data):
 def test_a_token_says_what_was_put_into_it(user_id, slot, issued_at, n):
     """Any claims come back from their token exactly, and the token has the documented form."""
     claims = Claims(user_id, encoded(slot), issued_at, encoded(n))
-    sealed = seal(claims, RINGS[0])
+    sealed = seal(claims, KEYS)
     assert FORM.fullmatch(sealed)
-    assert unseal(sealed, RINGS) == claims
-    assert seal(claims, RINGS[0]) == sealed
+    assert unseal(sealed, KEYS) == claims
+    assert seal(claims, KEYS) == sealed
 
 
 def test_layout():
@@ -74,7 +74,7 @@ def test_layout():
 def test_a_hundred_thousand_tokens():
     """10^5 tokens of one user are all different and all of the documented form."""
     tokens = {
-        seal(Claims(279058397, random_slot("cookie"), NOW, random_n()), RINGS[0]) for _ in range(100_000)
+        seal(Claims(279058397, random_slot("cookie"), NOW, random_n()), KEYS) for _ in range(100_000)
     }  # fmt: skip
     assert len(tokens) == 100_000
     assert all(FORM.fullmatch(sealed) for sealed in tokens)
@@ -98,7 +98,7 @@ def test_the_owner_is_not_visible():
     """With another slot the same owner's token begins with 8 unrelated bytes: half their bits differ."""
     user_id = 279058397
     starts = [
-        raw(seal(Claims(user_id, random_slot("cookie"), NOW, random_n()), RINGS[0]))[:8] for _ in range(2000)
+        raw(seal(Claims(user_id, random_slot("cookie"), NOW, random_n()), KEYS))[:8] for _ in range(2000)
     ]
     assert len(set(starts)) == 2000
     distances = [
@@ -114,7 +114,7 @@ def test_the_owner_is_not_visible():
 
 def test_the_mask_hangs_on_the_key():
     """The same claims under another key are masked otherwise, so knowing one's own id unmasks nobody."""
-    other = keyrings(settings(OLD))[0]
+    other = keys_of(settings(OLD))
     assert raw(seal(CLAIMS, other))[:8] != raw(TOKEN)[:8]
     assert raw(seal(CLAIMS, other))[8:] == raw(TOKEN)[8:]
 
@@ -125,17 +125,17 @@ def test_every_changed_character_is_refused():
         for character in ALPHABET + ".=+/ \n\x00éА٣":
             if character != genuine:
                 changed = TOKEN[:position] + character + TOKEN[position + 1 :]
-                assert unseal(changed, RINGS) is None, ascii(changed)
+                assert unseal(changed, KEYS) is None, ascii(changed)
 
 
 def test_every_lost_or_doubled_character_is_refused():
     """A token with one character missing, doubled or swapped with its neighbour opens nothing."""
     for position in range(len(TOKEN)):
         before, here, after = TOKEN[:position], TOKEN[position], TOKEN[position + 1 :]
-        assert unseal(before + after, RINGS) is None
-        assert unseal(before + here + here + after, RINGS) is None
+        assert unseal(before + after, KEYS) is None
+        assert unseal(before + here + here + after, KEYS) is None
         swapped = before + after[:1] + here + after[1:]
-        assert swapped == TOKEN or unseal(swapped, RINGS) is None
+        assert swapped == TOKEN or unseal(swapped, KEYS) is None
 
 
 def test_other_spellings_of_the_signature_are_refused():
@@ -147,7 +147,7 @@ def test_other_spellings_of_the_signature_are_refused():
         if urlsafe_b64decode(signature[:-1] + character + "=") == urlsafe_b64decode(signature + "=")
     ]
     assert len(same) == 4
-    assert [c for c in same if unseal(TOKEN[:-1] + c, RINGS)] == [signature[-1]]
+    assert [c for c in same if unseal(TOKEN[:-1] + c, KEYS)] == [signature[-1]]
 
 
 @pytest.mark.parametrize(
@@ -180,27 +180,27 @@ def test_other_spellings_of_the_signature_are_refused():
 )
 def test_any_other_spelling_is_refused(text):
     """What is not a token letter for letter opens nothing, and breaks nothing."""
-    assert unseal(text, RINGS) is None
+    assert unseal(text, KEYS) is None
 
 
 @given(st.text() | st.from_regex(FORM, fullmatch=True))
 @hypothesis_settings(max_examples=150, deadline=None)
 def test_a_token_cannot_be_made_up(text):
     """No text opens anything, even of the right form."""
-    assert unseal(text, RINGS) is None
+    assert unseal(text, KEYS) is None
 
 
 def test_no_signature_is_moved():
     """The signature of one token does not fit another's payload."""
-    other = seal(Claims(CLAIMS.user_id, CLAIMS.slot, NOW + 1, CLAIMS.n), RINGS[0])
-    assert unseal(TOKEN[:60] + other[60:], RINGS) is None
-    assert unseal(other[:60] + TOKEN[60:], RINGS) is None
+    other = seal(Claims(CLAIMS.user_id, CLAIMS.slot, NOW + 1, CLAIMS.n), KEYS)
+    assert unseal(TOKEN[:60] + other[60:], KEYS) is None
+    assert unseal(other[:60] + TOKEN[60:], KEYS) is None
 
 
 def test_a_signature_of_another_purpose_is_refused():
     """The same payload signed for degraded sessions, or with the raw secret as key, opens nothing."""
-    for signer in (RINGS[0].degraded, type(RINGS[0].session)(NEW.encode())):
-        assert unseal(signer.sign(TOKEN[:60]), RINGS) is None
+    for signer in (KEYS.degraded, type(KEYS.session)(NEW.encode())):
+        assert unseal(signer.sign(TOKEN[:60]), KEYS) is None
 
 
 @pytest.mark.parametrize(
@@ -210,45 +210,43 @@ def test_a_signature_of_another_purpose_is_refused():
 )
 def test_a_token_is_of_one_environment_and_bot(env):
     """A token of another environment or bot opens nothing here, with the same secret."""
-    assert unseal(TOKEN, keyrings(settings(**env))) is None
-    assert unseal(seal(CLAIMS, keyrings(settings(**env))[0]), RINGS) is None
+    assert unseal(TOKEN, keys_of(settings(**env))) is None
+    assert unseal(seal(CLAIMS, keys_of(settings(**env))), KEYS) is None
 
 
 def test_rotation():
     """While the old secret is still listed its tokens work; the newest signs; then they are gone."""
     before, during, after = settings(OLD), settings(f"{NEW},{OLD}"), settings(NEW)
-    old = seal(CLAIMS, keyrings(before)[0])
-    assert unseal(old, keyrings(during)) == CLAIMS
-    assert seal(CLAIMS, keyrings(during)[0]) == TOKEN
-    assert unseal(TOKEN, keyrings(during)) == unseal(TOKEN, keyrings(after)) == CLAIMS
-    assert unseal(TOKEN, keyrings(before)) is None
-    assert unseal(old, keyrings(after)) is None
+    old = seal(CLAIMS, keys_of(before))
+    assert unseal(old, keys_of(during)) == CLAIMS
+    assert seal(CLAIMS, keys_of(during)) == TOKEN
+    assert unseal(TOKEN, keys_of(during)) == unseal(TOKEN, keys_of(after)) == CLAIMS
+    assert unseal(TOKEN, keys_of(before)) is None
+    assert unseal(old, keys_of(after)) is None
 
 
 def test_derived_slots():
-    """One assertion leads to one slot, a different one for each transport, assertion and key."""
-    ring, other = RINGS[0], keyrings(settings(OLD))[0]
-    slot = derived_slot(ring, "bearer", "auth_date=1")
-    assert slot == derived_slot(ring, "bearer", "auth_date=1")
+    """One assertion leads to one slot, a different one for each transport and assertion."""
+    slot = derived_slot("bearer", "auth_date=1")
+    assert slot == derived_slot("bearer", "auth_date=1")
     assert re.fullmatch(r"[A-Za-z0-9_-]{16}", slot)
     assert len(
         {
             slot,
-            derived_slot(ring, "cookie", "auth_date=1"),
-            derived_slot(ring, "bearer", "auth_date=2"),
-            derived_slot(other, "bearer", "auth_date=1"),
+            derived_slot("cookie", "auth_date=1"),
+            derived_slot("bearer", "auth_date=2"),
         }
-    ) == 4  # fmt: skip
+    ) == 3  # fmt: skip
 
 
 def test_slots_say_whether_they_recur():
     """A slot that initData leads to again is told from one that is used once, and stays so in its token."""
     for number in range(200):
-        once, again = random_slot("cookie"), derived_slot(RINGS[0], "bearer", f"auth_date={number}")
+        once, again = random_slot("cookie"), derived_slot("bearer", f"auth_date={number}")
         for slot, recurs in ((once, False), (again, True)):
             claims = Claims(1, slot, NOW, CLAIMS.n)
             assert claims.recurs is recurs
-            assert unseal(seal(claims, RINGS[0]), RINGS).recurs is recurs
+            assert unseal(seal(claims, KEYS), KEYS).recurs is recurs
 
 
 @pytest.mark.parametrize("transport", ["cookie", "bearer"])
@@ -257,11 +255,11 @@ def test_slots_say_how_their_token_travels(transport):
     for number in range(200):
         for slot, recurs in (
             (random_slot(transport), False),
-            (derived_slot(RINGS[0], transport, f"auth_date={number}"), True),
+            (derived_slot(transport, f"auth_date={number}"), True),
         ):
             claims = Claims(1, slot, NOW, CLAIMS.n)
             assert (claims.transport, claims.recurs) == (transport, recurs)
-            assert unseal(seal(claims, RINGS[0]), RINGS) == claims
+            assert unseal(seal(claims, KEYS), KEYS) == claims
             first = urlsafe_b64decode(slot)[0]
             assert (first >> 7, first >> 6 & 1) == (recurs, transport == "bearer")
 
@@ -284,7 +282,7 @@ def test_a_slot_is_the_random_bytes_but_for_two_bits(monkeypatch):
 @pytest.mark.parametrize("transport", ["cookie", "bearer"])
 def test_a_mini_app_is_told_by_its_slot(transport):
     """Only what initData led to, and what travels as a bearer token, is a Mini App's."""
-    assert is_mini_app(derived_slot(RINGS[0], transport, "init data")) == (transport == "bearer")
+    assert is_mini_app(derived_slot(transport, "init data")) == (transport == "bearer")
     assert not is_mini_app(random_slot(transport))
 
 
@@ -303,7 +301,7 @@ def test_each_kind_has_its_lifetime(env, idle, mini_app):
     """A Mini App's session lives MINI_APP_TTL and any other SESSION_TTL, and none over SESSION_MAX_AGE."""
     issuer = Issuer(settings(**env))
     in_all = int(env.get("SESSION_MAX_AGE", 90 * DAY))
-    launch = {way: derived_slot(RINGS[0], way, "init data") for way in ("cookie", "bearer")}
+    launch = {way: derived_slot(way, "init data") for way in ("cookie", "bearer")}
     for slot in (random_slot("cookie"), random_slot("bearer"), launch["cookie"]):
         assert (issuer.idle(slot), issuer.ends_at(slot, NOW)) == (idle, NOW + in_all)
     assert (issuer.idle(launch["bearer"]), issuer.ends_at(launch["bearer"], NOW)) == (mini_app, NOW + in_all)
@@ -324,14 +322,14 @@ def test_issuer_refuses_the_other_kind():
     """With a shared store a degraded token opens nothing, and without one a shared token opens nothing."""
     shared = settings()
     alone = read_settings({"TELEGRAM_BOT_TOKEN": "1:AAE", "AUTH_SECRET": NEW})
-    assert keyrings(shared)[0].session.key == keyrings(alone)[0].session.key
+    assert keys_of(shared).session.keys == keys_of(alone).session.keys
     with pytest.raises(InvalidSession):
         Issuer(alone).open(TOKEN, NOW)
     payload = encoded(
         b'1|AAAAAAAAAAAAAAAA|{"c":1800000000,"m":"widget","t":"cookie","at":1,"n":"xxxxxxxxxxxxxxxxxxxxxxx"}'
     )
-    other_kind = keyrings(alone)[0].degraded.sign("tg0_" + payload)
-    assert degraded.unseal(other_kind, keyrings(alone)) is not None
+    other_kind = keys_of(alone).degraded.sign("tg0_" + payload)
+    assert degraded.unseal(other_kind, keys_of(alone)) is not None
     with pytest.raises(InvalidSession):
         Issuer(shared).open(other_kind, NOW)
 

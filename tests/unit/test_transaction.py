@@ -11,7 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from lib.errors import MalformedRequest
-from lib.sessions.keys import Signer, keyrings
+from lib.sessions.keys import Signer, keys_of
 from lib.sessions.record import Record
 from lib.sessions.token import Claims, random_n, random_slot, seal
 from lib.settings import read_settings
@@ -42,7 +42,7 @@ def resumed(value, *, now=NOW, at=HERE):
 
 def signed(value, *, at=HERE):
     """A cookie of any content under the genuine signature."""
-    return keyrings(at)[0].transaction.sign(value)
+    return keys_of(at).transaction.sign(value)
 
 
 TRANSACTION, COOKIE = begun("/account?tab=1")
@@ -119,7 +119,7 @@ def test_another_key_derives_other_secrets():
 
 def test_how_the_secrets_are_derived():
     """HMAC-SHA256 of purpose and state; another form would end the logins that are under way at a deploy."""
-    key = keyrings(HERE)[0].transaction_secret
+    key = keys_of(HERE).transaction_secrets[0]
     for purpose in ("verifier", "nonce"):
         digest = hmac.digest(key, f"{purpose}|{TRANSACTION.state}".encode(), "sha256")
         expected = base64.urlsafe_b64encode(digest).decode().rstrip("=")
@@ -289,36 +289,36 @@ def test_rotation():
 
 def test_no_other_signature_is_a_transactions():
     """What is signed as a session, with the secret itself or with no key resumes nothing."""
-    ring, value = keyrings(HERE)[0], COOKIE.rpartition(".")[0]
+    keys, value = keys_of(HERE), COOKIE.rpartition(".")[0]
     for signer in (
-        ring.session,
-        ring.degraded,
+        keys.session,
+        keys.degraded,
         Signer(NEW.encode()),
         Signer(b""),
-        Signer(ring.transaction_secret),
-        Signer(ring.mask),
+        Signer(keys.transaction_secrets[0]),
+        Signer(keys.masks[0]),
     ):
         assert resumed(signer.sign(value)) is None
-    assert resumed(ring.transaction.sign(value)) == TRANSACTION
+    assert resumed(keys.transaction.sign(value)) == TRANSACTION
 
 
 def test_no_session_is_a_transaction():
     """A session's token, of either kind, is no transaction, and a transaction is no session."""
     from lib.sessions import degraded, token
 
-    ring = keyrings(HERE)[0]
+    keys = keys_of(HERE)
     slot = random_slot("cookie")
     record = Record(TelegramUser(1, "A"), NOW, "widget", "cookie", "", "", NOW, random_n())
-    for session in (seal(Claims(1, slot, NOW, random_n()), ring), degraded.seal(1, slot, record, ring)):
+    for session in (seal(Claims(1, slot, NOW, random_n()), keys), degraded.seal(1, slot, record, keys)):
         assert resumed(session) is None
-    assert token.unseal(COOKIE, (ring,)) is None
-    assert degraded.unseal(COOKIE, (ring,)) is None
+    assert token.unseal(COOKIE, keys) is None
+    assert degraded.unseal(COOKIE, keys) is None
 
 
 def test_nothing_shows_the_secrets():
     """A printed transaction, as a debugger or an error tracker shows it, has no key, verifier or nonce."""
     shown = f"{TRANSACTION!r} {TRANSACTION}"
-    key = keyrings(HERE)[0].transaction_secret
+    key = keys_of(HERE).transaction_secrets[0]
     for secret in (TRANSACTION.verifier, TRANSACTION.nonce, key.hex(), repr(key), str(key), NEW):
         assert secret not in shown
 

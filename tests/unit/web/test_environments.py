@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from lib.sessions.keys import keyrings
+from lib.sessions.keys import keys_of
 from lib.sessions.service import SessionService
 from lib.telegram.transaction import resume
 from tests.unit.web.conftest import (
@@ -74,10 +74,9 @@ def test_every_key_is_another_in_every_environment() -> None:
         for token in (BOT_TOKEN, OTHER_BOT_TOKEN)
     ]
     for settings in deployments:
-        (ring,) = keyrings(settings)
-        for name in vars(ring):
-            key = getattr(ring, name)
-            found.setdefault(name, set()).add(key if isinstance(key, bytes) else key.key)
+        for name, keys in vars(keys_of(settings)).items():
+            (key,) = [keys] if isinstance(keys, bytes) else getattr(keys, "keys", keys)
+            found.setdefault(name, set()).add(key)
     assert {len(keys) for keys in found.values()} == {len(deployments)}
     assert len(set().union(*found.values())) == sum(map(len, found.values()))
 
@@ -204,7 +203,7 @@ def test_the_secrets_of_a_login_are_another_in_every_environment(clock: Clock) -
     rings = [deployment(clock, name).settings for name in ENVIRONMENTS]
     found = []
     for settings in rings:
-        key = keyrings(settings)[0]
+        key = keys_of(settings)
         value = f"{'A' * 24}.{NOW}./"
         transaction = resume(key.transaction.sign(value), settings, now=NOW)
         assert transaction

@@ -27,7 +27,7 @@ import lib.settings
 import lib.telegram.http
 from lib import budget
 from lib.errors import StoreUnavailable
-from lib.sessions.keys import Signer, hkdf, keyrings
+from lib.sessions.keys import Signer, hkdf, keys_of
 from lib.sessions.service import SessionService
 from lib.store.base import Unanswered
 from lib.telegram.transaction import resume
@@ -885,7 +885,7 @@ def test_who_writes_to_the_store_cannot_say_who_somebody_is(pair: Pair) -> None:
 
     def under(**env: str) -> Callable[[str], str]:
         site = Site(pair.clock, {**PRODUCTION, **env})
-        return lambda state: keyrings(site.settings)[0].relay_user.sign(state + plain)
+        return lambda state: keys_of(site.settings).relay_user.sign(state + plain)
 
     forged: dict[str, Callable[[str], str]] = {
         "nothing": lambda _: "",
@@ -896,9 +896,7 @@ def test_who_writes_to_the_store_cannot_say_who_somebody_is(pair: Pair) -> None:
         "another code's": lambda _: theirs,
         "another code's, moved": lambda state: state + theirs[24:],
         "signed as a ticket": lambda state: key.sign(state + plain),
-        "signed as a code": lambda state: keyrings(pair.production.settings)[0].relay_code.sign(
-            state + plain
-        ),
+        "signed as a code": lambda state: keys_of(pair.production.settings).relay_code.sign(state + plain),
         "signed with another secret": under(AUTH_SECRET="x" * 40),
         "signed in another environment": under(VERCEL_ENV="preview"),
         "signed for another bot": under(TELEGRAM_BOT_TOKEN=OTHER_BOT_TOKEN),
