@@ -43,7 +43,7 @@ ENVIRONMENT = {
 }
 BUILDERS_OWN = {".vc-config.json", "vc__handler__python.py", "vercel.json"}
 EXPECTED_GET = {
-    "/api/health": 200,
+    "/api/status": 404,
     "/api/telegram/callback": 401,
     "/api/telegram/login": 303,
     "/api/telegram/relay": 404,
@@ -100,7 +100,12 @@ def check_build(report: Report, work: Path, tools: Tools) -> None:
     # Read before the build, which adds files of its own.
     expected = set(expected_functions(project))
     public = files_below(project / "public")
-    code = {f"{top}/{name}" for top in ("api", "lib") for name in files_below(project / top)}
+    code = {
+        f"{top}/{name}"
+        for top in ("api", "lib")
+        for name in files_below(project / top)
+        if name.endswith(".py")
+    }
     pins = dict(pinned(project / "requirements.txt"))
     python = (project / ".python-version").read_text().strip()
     rewrites: list[dict[str, str]] = json.loads((project / "vercel.json").read_bytes())["rewrites"]

@@ -5,7 +5,7 @@
 const LAUNCH = "tgauth.launch";
 // Codes with which a launch leads to no session.
 const REFUSED = /^(login_|malformed_|not_allowed|membership_)/;
-// The query field of a page that a Problem "other_origin" led to (lib/web/request.py: REDIRECTED).
+// The query field of a page that a Problem "other_origin" led to (lib/tgauth/web/request.py: REDIRECTED).
 const SENT = "redirected";
 
 // The Mini App that this page is, once that is known: its initData ("" for none); `opened`, its login's answer;

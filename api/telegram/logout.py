@@ -1,22 +1,3 @@
-"""POST /telegram/logout: end the session that was presented."""
+"""The function of /telegram/logout."""
 
-from lib.web.cookies import set_session_cookie
-from lib.web.endpoint import Response, endpoint
-from lib.web.request import Request
-from lib.web.respond import no_content
-
-
-def logout(request: Request) -> Response:
-    """204 and the cookie gone, also when the token opened nothing; 503 keeps the cookie for another try."""
-    token, transport = request.credentials()
-    if transport == "cookie":
-        request.require_own_page()
-    if token is not None and request.service.delete_session(token):
-        request.notes["event"] = "authn_token_revoked"
-    response = no_content()
-    if transport == "cookie":
-        set_session_cookie(response, "", max_age=0, origin=request.own_origin)
-    return response
-
-
-app = endpoint(POST=logout)
+from lib.tgauth.endpoints.logout import app as app

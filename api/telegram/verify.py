@@ -1,16 +1,3 @@
-"""GET /telegram/verify: who is logged in. HEAD asks the same without renewing the session."""
+"""The function of /telegram/verify."""
 
-from lib.web.endpoint import Response, endpoint
-from lib.web.membership import recheck_in_passing
-from lib.web.request import Request
-from lib.web.respond import session_response
-
-
-def verify(request: Request) -> Response:
-    """200 with user and session, or 401; who has left TELEGRAM_REQUIRE_CHAT is logged out here."""
-    session = request.session(renew=request.method == "GET")
-    recheck_in_passing(request, session)
-    return session_response(session)
-
-
-app = endpoint(GET=verify)
+from lib.tgauth.endpoints.verify import app as app

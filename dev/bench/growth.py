@@ -18,10 +18,10 @@ from dev.bench.traffic import ENV
 from dev.resp import Connection
 from dev.upstash import Upstash
 from dev.valkey import Valkey
-from lib.sessions.service import SessionService
-from lib.settings import Settings, read_settings
-from lib.store.redis import RedisStore
-from lib.store.upstash import UpstashStore
+from lib.tgauth.sessions.service import SessionService
+from lib.tgauth.settings import Settings, read_settings
+from lib.tgauth.store.redis import RedisStore
+from lib.tgauth.store.upstash import UpstashStore
 
 BASE = 1_000
 SIZES = (10_000, 100_000)

@@ -19,12 +19,12 @@ from dev.resp import Connection
 from dev.serving import serving
 from dev.signing import Field, sign_init_data, sign_widget
 from dev.vercel.proxy import HOST, encode_request
-from lib.sessions.base import Session
-from lib.sessions.service import SessionService
-from lib.settings import read_settings
-from lib.store.redis import RedisStore
-from lib.telegram import relay, transaction
-from lib.telegram.login import Login, verify_login
+from lib.tgauth.sessions.base import Session
+from lib.tgauth.sessions.service import SessionService
+from lib.tgauth.settings import read_settings
+from lib.tgauth.store.redis import RedisStore
+from lib.tgauth.telegram import relay, transaction
+from lib.tgauth.telegram.login import Login, verify_login
 
 BOT_TOKEN = "123456:benchmark"
 CLIENT_SECRET = "benchmark-client-secret"

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dev.doctor.client import Client, NoAnswer
 from dev.doctor.report import Check, ok, problem, warning
 from dev.doctor.telegram import strange, unreachable
-from lib.environment import DEVELOPMENT_BOT_TOKEN
-from lib.errors import IdentityProviderUnavailable
-from lib.settings import Settings
-from lib.telegram.jwks import parse
-from lib.telegram.oidc import redirect_uri
-from lib.telegram.widget import authorization_url
+from lib.tgauth.environment import DEVELOPMENT_BOT_TOKEN
+from lib.tgauth.errors import IdentityProviderUnavailable
+from lib.tgauth.settings import Settings
+from lib.tgauth.telegram.jwks import parse
+from lib.tgauth.telegram.oidc import redirect_uri
+from lib.tgauth.telegram.widget import authorization_url
 
 _WHERE = "in @BotFather's mini app (https://t.me/botfather?startapp), Bot Settings > Web Login"
 _STEPS = "README.md#at-botfather"
@@ -103,7 +103,7 @@ def check_domain(address: str, origin: str, client: Client) -> Iterator[Check]:
 
 
 def _shape(settings: Settings, secret: str) -> str:
-    """What a client secret looks like that is something else; lib.settings has refused bot tokens."""
+    """What a client secret looks like that is something else; lib.tgauth.settings has refused bot tokens."""
     token = settings.bot_token or ""
     own = [other for other in settings.secrets if other != token]
     if secret == str(settings.bot_id):

@@ -13,8 +13,9 @@ from typing import Any
 
 from dev.doctor.report import Check, ok, problem, warning
 from dev.router import UnsupportedConfig, compile_source
+from lib.tgauth.routes import ROUTES
 
-OWN = ("/api/telegram/", "/api/health", "/api/stats")
+OWN = ("/api/telegram/", "/api/status")
 
 LEAVING_OUT = "/((?!telegram/|health$|stats$).*)"
 """A source that matches everything but tgauth's addresses."""
@@ -126,11 +127,10 @@ def check_routes(root: Path, config: Mapping[str, Any], found: list[str]) -> Ite
 
 
 def _addresses(found: list[str]) -> Iterator[tuple[str, str]]:
-    for function in found:
-        if function.startswith(OWN):
-            yield function.removeprefix("/api"), function
-    if "/api/telegram/sessions" in found:
-        yield f"/telegram/sessions/{_AN_ID}", "/api/telegram/sessions"
+    for path, name in ROUTES.items():
+        function = "/api/status" if name in ("health", "stats") else f"/api/telegram/{name}"
+        if function in found:
+            yield path.replace("{id}", _AN_ID), function
 
 
 def _rules(config: Mapping[str, Any]) -> Iterator[_Rule]:

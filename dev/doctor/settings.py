@@ -1,4 +1,4 @@
-"""What the variables mean: what lib.settings says of them, and which of several counts."""
+"""What the variables mean: what lib.tgauth.settings says of them, and which of several counts."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,10 +7,10 @@ from dev.doctor.guess import weakness
 from dev.doctor.report import Check, ok, problem, warning
 from dev.doctor.site import split
 from dev.doctor.variables import STORE
-from lib.credentials import read_credentials
-from lib.errors import Misconfigured
-from lib.settings import Settings, read_settings
-from lib.telegram.relay_hosts import patterns
+from lib.tgauth.credentials import read_credentials
+from lib.tgauth.errors import Misconfigured
+from lib.tgauth.settings import Settings, read_settings
+from lib.tgauth.telegram.relay_hosts import patterns
 
 NO_BOT = "docs/API.md#ways-to-log-in"
 _EXPLAINED = {
@@ -26,7 +26,7 @@ _SEVERAL = re.compile(r"; (?=[A-Z][A-Z0-9_]+: )")
 
 
 def read(values: Mapping[str, str]) -> tuple[Settings | None, list[str]]:
-    """The settings, and everything that lib.settings finds wrong with them.
+    """The settings, and everything that lib.tgauth.settings finds wrong with them.
 
     What is wrong is taken out, so that the rest can still be checked; None where nothing can be made of that.
     """

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from dev.doctor.report import Check, ok, problem, warning
-from lib.credentials import LOOPBACK
-from lib.errors import StoreUnavailable
-from lib.settings import Settings
-from lib.store.hashes import HashStore
-from lib.store.open import open_store
+from lib.tgauth.credentials import LOOPBACK
+from lib.tgauth.errors import StoreUnavailable
+from lib.tgauth.settings import Settings
+from lib.tgauth.store.hashes import HashStore
+from lib.tgauth.store.open import open_store
 
 FAR_MS = 300
 """Milliseconds for one command, above which people wait."""

@@ -12,9 +12,9 @@ from dev.doctor.client import Answer, Client, NoAnswer
 from dev.doctor.clock import check_clock
 from dev.doctor.report import Check, ok, problem, warning
 from dev.doctor.site import split
-from lib.environment import DEVELOPMENT_BOT_TOKEN
-from lib.settings import Settings
-from lib.telegram.membership import explain_chat
+from lib.tgauth.environment import DEVELOPMENT_BOT_TOKEN
+from lib.tgauth.settings import Settings
+from lib.tgauth.telegram.membership import explain_chat
 
 TELEGRAMS_OWN = ("https://api.telegram.org", "https://oauth.telegram.org")
 _MEMBERS = "docs/API.md#members-only"

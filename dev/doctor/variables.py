@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 
 from dev.doctor.report import Check, ok, problem, warning
 from dev.variables import Variables
-from lib.credentials import prefixed
-from lib.errors import Misconfigured
-from lib.settings import read_settings
+from lib.tgauth.credentials import prefixed
+from lib.tgauth.errors import Misconfigured
+from lib.tgauth.settings import read_settings
 
 STORE = (
     "UPSTASH_REDIS_REST_URL",

@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 from werkzeug.test import Client
 
-import lib.telegram.provider
-import lib.web.endpoint
-import lib.web.request
+import lib.tgauth.telegram.provider
+import lib.tgauth.web.endpoint
+import lib.tgauth.web.request
 from dev.bot_api import CHAT_ID, BotApi
 from dev.faults.client import HOST, ORIGIN, Answer, call, environ_of
 from dev.faults.kinds import Fault, Target
@@ -26,13 +26,13 @@ from dev.oidc import KEYS_PATH, TOKEN_PATH, Provider
 from dev.telegram import Telegram
 from dev.upstash import Upstash
 from dev.valkey import Valkey
-from lib import log
-from lib.credentials import Credentials
-from lib.sessions.service import SessionService
-from lib.settings import Settings, read_settings
-from lib.store.open import open_store
-from lib.store.pulse import Pulse
-from lib.telegram.jwks import Keys
+from lib.tgauth import log
+from lib.tgauth.credentials import Credentials
+from lib.tgauth.sessions.service import SessionService
+from lib.tgauth.settings import Settings, read_settings
+from lib.tgauth.store.open import open_store
+from lib.tgauth.store.pulse import Pulse
+from lib.tgauth.telegram.jwks import Keys
 
 BOT_ID = 987654321
 BOT_TOKEN = f"{BOT_ID}:AAcanaryBotTokenabcdefghijklmnopqrs"
@@ -67,7 +67,7 @@ class Instance:
         """As after a cold start."""
         self.service = SessionService(self.settings, self.store)
         self.store._pulse = Pulse()
-        fetch = lib.telegram.provider._fetch_keys
+        fetch = lib.tgauth.telegram.provider._fetch_keys
         self.keys = Keys(lambda: fetch(f"{self.settings.oauth_url}{KEYS_PATH}"))
 
     def send(
@@ -93,10 +93,10 @@ class Instance:
 
 def dispatch() -> None:
     """From now on every thread's requests belong to the instance that it sends them to."""
-    for module in (lib.web.endpoint, lib.web.request):
+    for module in (lib.tgauth.web.endpoint, lib.tgauth.web.request):
         module.get_settings = lambda: _here.instance.settings
-    lib.web.request.get_session_service = lambda: _here.instance.service
-    lib.telegram.provider._keys = lambda _: _here.instance.keys
+    lib.tgauth.web.request.get_session_service = lambda: _here.instance.service
+    lib.tgauth.telegram.provider._keys = lambda _: _here.instance.keys
     write = log.event
 
     def event(name: str, **values: Any) -> None:
@@ -110,7 +110,7 @@ def dispatch() -> None:
 
 def _application() -> Any:
     # Each function says at its import what is wrong with the settings: these are looked at first.
-    from lib.web.app import app
+    from lib.tgauth.wsgi import app
 
     return app
 

@@ -9,7 +9,7 @@ from dev.faults.client import COOKIE, Answer
 from dev.faults.deployment import PREVIEW, Instance, Lane
 from dev.faults.kinds import Fault
 from dev.faults.scene import Held, Scene
-from lib import errors
+from lib.tgauth import errors
 
 Wrong = Literal["lost", "open", "5xx", "form", "slow"]
 

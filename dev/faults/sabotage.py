@@ -7,43 +7,43 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import lib.http_client
-import lib.store.hashes
-import lib.store.upstash
-import lib.web.endpoint
-import lib.web.membership
-from lib.errors import Problem, StoreUnavailable, Unavailable
-from lib.sessions import create
-from lib.web.cookies import set_session_cookie
+import lib.tgauth.http_client
+import lib.tgauth.store.hashes
+import lib.tgauth.store.upstash
+import lib.tgauth.web.endpoint
+import lib.tgauth.web.membership
+from lib.tgauth.errors import Problem, StoreUnavailable, Unavailable
+from lib.tgauth.sessions import create
+from lib.tgauth.web.cookies import set_session_cookie
 
 
 def clears_cookies() -> None:
     """Every error removes the session's cookie."""
-    real = lib.web.endpoint.problem_response
+    real = lib.tgauth.web.endpoint.problem_response
 
     def problem_response(problem: Problem, request: Any) -> Any:
         response = real(problem, request)
         set_session_cookie(response, "", max_age=0, origin=request.own_origin)
         return response
 
-    lib.web.endpoint.problem_response = problem_response
+    lib.tgauth.web.endpoint.problem_response = problem_response
 
 
 def says_no_time() -> None:
     """An error does not say when to try again."""
-    real = lib.web.endpoint.problem_response
+    real = lib.tgauth.web.endpoint.problem_response
 
     def problem_response(problem: Problem, request: Any) -> Any:
         response = real(problem, request)
         response.headers.pop("Retry-After", None)
         return response
 
-    lib.web.endpoint.problem_response = problem_response
+    lib.tgauth.web.endpoint.problem_response = problem_response
 
 
 def misses() -> None:
     """A store that fails is one where nothing is."""
-    real = lib.store.hashes.HashStore.renew
+    real = lib.tgauth.store.hashes.HashStore.renew
 
     def renew(self: Any, key: str, field: str, ttl: int) -> str | None:
         try:
@@ -51,12 +51,12 @@ def misses() -> None:
         except StoreUnavailable:
             return None
 
-    lib.store.hashes.HashStore.renew = renew
+    lib.tgauth.store.hashes.HashStore.renew = renew
 
 
 def opens_the_gate() -> None:
     """Without Telegram's answer everybody is a member."""
-    real = lib.web.membership._membership
+    real = lib.tgauth.web.membership._membership
 
     def membership(request: Any, user_id: int) -> Any:
         try:
@@ -64,7 +64,7 @@ def opens_the_gate() -> None:
         except Unavailable:
             return "member"
 
-    lib.web.membership._membership = membership
+    lib.tgauth.web.membership._membership = membership
 
 
 def takes_proofs_twice() -> None:
@@ -103,7 +103,7 @@ def keeps_the_old_session() -> None:
 
 def says_it_worked() -> None:
     """What cannot be deleted counts as deleted."""
-    real = lib.store.hashes.HashStore.delete
+    real = lib.tgauth.store.hashes.HashStore.delete
 
     def delete(self: Any, key: str, *fields: str) -> int:
         try:
@@ -111,7 +111,7 @@ def says_it_worked() -> None:
         except StoreUnavailable:
             return len(fields)
 
-    lib.store.hashes.HashStore.delete = delete
+    lib.tgauth.store.hashes.HashStore.delete = delete
 
 
 def breaks_down() -> None:
@@ -120,13 +120,13 @@ def breaks_down() -> None:
     def explain(_: Any, error: Exception) -> StoreUnavailable:
         raise RuntimeError from error
 
-    lib.store.upstash.UpstashStore._explain = explain
+    lib.tgauth.store.upstash.UpstashStore._explain = explain
 
 
 def waits() -> None:
     """The store has 4.6 seconds for an attempt, whatever the request has left."""
-    lib.store.upstash.ATTEMPT_SECONDS = 4.6
-    lib.http_client.budget.remaining = lambda: float("inf")
+    lib.tgauth.store.upstash.ATTEMPT_SECONDS = 4.6
+    lib.tgauth.http_client.budget.remaining = lambda: float("inf")
 
 
 SABOTAGE: dict[str, Callable[[], None]] = {

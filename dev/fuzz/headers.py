@@ -4,16 +4,16 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-import lib.settings
+import lib.tgauth.settings
 from dev.faults.client import HOST, ORIGIN, environ_of
 from dev.fuzz import material as m
 from dev.fuzz.mutate import Mutator
 from dev.fuzz.targets import Target, refused, require
-from lib.errors import CrossSiteBlocked, MalformedRequest, NotFound
-from lib.settings import read_settings
-from lib.web.devices import named_session
-from lib.web.navigation import query_fields
-from lib.web.request import Request
+from lib.tgauth.errors import CrossSiteBlocked, MalformedRequest, NotFound
+from lib.tgauth.settings import read_settings
+from lib.tgauth.web.devices import named_session
+from lib.tgauth.web.navigation import query_fields
+from lib.tgauth.web.request import Request
 
 _TOKEN = m.TOKENS["bearer"]
 _BEARERS = (f"Bearer {_TOKEN}", f"bearer   {_TOKEN}", "Basic dTpw", f"Bearer {_TOKEN}, Bearer x")
@@ -41,7 +41,7 @@ _QUERIES = (
 
 
 def _request(headers: dict[str, str], query: str = "", method: str = "GET", path: str = "/") -> Request:
-    lib.settings._settings = m.SHARED
+    lib.tgauth.settings._settings = m.SHARED
     return Request(environ_of(method, path, query, headers))
 
 

@@ -6,17 +6,17 @@ from urllib.parse import urlencode
 
 from ada_url import URL
 
-import lib.sessions.service
-import lib.settings
+import lib.tgauth.sessions.service
+import lib.tgauth.settings
 from dev.faults.client import COOKIE, HOST, NAVIGATION, ORIGIN, OWN_PAGE, Answer, call, environ_of
 from dev.faults.judge import DOCUMENTED
 from dev.fuzz import material as m
 from dev.fuzz.mutate import Mutator
 from dev.fuzz.targets import ServerError, Target, Wrong, require
-from lib.sessions.base import SESSION
-from lib.sessions.service import SessionService
-from lib.settings import Settings
-from lib.store.memory import MemoryStore
+from lib.tgauth.sessions.base import SESSION
+from lib.tgauth.sessions.service import SessionService
+from lib.tgauth.settings import Settings
+from lib.tgauth.store.memory import MemoryStore
 
 JSON = {"Content-Type": "application/json"}
 _OTHER_BOT = "555555555:AAsomebodyElsesBotTokenabcdefghijk"
@@ -150,10 +150,10 @@ def _change(request: dict[str, Any], mutator: Mutator) -> None:
 
 def check(request: dict[str, Any]) -> Answer:
     """Send it to the functions, hold the answer to what every answer must be, and give it."""
-    from lib.web.app import app
+    from lib.tgauth.wsgi import app
 
     site = Site(m.SHARED if request["shared"] else m.SETTINGS)
-    lib.settings._settings, lib.sessions.service._service = site.settings, site.service
+    lib.tgauth.settings._settings, lib.tgauth.sessions.service._service = site.settings, site.service
     headers = {"Host": HOST, **request["headers"]}
     body = request["body"].encode("latin-1", "replace")
     environ = environ_of(request["method"], request["path"], request["query"], headers, body)

@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 from dev.fuzz import material as m
 from dev.fuzz.mutate import Mutator
 from dev.fuzz.targets import Target, json_of, refused, require, text_of, values_of
-from lib.errors import (
+from lib.tgauth.errors import (
     IdentityProviderUnavailable,
     InvalidGrant,
     InvalidSession,
@@ -18,13 +18,13 @@ from lib.errors import (
     LoginStale,
     MalformedRequest,
 )
-from lib.sessions.issuer import Issuer
-from lib.sessions.record import load
-from lib.telegram import jwks, relay
-from lib.telegram.id_token import verify_id_token
-from lib.telegram.transaction import resume
-from lib.telegram.webapp import verify_webapp, verify_webapp_signature
-from lib.telegram.widget import FIELDS, verify_widget
+from lib.tgauth.sessions.issuer import Issuer
+from lib.tgauth.sessions.record import load
+from lib.tgauth.telegram import jwks, relay
+from lib.tgauth.telegram.id_token import verify_id_token
+from lib.tgauth.telegram.transaction import resume
+from lib.tgauth.telegram.webapp import verify_webapp, verify_webapp_signature
+from lib.tgauth.telegram.widget import FIELDS, verify_widget
 
 _ISSUERS = {"tg1": Issuer(m.SHARED), "tg0": Issuer(m.SETTINGS)}
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dev.fuzz.mutate import Mutator
-from lib.errors import Problem
+from lib.tgauth.errors import Problem
 
 
 class Wrong(AssertionError):

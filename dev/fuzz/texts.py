@@ -9,11 +9,11 @@ from pydantic_core import from_json
 from dev.fuzz import material as m
 from dev.fuzz.proofs import ID_TOKENS, LAUNCHES
 from dev.fuzz.targets import Target, json_of, refused, require, text_of, values_of
-from lib.errors import MalformedRequest
-from lib.telegram.login import read_login
-from lib.web.cookies import read_cookies
-from lib.web.json import parse_object
-from lib.web.return_to import require_return_to
+from lib.tgauth.errors import MalformedRequest
+from lib.tgauth.telegram.login import read_login
+from lib.tgauth.web.cookies import read_cookies
+from lib.tgauth.web.json import parse_object
+from lib.tgauth.web.return_to import require_return_to
 
 NAME = "__Host-tgauth"
 

@@ -13,24 +13,24 @@ class Target:
 
 TARGETS = {
     "token": Target(
-        ("lib/sessions/token.py", "lib/sessions/keys.py"),
+        ("lib/tgauth/sessions/token.py", "lib/tgauth/sessions/keys.py"),
         ("tests/unit/test_token.py", "tests/unit/test_keys.py"),
     ),
-    "widget": Target(("lib/telegram/widget.py",), ("tests/unit/test_widget.py",)),
+    "widget": Target(("lib/tgauth/telegram/widget.py",), ("tests/unit/test_widget.py",)),
     "webapp": Target(
-        ("lib/telegram/webapp.py", "lib/telegram/webapp_user.py"),
+        ("lib/tgauth/telegram/webapp.py", "lib/tgauth/telegram/webapp_user.py"),
         ("tests/unit/test_webapp.py", "tests/unit/test_webapp_user.py"),
     ),
     "oidc": Target(
-        ("lib/telegram/oidc.py", "lib/telegram/id_token.py", "lib/telegram/jwk.py"),
+        ("lib/tgauth/telegram/oidc.py", "lib/tgauth/telegram/id_token.py", "lib/tgauth/telegram/jwk.py"),
         ("tests/unit/test_oidc.py", "tests/unit/test_id_token.py", "tests/unit/test_jwks.py"),
     ),
     "checks": Target(
-        ("lib/telegram/checks.py", "lib/telegram/user.py"),
+        ("lib/tgauth/telegram/checks.py", "lib/tgauth/telegram/user.py"),
         ("tests/unit/test_checks.py", "tests/unit/test_webapp_user.py"),
     ),
-    "return_to": Target(("lib/web/return_to.py",), ("tests/unit/web/test_return_to.py",)),
-    "cookies": Target(("lib/web/cookies.py",), ("tests/unit/web/test_cookies.py",)),
+    "return_to": Target(("lib/tgauth/web/return_to.py",), ("tests/unit/web/test_return_to.py",)),
+    "cookies": Target(("lib/tgauth/web/cookies.py",), ("tests/unit/web/test_cookies.py",)),
 }
 
 _NAME = "OpenSSL and Python's codecs take their names in either case"
@@ -40,31 +40,37 @@ _PADDING = (
 _FALSE = "what is not true does the same as False"
 
 EQUIVALENT: dict[tuple[str, str], str] = {
-    ("lib/sessions/token.py", 'return urlsafe_b64encode(data).rstrip(b"=").decode("ASCII")'): _NAME,
-    ("lib/sessions/token.py", 'mask = hmac.digest(key, slot, "SHA256")'): _NAME,
-    ("lib/sessions/token.py", 'return urlsafe_b64decode(text + "=" * (+len(text) % 4))'): _PADDING,
-    ("lib/sessions/token.py", 'return urlsafe_b64decode(text + "=" * (-len(text) % 5))'): _PADDING,
+    ("lib/tgauth/sessions/token.py", 'return urlsafe_b64encode(data).rstrip(b"=").decode("ASCII")'): _NAME,
+    ("lib/tgauth/sessions/token.py", 'mask = hmac.digest(key, slot, "SHA256")'): _NAME,
+    ("lib/tgauth/sessions/token.py", 'return urlsafe_b64decode(text + "=" * (+len(text) % 4))'): _PADDING,
+    ("lib/tgauth/sessions/token.py", 'return urlsafe_b64decode(text + "=" * (-len(text) % 5))'): _PADDING,
     (
-        "lib/sessions/token.py",
+        "lib/tgauth/sessions/token.py",
         "return _slot(secrets.token_bytes(_SLOT_BYTES), transport, recurs=None)",
     ): _FALSE,
-    ("lib/sessions/token.py", "return bytes(a ^ b for a, b in zip(user_id, mask, strict=None))"): _FALSE,
-    ("lib/sessions/token.py", "return bytes(a ^ b for a, b in zip(user_id, mask, ))"): "False is the default",
-    ("lib/sessions/keys.py", "return f\"{text}.{self._signature(text).decode('ASCII')}\""): _NAME,
     (
-        "lib/sessions/keys.py",
+        "lib/tgauth/sessions/token.py",
+        "return bytes(a ^ b for a, b in zip(user_id, mask, strict=None))",
+    ): _FALSE,
+    (
+        "lib/tgauth/sessions/token.py",
+        "return bytes(a ^ b for a, b in zip(user_id, mask, ))",
+    ): "False is the default",
+    ("lib/tgauth/sessions/keys.py", "return f\"{text}.{self._signature(text).decode('ASCII')}\""): _NAME,
+    (
+        "lib/tgauth/sessions/keys.py",
         'digest = hmac.digest(self.key, text.encode(errors="surrogatepass"), "SHA256")',
     ): _NAME,
     (
-        "lib/sessions/keys.py",
+        "lib/tgauth/sessions/keys.py",
         'return urlsafe_b64encode(digest).rstrip(b"XX=XX")',
     ): "32 bytes end in a letter for four bits, and X is none",
     (
-        "lib/sessions/keys.py",
+        "lib/tgauth/sessions/keys.py",
         'pseudorandom = hmac.digest(bytes(33), secret, "sha256")',
     ): "HMAC fills a short key up with zeros",
-    ("lib/sessions/keys.py", 'pseudorandom = hmac.digest(bytes(32), secret, "SHA256")'): _NAME,
-    ("lib/sessions/keys.py", 'return hmac.digest(pseudorandom, info + b"\x01", "SHA256")'): _NAME,
+    ("lib/tgauth/sessions/keys.py", 'pseudorandom = hmac.digest(bytes(32), secret, "SHA256")'): _NAME,
+    ("lib/tgauth/sessions/keys.py", 'return hmac.digest(pseudorandom, info + b"\x01", "SHA256")'): _NAME,
 }
 """Why a mutant does the same as the code, by its source and what the mutant has in place of it.
 

@@ -10,12 +10,12 @@ from typing import Any, Literal, get_type_hints
 from pydantic import TypeAdapter, create_model
 
 from dev.openapi.forms import Schema, one_of, record, ref
-from lib.credentials import StoreKind
-from lib.errors import MembershipRequired, NotAllowed, Problem, RelayRequired
-from lib.sessions.base import Session
-from lib.sessions.devices import Device
-from lib.store.reasons import Cause
-from lib.telegram.user import TelegramUser
+from lib.tgauth.credentials import StoreKind
+from lib.tgauth.errors import MembershipRequired, NotAllowed, Problem, RelayRequired
+from lib.tgauth.sessions.base import Session
+from lib.tgauth.sessions.devices import Device
+from lib.tgauth.store.reasons import Cause
+from lib.tgauth.telegram.user import TelegramUser
 
 _ANSWERED = ("id", "created_at", "expires_at", "method", "transport")
 """What the API shows of a session; the rest of `Session` stays inside."""
@@ -147,7 +147,7 @@ def schemas() -> dict[str, Schema]:
 
 
 def problems() -> list[type[Problem]]:
-    """Every error the API can answer, in the order of lib/errors.py."""
+    """Every error the API can answer, in the order of lib/tgauth/errors.py."""
 
     def below(kind: type[Problem]) -> Iterable[type[Problem]]:
         if "code" in vars(kind):

@@ -1,12 +1,12 @@
 """What bodies may hold. The functions read them by hand, so tests/unit/test_openapi.py sends them there."""
 
 from dev.openapi.forms import Schema, exactly, one_of, record, ref
-from lib.sessions.record import Transport
-from lib.sessions.token import SLOT
-from lib.telegram.checks import _MAC, _USER_ID, UNIX_TIME
-from lib.telegram.login import OUR_FIELDS
-from lib.telegram.widget import FIELDS
-from lib.web.return_to import _PATH, MAX_LENGTH
+from lib.tgauth.sessions.record import Transport
+from lib.tgauth.sessions.token import SLOT
+from lib.tgauth.telegram.checks import _MAC, _USER_ID, UNIX_TIME
+from lib.tgauth.telegram.login import OUR_FIELDS
+from lib.tgauth.telegram.widget import FIELDS
+from lib.tgauth.web.return_to import _PATH, MAX_LENGTH
 
 # A value that Telegram cannot have signed, as null, counts as absent.
 _OPTIONAL = {"pattern": "^[^\\n]*$", "description": "Text; anything else counts as absent."}

@@ -15,10 +15,10 @@ from dev.openapi.endpoints import OPERATIONS, Operation
 from dev.openapi.examples import examples
 from dev.openapi.forms import Schema, ref
 from dev.openapi.responses import HEADERS, Responses, preflight
-from lib.sessions.degraded import _PREFIX as DEGRADED
-from lib.sessions.token import _PREFIX as SHARED
-from lib.web.cookies import cookie_name
-from lib.web.request import MAX_BODY, MAX_QUERY_FIELDS, MAX_URI
+from lib.tgauth.sessions.degraded import _PREFIX as DEGRADED
+from lib.tgauth.sessions.token import _PREFIX as SHARED
+from lib.tgauth.web.cookies import cookie_name
+from lib.tgauth.web.request import MAX_BODY, MAX_QUERY_FIELDS, MAX_URI
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "docs/openapi.json"
@@ -117,7 +117,7 @@ def _allowed(path: str) -> str:
     """What the application at this address says that it answers."""
     # Cold starts and requests are logged, which nobody who makes a document wants to read.
     with contextlib.redirect_stdout(io.StringIO()):
-        from lib.web.app import app
+        from lib.tgauth.wsgi import app
 
         return Client(app, use_cookies=False).options(path).headers["Allow"]
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from dev.openapi.forms import Schema, ref
-from lib.errors import (
+from lib.tgauth.errors import (
     BodyTooLarge,
     CrossSiteBlocked,
     IdentityProviderUnavailable,
@@ -27,7 +27,7 @@ from lib.errors import (
     UnsupportedMediaType,
     UriTooLong,
 )
-from lib.telegram.widget import FIELDS
+from lib.tgauth.telegram.widget import FIELDS
 
 type Problems = tuple[type[Problem], ...]
 
@@ -64,7 +64,7 @@ class Success:
 class Operation:
     """One method of one address.
 
-    `navigation` is for browsers that go there (lib/web/navigation.py), `guarded` for what a cookie does only
+    `navigation` is for browsers that go there (web/navigation.py), `guarded` for what a cookie does only
     from the site's own pages. `fields` are those of the query.
     """
 

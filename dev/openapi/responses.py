@@ -1,12 +1,12 @@
-"""The responses of each operation: what it answers when all is well, and the problems of lib/errors.py."""
+"""The responses of each operation: what it answers when all is well, and the problems of errors.py."""
 
 from http import HTTPStatus
 
 from dev.openapi.endpoints import Operation, Problems, Success, problems
 from dev.openapi.forms import Schema, ref
-from lib.errors import MethodNotAllowed, Unavailable
-from lib.web.cookies import cookie_name
-from lib.web.respond import SECURITY_HEADERS
+from lib.tgauth.errors import MethodNotAllowed, Unavailable
+from lib.tgauth.web.cookies import cookie_name
+from lib.tgauth.web.respond import SECURITY_HEADERS
 
 HEADERS: dict[str, Schema] = {
     "Cache-Control": {"required": True, "schema": {"const": dict(SECURITY_HEADERS)["Cache-Control"]}},

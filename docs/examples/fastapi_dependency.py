@@ -2,16 +2,16 @@
 
 Save it as api/notes.py in the project that tgauth is in, add fastapi to requirements.txt, and send its paths
 to it in vercel.json: {"source": "/notes", "destination": "/api/notes"}. Elsewhere, run it with lib/
-beside it. (`make dev` and `lib.web.app` run WSGI alone, which this is not.)
+beside it. (`make dev` and `lib.tgauth.wsgi` run WSGI alone, which this is not.)
 """
 
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 
-from lib.auth import authenticate
-from lib.errors import Problem
-from lib.sessions.base import Session
+from lib.tgauth.auth import authenticate
+from lib.tgauth.errors import Problem
+from lib.tgauth.sessions.base import Session
 
 
 # Not `async def`: looking into Redis waits, and FastAPI lets functions like this one wait in a thread.

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from flask import Flask, Response, g, jsonify, make_response, request
 from flask.typing import ResponseReturnValue
 
-from lib.auth import authenticate
-from lib.errors import Problem
+from lib.tgauth.auth import authenticate
+from lib.tgauth.errors import Problem
 
 app = Flask(__name__)
 View = Callable[..., ResponseReturnValue]

@@ -6,12 +6,12 @@ reached: nobody is logged out then.
 Answers carry Cache-Control: no-store, errors are problem+json, and the log has one line a request.
 """
 
-from lib.auth import require_session
-from lib.errors import MalformedRequest
-from lib.sessions.base import Session
-from lib.web.endpoint import Response, endpoint
-from lib.web.request import Request
-from lib.web.respond import json_response
+from lib.tgauth.auth import require_session
+from lib.tgauth.errors import MalformedRequest
+from lib.tgauth.sessions.base import Session
+from lib.tgauth.web.endpoint import Response, endpoint
+from lib.tgauth.web.request import Request
+from lib.tgauth.web.respond import json_response
 
 
 def hello(_: Request, session: Session) -> Response:
@@ -27,4 +27,4 @@ def say(request: Request, session: Session) -> Response:
     raise MalformedRequest("text is missing or no string")
 
 
-app = endpoint(GET=require_session(hello), POST=require_session(say))
+app = endpoint("/hello", GET=require_session(hello), POST=require_session(say))

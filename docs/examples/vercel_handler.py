@@ -1,15 +1,15 @@
 """The same with the standard library's handler, for a function that you have already: GET and POST /api/me.
 
-Save it as api/me.py in the project that tgauth is in. Vercel starts every function in the project's root and
-bundles lib/ with each, so `from lib.auth import …` works as it stands. (`make dev` runs functions with a WSGI
-`app` alone; try this one deployed, or in the runtime that tests/examples uses.)
+Save it as api/me.py in the project that tgauth is in. Vercel starts every function in the project's root
+and bundles lib/ with each, so `from lib.tgauth.auth import …` works as it stands. (`make dev` runs functions
+with a WSGI `app` alone; try this one deployed, or in the runtime that tests/examples uses.)
 """
 
 import json
 from http.server import BaseHTTPRequestHandler
 
-from lib.auth import authenticate
-from lib.errors import Problem
+from lib.tgauth.auth import authenticate
+from lib.tgauth.errors import Problem
 
 MAX_BODY = 16 * 1024
 

@@ -10,10 +10,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from dev.process import Server
-from lib.settings import read_settings
-from lib.telegram import relay as relays
-from lib.telegram import transaction as transactions
-from lib.telegram.relay import TICKET_SECONDS
+from lib.tgauth.settings import read_settings
+from lib.tgauth.telegram import relay as relays
+from lib.tgauth.telegram import transaction as transactions
+from lib.tgauth.telegram.relay import TICKET_SECONDS
 from tests.browser.conftest import RELAY_SECRET, OpenPage, Relay
 from tests.browser.steps import ALICE, LONG_NAME, MARIA, addresses, log_in, pick, start
 

@@ -8,10 +8,10 @@ import pytest
 
 from dev.upstash import Upstash
 from dev.valkey import Valkey
-from lib.store.base import Store
-from lib.store.memory import MemoryStore
-from lib.store.redis import RedisStore
-from lib.store.upstash import UpstashStore
+from lib.tgauth.store.base import Store
+from lib.tgauth.store.memory import MemoryStore
+from lib.tgauth.store.redis import RedisStore
+from lib.tgauth.store.upstash import UpstashStore
 from tests.clock import Clock
 from tests.contract.tools import start_valkey
 

@@ -6,7 +6,7 @@ import pytest
 
 from dev.resp import Connection
 from dev.valkey import Valkey
-from lib.store.base import Count, Store
+from lib.tgauth.store.base import Count, Store
 from tests.contract.conftest import Subject
 
 PREFIX = "tgauth:test:1:u:"

@@ -8,10 +8,10 @@ import pytest
 from dev.upstash import Upstash
 from dev.upstash_faults import Fault, FaultKind
 from dev.valkey import Valkey
-from lib.errors import StoreUnavailable
-from lib.store.base import Store, Unanswered
-from lib.store.redis import RedisStore
-from lib.store.upstash import UpstashStore
+from lib.tgauth.errors import StoreUnavailable
+from lib.tgauth.store.base import Store, Unanswered
+from lib.tgauth.store.redis import RedisStore
+from lib.tgauth.store.upstash import UpstashStore
 
 KEY = "tgauth:test:1:u:42"
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from lib.store.base import Count, Store
+from lib.tgauth.store.base import Count, Store
 from tests.contract.conftest import Subject
 
 PREFIX = "u:"

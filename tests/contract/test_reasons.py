@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from dev.valkey import Valkey
-from lib.errors import StoreUnavailable
-from lib.store import reasons
-from lib.store.reasons import Reason
-from lib.store.redis import RedisStore
+from lib.tgauth.errors import StoreUnavailable
+from lib.tgauth.store import reasons
+from lib.tgauth.store.reasons import Reason
+from lib.tgauth.store.redis import RedisStore
 from tests.certificates import Authority
 from tests.contract.tools import start_valkey
 from tests.sockets import redis_over_tls, saying
@@ -93,7 +93,7 @@ def test_a_replica(changed: Valkey) -> None:
 
 def test_a_server_without_tls(changed: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Redis without TLS waits for the rest of what it takes for a command: no connection in time."""
-    monkeypatch.setattr("lib.store.redis.WAIT_SECONDS", 0.2)
+    monkeypatch.setattr("lib.tgauth.store.redis.WAIT_SECONDS", 0.2)
     assert refused(f"rediss://127.0.0.1:{changed.port}") == said(reasons.NO_CONNECTION, changed.port)
 
 

@@ -1,4 +1,4 @@
-"""What lib/store/base.py promises, held against every store."""
+"""What lib/tgauth/store/base.py promises, held against every store."""
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from lib.settings import read_settings
+from lib.tgauth.settings import read_settings
 from tests.docs import code
 from tests.docs.markdown import anchors, commands, dead, prose, shape, targets
 

@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from lib import errors
-from lib.errors import Misconfigured
-from lib.settings import read_settings
+from lib.tgauth import errors
+from lib.tgauth.errors import Misconfigured
+from lib.tgauth.routes import ROUTES
+from lib.tgauth.settings import read_settings
 
 
 class Recorder(Mapping[str, str]):
@@ -58,16 +59,16 @@ def endpoints(root: Path) -> set[str]:
     """
     found = set()
     for rule in json.loads((root / "vercel.json").read_text(encoding="utf-8"))["rewrites"]:
-        module = root / f"{rule['destination'].lstrip('/')}.py"
-        if not module.exists():
-            continue
         path = re.sub(r":(\w+)", r"{\1}", rule["source"])
-        found |= {f"{method} {path}" for method in methods(module) if "{" not in path or method == "DELETE"}
+        name = ROUTES.get(path, rule["source"].rpartition("/")[2])
+        module = root / f"lib/tgauth/endpoints/{name}.py"
+        if module.exists():
+            found |= {f"{way} {path}" for way in methods(module) if "{" not in path or way == "DELETE"}
     return found
 
 
 def methods(module: Path) -> list[str]:
-    """The methods that a function answers: the arguments of its `app = endpoint(…)`."""
+    """The methods that an endpoint answers: the arguments of its `app = endpoint("/path", …)`."""
     for node in ast.parse(module.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and node.value.keywords:
             return [keyword.arg for keyword in node.value.keywords if keyword.arg]

@@ -80,11 +80,11 @@ def site_with_store(monkeypatch: pytest.MonkeyPatch) -> Site:
 
 
 def a_site(monkeypatch: pytest.MonkeyPatch, *, shared: bool) -> Site:
-    import lib.sessions.service
-    import lib.settings
+    import lib.tgauth.sessions.service
+    import lib.tgauth.settings
 
-    monkeypatch.setattr(lib.settings, "_settings", None)
-    monkeypatch.setattr(lib.sessions.service, "_service", None)
+    monkeypatch.setattr(lib.tgauth.settings, "_settings", None)
+    monkeypatch.setattr(lib.tgauth.sessions.service, "_service", None)
     clock = Clock()
     clock.time = time.time()
     return Site(clock, ENV, shared=shared)

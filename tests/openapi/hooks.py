@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from dev.signing import sign_init_data, sign_widget
 from dev.users import USERS
-from lib.environment import DEVELOPMENT_BOT_TOKEN
-from lib.settings import read_settings
-from lib.telegram.relay import Ticket, _ticket_signer
-from lib.web.cookies import cookie_name
+from lib.tgauth.environment import DEVELOPMENT_BOT_TOKEN
+from lib.tgauth.settings import read_settings
+from lib.tgauth.telegram.relay import Ticket, _ticket_signer
+from lib.tgauth.web.cookies import cookie_name
 
 HOST, PREVIEW = "app.example", "app-git-fix-team.example"
 ADMIN_TOKEN = "an-admin-token-of-32-characters-"

@@ -17,9 +17,9 @@ from typing import Any, Literal
 
 from dev.signing import sign_init_data, sign_widget
 from dev.valkey import Valkey
-from lib.sessions.service import SessionService
-from lib.settings import read_settings
-from lib.store.base import Store
+from lib.tgauth.sessions.service import SessionService
+from lib.tgauth.settings import read_settings
+from lib.tgauth.store.base import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 BOT_ID = 987654321

@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from lib.store import pulse
-from lib.web.app import app
+from lib.tgauth.store import pulse
+from lib.tgauth.wsgi import app
 
 
 class _Handler(WSGIRequestHandler):

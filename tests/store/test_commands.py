@@ -10,11 +10,11 @@ import pytest
 from dev.serving import Serving, serving
 from dev.upstash import Fault, Upstash
 from dev.valkey import Valkey
-from lib.sessions.keys import keys_of
-from lib.sessions.token import Claims, random_n, random_slot, seal
-from lib.settings import read_settings
-from lib.store.pulse import Pulse
-from lib.store.upstash import UpstashStore
+from lib.tgauth.sessions.keys import keys_of
+from lib.tgauth.sessions.token import Claims, random_n, random_slot, seal
+from lib.tgauth.settings import read_settings
+from lib.tgauth.store.pulse import Pulse
+from lib.tgauth.store.upstash import UpstashStore
 from tests.store.conftest import Launch, credentials
 from tests.store.deployment import (
     BOT_ID,

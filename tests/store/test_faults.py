@@ -17,9 +17,9 @@ import pytest
 
 from dev.upstash import Fault, Upstash
 from dev.valkey import Valkey
-from lib.sessions.service import SessionService
-from lib.store.redis import RedisStore
-from lib.telegram.login import Login, verify_login
+from lib.tgauth.sessions.service import SessionService
+from lib.tgauth.store.redis import RedisStore
+from lib.tgauth.telegram.login import Login, verify_login
 from tests.store.conftest import Launch, credentials
 from tests.store.deployment import (
     ADMIN_TOKEN,

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from dev.valkey import Valkey
-from lib.errors import InvalidSession, LoginStale
-from lib.sessions.base import Session
-from lib.sessions.service import SessionService
-from lib.store.redis import RedisStore
-from lib.telegram.login import Login, verify_login
+from lib.tgauth.errors import InvalidSession, LoginStale
+from lib.tgauth.sessions.base import Session
+from lib.tgauth.sessions.service import SessionService
+from lib.tgauth.store.redis import RedisStore
+from lib.tgauth.telegram.login import Login, verify_login
 from tests.store.deployment import DAY, Person, fields, service
 
 STEP = 30

@@ -20,7 +20,7 @@ GUNICORN = [
     sys.executable,
     "-m",
     "gunicorn",
-    "lib.web.app:app",
+    "lib.tgauth.wsgi:app",
     "-b",
     "127.0.0.1:0",
     "-w",

@@ -7,9 +7,9 @@ import pytest
 
 from dev.upstash import Upstash
 from dev.valkey import Valkey
-from lib.sessions.keys import keys_of
-from lib.sessions.token import unseal
-from lib.settings import read_settings
+from lib.tgauth.sessions.keys import keys_of
+from lib.tgauth.sessions.token import unseal
+from lib.tgauth.settings import read_settings
 from tests.store.conftest import Launch, credentials, start_instances
 from tests.store.deployment import ENV, Held, Instance, Person, held
 

@@ -1,4 +1,4 @@
-"""lib/auth.py: who is logged in, for functions of the owner's own, in any framework."""
+"""lib/tgauth/auth.py: who is logged in, for functions of the owner's own, in any framework."""
 
 import json
 import os
@@ -16,15 +16,15 @@ import pytest
 from werkzeug.datastructures import EnvironHeaders, Headers
 from werkzeug.test import Client
 
-import lib.sessions.service
-import lib.settings
-from lib import budget
-from lib.auth import authenticate, require_session
-from lib.errors import Misconfigured, RateLimited, StoreUnavailable
-from lib.sessions.base import Session
-from lib.web.endpoint import Response, endpoint
-from lib.web.request import Request
-from lib.web.respond import json_response
+import lib.tgauth.sessions.service
+import lib.tgauth.settings
+from lib.tgauth import budget
+from lib.tgauth.auth import authenticate, require_session
+from lib.tgauth.errors import Misconfigured, RateLimited, StoreUnavailable
+from lib.tgauth.sessions.base import Session
+from lib.tgauth.web.endpoint import Response, endpoint
+from lib.tgauth.web.request import Request
+from lib.tgauth.web.respond import json_response
 from tests.unit.web.conftest import (
     COOKIE,
     DAY,
@@ -48,8 +48,8 @@ UNSAFE = ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "post", "WHATEVER"]
 @pytest.fixture(autouse=True)
 def _reset(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every test begins without settings, service and budget, and leaves none behind."""
-    monkeypatch.setattr(lib.settings, "_settings", None)
-    monkeypatch.setattr(lib.sessions.service, "_service", None)
+    monkeypatch.setattr(lib.tgauth.settings, "_settings", None)
+    monkeypatch.setattr(lib.tgauth.sessions.service, "_service", None)
     budget.stop()
     yield
     budget.stop()
@@ -252,7 +252,7 @@ def test_after_logout(site: Site, cookie: str) -> None:
 def test_who_is_denied(clock: Clock, site: Site, cookie: str) -> None:
     """TELEGRAM_DENY holds here, too, for live sessions."""
     denying = Site(clock, {**ENV, "TELEGRAM_DENY": str(USER["id"])}, shared=site.shared)
-    lib.settings._settings, lib.sessions.service._service = denying.settings, denying.service
+    lib.tgauth.settings._settings, lib.tgauth.sessions.service._service = denying.settings, denying.service
     assert authenticate(carried(cookie)) is None
 
 
@@ -475,11 +475,11 @@ def hello(request: Request, session: Session) -> Response:
 
 
 hello.__module__ = "api.hello"
-app = endpoint(GET=require_session(hello), POST=require_session(hello))
+app = endpoint("/hello", GET=require_session(hello), POST=require_session(hello))
 
 
 def call(site: Site, method: str = "GET", **headers: str) -> Any:
-    lib.settings._settings, lib.sessions.service._service = site.settings, site.service
+    lib.tgauth.settings._settings, lib.tgauth.sessions.service._service = site.settings, site.service
     sent = {"Host": HOST, **{name.replace("_", "-"): value for name, value in headers.items()}}
     return Client(app, use_cookies=False).open("/hello", method=method, base_url=ORIGIN, headers=sent)
 
@@ -530,7 +530,7 @@ def test_require_session_that_is_not_set_up(monkeypatch: pytest.MonkeyPatch, sit
     """503 misconfigured."""
     monkeypatch.setattr(os, "environ", {})
     sent = {"Host": HOST, "Cookie": f"{COOKIE}=x"}
-    lib.settings._settings = lib.sessions.service._service = None
+    lib.tgauth.settings._settings = lib.tgauth.sessions.service._service = None
     answer = Client(app, use_cookies=False).get("/hello", base_url=ORIGIN, headers=sent)
     assert problem(answer) == (503, "misconfigured")
 
@@ -580,8 +580,8 @@ def test_authenticate_inside_an_endpoint(site: Site, cookie: str) -> None:
         session = authenticate(request.headers, request.method)
         return json_response({"id": session.user.id if session else None})
 
-    both = Client(endpoint(GET=welcome), use_cookies=False)
-    lib.settings._settings, lib.sessions.service._service = site.settings, site.service
+    both = Client(endpoint("/hello", GET=welcome), use_cookies=False)
+    lib.tgauth.settings._settings, lib.tgauth.sessions.service._service = site.settings, site.service
     for headers, found in ((carried(cookie), USER["id"]), ({}, None)):
         assert both.get("/", base_url=ORIGIN, headers=headers).get_json() == {"id": found}
 
@@ -603,7 +603,7 @@ def test_a_thread_of_a_pool_is_left_as_it_was(site: Site, cookie: str) -> None:
 def test_it_is_light() -> None:
     """Importing and using it loads nothing that verify does without."""
     program = (
-        "import sys; from lib.auth import authenticate; authenticate({'Cookie': '__Host-tgauth=x'});"
+        "import sys; from lib.tgauth.auth import authenticate; authenticate({'Cookie': '__Host-tgauth=x'});"
         "print(sorted({name.partition('.')[0] for name in sys.modules}))"
     )
     heavy = {

@@ -1,12 +1,12 @@
-"""The time of a request (lib/budget.py)."""
+"""The time of a request (lib/tgauth/budget.py)."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lib import budget
-from lib.errors import StoreUnavailable
+from lib.tgauth import budget
+from lib.tgauth.errors import StoreUnavailable
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the proofs have in common (lib/telegram/checks.py)."""
+"""What the proofs have in common (lib/tgauth/telegram/checks.py)."""
 
 import hmac
 
@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from lib.errors import LoginRejected, LoginStale, MalformedRequest
-from lib.telegram.checks import (
+from lib.tgauth.errors import LoginRejected, LoginStale, MalformedRequest
+from lib.tgauth.telegram.checks import (
     CLOCK_SKEW,
     data_check_string,
     is_user_id,

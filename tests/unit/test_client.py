@@ -8,10 +8,10 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from lib import errors
-from lib.sessions.devices import Device
-from lib.sessions.record import Transport
-from lib.telegram.user import Method, TelegramUser
+from lib.tgauth import errors
+from lib.tgauth.sessions.devices import Device
+from lib.tgauth.sessions.record import Transport
+from lib.tgauth.telegram.user import Method, TelegramUser
 
 PUBLIC = Path(__file__).parents[2] / "public"
 MODULE = (PUBLIC / "tgauth.js").read_text("utf-8")
@@ -83,7 +83,7 @@ def test_options_have_the_same_names(name: str, options: str) -> None:
 
 
 def test_the_codes_are_those_of_the_api() -> None:
-    """A problem's code is one of lib/errors.py, or one of the client's own, which it does use."""
+    """A problem's code is one of lib/tgauth/errors.py, or one of the client's own, which it does use."""
     api = {found.code for _, found in inspect.getmembers(errors, inspect.isclass) if "code" in vars(found)}
     assert union("ProblemCode") == api | OWN
     assert not api & OWN
@@ -112,8 +112,8 @@ def test_the_unions_are_those_of_the_api() -> None:
     ],
 )
 def test_a_login_is_what_the_api_answers(name: str, fields: list[str]) -> None:
-    """The rest is as docs/API.md has it, and as lib/web/respond.py makes it."""
-    respond = (PUBLIC.parent / "lib/web/respond.py").read_text("utf-8")
+    """The rest is as docs/API.md has it, and as lib/tgauth/web/respond.py makes it."""
+    respond = (PUBLIC.parent / "lib/tgauth/web/respond.py").read_text("utf-8")
     body = respond.partition("def session_response")[2].partition("return")[0]
     assert list(interface(name)) == fields
     assert all(f'"{field}": ' in body for field in fields)

@@ -1,4 +1,4 @@
-"""Logging in whatever happens on the way (lib/sessions/create.py)."""
+"""Logging in whatever happens on the way (lib/tgauth/sessions/create.py)."""
 
 import re
 from collections.abc import Callable
@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from lib.environment import DAY, HOUR
-from lib.errors import LoginStale, NotAllowed, RateLimited, StoreUnavailable
-from lib.sessions.record import load
-from lib.sessions.service import SessionService
-from lib.store.base import Unanswered
-from lib.telegram.user import Proof
+from lib.tgauth.environment import DAY, HOUR
+from lib.tgauth.errors import LoginStale, NotAllowed, RateLimited, StoreUnavailable
+from lib.tgauth.sessions.record import load
+from lib.tgauth.sessions.service import SessionService
+from lib.tgauth.store.base import Unanswered
+from lib.tgauth.telegram.user import Proof
 from tests.clock import Clock
 from tests.unit.logins import IVAN, OLGA, WatchedStore, init_data, log_in, service, widget
 

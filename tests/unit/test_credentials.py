@@ -1,4 +1,4 @@
-"""Which Redis the owner named (lib/credentials.py)."""
+"""Which Redis the owner named (lib/tgauth/credentials.py)."""
 
 import contextlib
 import itertools
@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from lib.credentials import Credentials, read_credentials
-from lib.errors import Misconfigured
-from lib.settings import read_settings
-from lib.store.redis import RedisStore
+from lib.tgauth.credentials import Credentials, read_credentials
+from lib.tgauth.errors import Misconfigured
+from lib.tgauth.settings import read_settings
+from lib.tgauth.store.redis import RedisStore
 
 CASES = Path(__file__).parents[1] / "cases/platform"
 BOT_TOKEN = "123456789:AAE-test_token-of-no-bot"

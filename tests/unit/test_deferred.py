@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.deferred import deferred
+from lib.tgauth.deferred import deferred
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "tgauth_test_package"
@@ -139,7 +139,7 @@ def test_what_the_package_lacks(package: Path) -> None:
 
 UPSTASH = """
 import sys
-import lib.store.upstash
+import lib.tgauth.store.upstash
 assert "httpx" not in sys.modules
 from upstash_redis import AsyncRedis, Redis
 clients = [kind("https://x.upstash.io", "t")._http._client for kind in (Redis, AsyncRedis)]

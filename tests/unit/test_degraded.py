@@ -1,4 +1,4 @@
-"""Sessions without a shared store (lib/sessions/degraded.py)."""
+"""Sessions without a shared store (lib/tgauth/sessions/degraded.py)."""
 
 import json
 import re
@@ -11,16 +11,16 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from lib.environment import DAY
-from lib.errors import InvalidSession
-from lib.sessions.degraded import MAX_TOKEN, Tombstones, lifetime, seal, unseal
-from lib.sessions.issuer import Issuer
-from lib.sessions.keys import keys_of
-from lib.sessions.record import Record
-from lib.sessions.token import Claims, derived_slot, random_n, random_slot
-from lib.settings import read_settings
-from lib.telegram import id_token
-from lib.telegram.user import TelegramUser
+from lib.tgauth.environment import DAY
+from lib.tgauth.errors import InvalidSession
+from lib.tgauth.sessions.degraded import MAX_TOKEN, Tombstones, lifetime, seal, unseal
+from lib.tgauth.sessions.issuer import Issuer
+from lib.tgauth.sessions.keys import keys_of
+from lib.tgauth.sessions.record import Record
+from lib.tgauth.sessions.token import Claims, derived_slot, random_n, random_slot
+from lib.tgauth.settings import read_settings
+from lib.tgauth.telegram import id_token
+from lib.tgauth.telegram.user import TelegramUser
 
 NOW = 1_800_000_000
 OLD, NEW = "o" * 32, "n" * 32

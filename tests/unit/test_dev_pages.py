@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lib import errors
+from lib.tgauth import errors
 
 PUBLIC = Path(__file__).parents[2] / "public"
 TEXTS = [PUBLIC / "i18n.js", *sorted(PUBLIC.glob("texts-*.js"))]

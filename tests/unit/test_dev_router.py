@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dev.router import Function, Page, Router, UnsupportedConfig, compile_source
+from lib.tgauth.routes import ROUTES
 
 ROOT = Path(__file__).parents[2]
 
@@ -181,11 +182,10 @@ def test_headers_are_for_pages_alone() -> None:
     for page in ("/", "/error.html", "/healthy", "/apps", "/%61pp/x", "/App/x", "/telegram/", "/api/x/y/z"):
         assert "Content-Security-Policy" in dict(router.headers(page))
     functions = [file.relative_to(ROOT).with_suffix("").as_posix() for file in (ROOT / "api").rglob("*.py")]
-    for name in functions:
-        for api in (f"/{name.removeprefix('api/')}", f"/{name}", f"/{name}.py"):
-            assert isinstance(router.route(api), Function)
-            assert router.headers(api) == []
-    assert router.headers("/telegram/sessions/x_1") == []
+    addresses = [path.replace("{id}", "x_1") for path in ROUTES]
+    for api in (*addresses, *(f"/{name}" for name in functions), *(f"/{name}.py" for name in functions)):
+        assert isinstance(router.route(api), Function)
+        assert router.headers(api) == []
 
 
 @pytest.mark.parametrize("path", ["/app", "/app/", "/app/mini_app.html", "/app/a/b"])
@@ -254,4 +254,4 @@ def test_every_function_has_its_public_path() -> None:
     for name in ("start", "login", "verify", "refresh", "logout"):
         file = ROOT / f"api/telegram/{name}.py"
         assert router.route(f"/telegram/{name}") == Function(file, f"api.telegram.{name}")
-    assert router.route("/health") == Function(ROOT / "api/health.py", "api.health")
+    assert router.route("/health") == Function(ROOT / "api/status.py", "api.status")

@@ -20,7 +20,7 @@ from dev.oidc import DEVELOPMENT_CLIENT_SECRET
 from dev.process import ROOT, Answer, Server, running
 from dev.server import CannotStart, local_upstash, read_files, set_defaults
 from dev.signing import sign_widget
-from lib.environment import DEVELOPMENT_BOT_TOKEN
+from lib.tgauth.environment import DEVELOPMENT_BOT_TOKEN
 from tests.contract.tools import start_valkey
 
 ECHO = """
@@ -189,7 +189,7 @@ def test_syntax_error_shows_and_the_next_save_recovers(server: Server, tree: Pat
 
 def test_changes_below_lib_are_picked_up(server: Server, tree: Path) -> None:
     """A save in lib/ counts for every function at the next request, also within the same second."""
-    file = tree / "lib/errors.py"
+    file = tree / "lib/tgauth/errors.py"
     good = file.read_text()
     for title in ("Not logged on", "Not logged up"):
         file.write_text(good.replace("Not logged in", title))
@@ -231,11 +231,11 @@ def test_broken_code_at_the_start_is_a_page(tmp_path: Path, tree: Path) -> None:
     """The server starts over a tree that cannot be imported, and works once that is mended."""
     root = tmp_path / "tree"
     shutil.copytree(tree, root)
-    file = root / "lib/environment.py"
+    file = root / "lib/tgauth/environment.py"
     good = file.read_text()
     file.write_text("def broken(:\n")
     with running(root) as server:
-        assert b"lib/environment.py" in server.request("GET", "/health").body
+        assert b"lib/tgauth/environment.py" in server.request("GET", "/health").body
         assert server.request("GET", "/_telegram/").status == 500
         assert server.request("GET", "/").status == 200
         file.write_text(good)
@@ -291,7 +291,7 @@ def test_sessions_in_a_local_upstash_outlive_a_reload(tree: Path) -> None:
         assert upstash
         assert json.loads(server.request("GET", "/health").body) == {"status": "ok", "store": "upstash"}
         token = log_in(server)
-        file = tree / "lib/errors.py"
+        file = tree / "lib/tgauth/errors.py"
         good = file.read_text()
         file.write_text(good + "\n")
         try:

@@ -16,9 +16,9 @@ from dev.oidc import DEVELOPMENT_CLIENT_SECRET
 from dev.proofs import BOT_ID
 from dev.telegram import Telegram
 from dev.users import USERS
-from lib.environment import DEVELOPMENT_BOT_TOKEN
-from lib.telegram.webapp import verify_webapp
-from lib.telegram.widget import verify_widget
+from lib.tgauth.environment import DEVELOPMENT_BOT_TOKEN
+from lib.tgauth.telegram.webapp import verify_webapp
+from lib.tgauth.telegram.widget import verify_widget
 
 ORIGIN = "http://localhost:3000"
 DEV = Path(__file__).parents[2] / "dev"

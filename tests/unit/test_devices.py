@@ -1,4 +1,4 @@
-"""Where somebody is logged in, and ending that from one of their devices (lib/sessions/devices.py)."""
+"""Where somebody is logged in, and ending that from one of their devices (lib/tgauth/sessions/devices.py)."""
 
 import contextlib
 from collections.abc import Callable
@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from lib.environment import DAY, HOUR
-from lib.errors import InvalidSession, LoginStale, SharedStoreRequired, StoreUnavailable
-from lib.sessions.base import Session
-from lib.sessions.record import Transport
-from lib.sessions.service import SessionService
-from lib.store.base import StoreFull
-from lib.telegram.user import Proof
+from lib.tgauth.environment import DAY, HOUR
+from lib.tgauth.errors import InvalidSession, LoginStale, SharedStoreRequired, StoreUnavailable
+from lib.tgauth.sessions.base import Session
+from lib.tgauth.sessions.record import Transport
+from lib.tgauth.sessions.service import SessionService
+from lib.tgauth.store.base import StoreFull
+from lib.tgauth.telegram.user import Proof
 from tests.clock import Clock
 from tests.unit.logins import IVAN, OLGA, WatchedStore, init_data, log_in, service, widget
 

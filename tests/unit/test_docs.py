@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from lib import budget
-from lib.store import reasons as store_reasons
-from lib.store.reasons import Reason
-from lib.telegram import id_token, membership, relay, transaction, webapp, widget
-from lib.telegram.user import TelegramUser
+from lib.tgauth import budget
+from lib.tgauth.store import reasons as store_reasons
+from lib.tgauth.store.reasons import Reason
+from lib.tgauth.telegram import id_token, membership, relay, transaction, webapp, widget
+from lib.tgauth.telegram.user import TelegramUser
 from tests.docs import markdown
 from tests.docs.code import variables
 
@@ -20,42 +20,57 @@ SETUP = ("docs/REDIS_SETUP.md", "docs/ru/REDIS_SETUP.md")
 MIGRATING = ("docs/MIGRATING.md", "docs/ru/MIGRATING.md")
 PREVIEWS = ("docs/PREVIEWS.md", "docs/ru/PREVIEWS.md")
 LOGIN_REASONS = (
-    ("lib/environment.py", "is a bot token; "),
-    ("lib/telegram/oidc.py", "TELEGRAM_CLIENT_SECRET: Telegram answered "),
-    ("lib/telegram/provider.py", "TELEGRAM_CLIENT_SECRET: Telegram refused it; "),
-    ("lib/telegram/id_token.py", "id_token is not signed with RS256 or ES256; choose RS256 at @BotFather"),
-    ("lib/telegram/id_token.py", "id_token without id: the login must ask for the scope profile"),
-    ("lib/web/transactions.py", "state names no login that this browser began in the last 10 minutes"),
+    ("lib/tgauth/environment.py", "is a bot token; "),
+    ("lib/tgauth/telegram/oidc.py", "TELEGRAM_CLIENT_SECRET: Telegram answered "),
+    ("lib/tgauth/telegram/provider.py", "TELEGRAM_CLIENT_SECRET: Telegram refused it; "),
+    (
+        "lib/tgauth/telegram/id_token.py",
+        "id_token is not signed with RS256 or ES256; choose RS256 at @BotFather",
+    ),
+    ("lib/tgauth/telegram/id_token.py", "id_token without id: the login must ask for the scope profile"),
+    ("lib/tgauth/web/transactions.py", "state names no login that this browser began in the last 10 minutes"),
 )
 RELAY = (
-    "lib/telegram/relay.py",
-    "lib/telegram/relay_client.py",
-    "lib/telegram/relay_hosts.py",
-    "lib/sessions/relay.py",
+    "lib/tgauth/telegram/relay.py",
+    "lib/tgauth/telegram/relay_client.py",
+    "lib/tgauth/telegram/relay_hosts.py",
+    "lib/tgauth/sessions/relay.py",
 )
 RELAY_REASONS = (
-    ("api/telegram/relay.py", "the body holds neither a ticket and a user nor a code, verifier and host"),
     (
-        "lib/environment.py",
+        "lib/tgauth/endpoints/relay.py",
+        "the body holds neither a ticket and a user nor a code, verifier and host",
+    ),
+    (
+        "lib/tgauth/environment.py",
         "has an entry that is not a host with two stars at most; set such as app-*-team.vercel.app",
     ),
-    ("lib/environment.py", "needs TELEGRAM_BOT_TOKEN; set that, of a bot in the chat"),
-    ("lib/sessions/base.py", "without Redis other instances cannot be reached"),
-    ("lib/sessions/create.py", "kept out by TELEGRAM_ALLOW or TELEGRAM_DENY"),
-    ("lib/settings.py", "AUTH_RELAY_URL: is not set; set production's origin, such as https://example.com"),
-    ("lib/settings.py", "no relay: AUTH_RELAY_SECRET is not set, or this is a preview itself"),
-    ("lib/store/reasons.py", "the server does not know HSETEX, HGETEX or HGETDEL; use Redis 8 or Valkey 9.1"),
-    ("lib/telegram/http.py", "no usable answer ("),
+    ("lib/tgauth/environment.py", "needs TELEGRAM_BOT_TOKEN; set that, of a bot in the chat"),
+    ("lib/tgauth/sessions/base.py", "without Redis other instances cannot be reached"),
+    ("lib/tgauth/sessions/create.py", "kept out by TELEGRAM_ALLOW or TELEGRAM_DENY"),
     (
-        "lib/web/login.py",
+        "lib/tgauth/settings.py",
+        "AUTH_RELAY_URL: is not set; set production's origin, such as https://example.com",
+    ),
+    ("lib/tgauth/settings.py", "no relay: AUTH_RELAY_SECRET is not set, or this is a preview itself"),
+    (
+        "lib/tgauth/store/reasons.py",
+        "the server does not know HSETEX, HGETEX or HGETDEL; use Redis 8 or Valkey 9.1",
+    ),
+    ("lib/tgauth/telegram/http.py", "no usable answer ("),
+    (
+        "lib/tgauth/web/login.py",
         "AUTH_RELAY_SECRET: is not set; docs/PREVIEWS.md has the steps, for here and production",
     ),
-    ("lib/web/membership.py", "not in TELEGRAM_REQUIRE_CHAT"),
-    ("lib/settings.py", "AUTH_ORIGIN: is not set; set this site's origin, such as https://example.com"),
-    ("lib/web/transactions.py", "state names no login that this browser began in the last 10 minutes"),
-    ("lib/web/transactions.py", "this login has been finished already"),
+    ("lib/tgauth/web/membership.py", "not in TELEGRAM_REQUIRE_CHAT"),
+    (
+        "lib/tgauth/settings.py",
+        "AUTH_ORIGIN: is not set; set this site's origin, such as https://example.com",
+    ),
+    ("lib/tgauth/web/transactions.py", "state names no login that this browser began in the last 10 minutes"),
+    ("lib/tgauth/web/transactions.py", "this login has been finished already"),
 )
-VALUES = ("lib/credentials.py", "lib/store/open.py")
+VALUES = ("lib/tgauth/credentials.py", "lib/tgauth/store/open.py")
 PASTED = (
     "is in quotation marks",
     "begins with its own name",
@@ -87,18 +102,22 @@ def strings(path):
 def reasons():
     """What the log can say about Redis: of its variables, and where one of its answers is wanting."""
     said = {text for path in VALUES for text in strings(path) if "; " in text}
-    said |= {text for text in strings("lib/environment.py") if text.startswith(PASTED)}
-    said |= {text for text in strings("lib/settings.py") if "is not installed" in text}
+    said |= {text for text in strings("lib/tgauth/environment.py") if text.startswith(PASTED)}
+    said |= {text for text in strings("lib/tgauth/settings.py") if "is not installed" in text}
     stores = [reason for reason in vars(store_reasons).values() if isinstance(reason, Reason)]
     return sorted({*said, *(reason.fill("HOST:PORT", "…").text for reason in stores)})
 
 
 def setting_reasons():
     """What the log can say about every other variable, and what Telegram says of the bot and its chat."""
-    said = {text for text in strings("lib/environment.py") if re.match(r"(is|has|may|needs) \w", text)}
+    said = {text for text in strings("lib/tgauth/environment.py") if re.match(r"(is|has|may|needs) \w", text)}
     said |= {
         text
-        for path in ("lib/environment.py", "lib/settings.py", "lib/telegram/membership.py")
+        for path in (
+            "lib/tgauth/environment.py",
+            "lib/tgauth/settings.py",
+            "lib/tgauth/telegram/membership.py",
+        )
         for text in strings(path)
         if re.match(r"[A-Z_]+: \w", text)
     }
@@ -122,7 +141,7 @@ def test_there_is_something_to_look_for():
     refused = "TELEGRAM_BOT_TOKEN: Telegram refused it; copy it again from @BotFather"
     assert {"is no origin; ", refused} <= set(setting_reasons())
     assert len(setting_reasons()) > 25
-    assert ("lib/telegram/relay.py", "the verifier is another one") in relay_reasons()
+    assert ("lib/tgauth/telegram/relay.py", "the verifier is another one") in relay_reasons()
 
 
 @pytest.mark.parametrize("module", ["widget", "webapp", "id_token", "transaction", "relay"])
@@ -199,7 +218,7 @@ def test_the_limits_of_the_relay_are_those_of_the_code(document):
 @pytest.mark.parametrize("document", SETUP)
 def test_both_setups_name_every_store_variable(document):
     """The variables that name a store are explained in both languages."""
-    named = {name for name in variables() if name in strings("lib/credentials.py")}
+    named = {name for name in variables() if name in strings("lib/tgauth/credentials.py")}
     assert len(named) == 5
     assert {name for name in named if f"`{name}`" not in read(document)} == set()
 
@@ -209,7 +228,7 @@ def test_both_setups_name_every_store_variable(document):
 )
 def test_the_log_lines_are_literal(path):
     """Where a document shows what the log says about the store, it is what the log says."""
-    modules = ("lib/store/open.py", "lib/store/hashes.py")
+    modules = ("lib/tgauth/store/open.py", "lib/tgauth/store/hashes.py")
     said = {text for path in modules for text in strings(path) if text.startswith(("✅", "⚠️"))}
     assert len(said) == 2
     assert {text for text in said if text not in read(path)} == set()

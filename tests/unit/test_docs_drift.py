@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.environment import Reader
+from lib.tgauth.environment import Reader
 from tests.docs import checks, code
 from tests.docs.markdown import anchors, slug, targets
 
@@ -36,8 +36,20 @@ BREAKS = [
     (checks.endpoints, "README.md", r"^\| `POST /telegram/logout`.*\n", "", "lacks endpoint POST /tele"),
     (checks.endpoints, "README.ru.md", r"`GET /stats` \|", "`GET /stat` |", "unknown endpoint GET /stat"),
     (checks.endpoints, "docs/API.md", r"^\| `DELETE /telegram/sessions/\{id\}`.*\n", "", "API.md lacks"),
-    (checks.endpoints, "api/stats.py", r"endpoint\(GET=stats\)", "endpoint(PUT=stats)", "PUT /stats"),
-    (checks.endpoints, "vercel.json", r'"source": "/stats"', '"source": "/count"', "GET /count"),
+    (
+        checks.endpoints,
+        "lib/tgauth/endpoints/stats.py",
+        r'endpoint\("/stats", GET=stats\)',
+        'endpoint("/stats", PUT=stats)',
+        "PUT /stats",
+    ),
+    (
+        checks.endpoints,
+        "vercel.json",
+        r'"source": "/stats"',
+        '"source": "/count"',
+        "unknown endpoint GET /stats",
+    ),
     (checks.codes, "README.md", r"^\| `login_stale` .*\n", "", "README.md lacks error login_stale 401"),
     (checks.codes, "README.ru.md", r"`not_found` \| 404", "`not_found` | 410", "lacks error not_found 404"),
     (checks.codes, "docs/API.md", r"^\| `internal`", "| `inside`", "unknown error inside 500"),
@@ -154,7 +166,7 @@ def test_a_large_picture_is_noticed(copy: Path) -> None:
 def test_the_variables_are_those_that_settings_read() -> None:
     """The recorder misses none that stands in the modules that read them, whatever the order of reading."""
     name = re.compile(r'"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"')
-    files = ("lib/environment.py", "lib/settings.py", "lib/credentials.py")
+    files = ("lib/tgauth/environment.py", "lib/tgauth/settings.py", "lib/tgauth/credentials.py")
     literal = {found for file in files for found in name.findall((ROOT / file).read_text(encoding="utf-8"))}
     assert {found for found in literal if not found.startswith("VERCEL_")} == set(code.variables())
     assert Reader({}).text("ADMIN_TOKEN") == ""

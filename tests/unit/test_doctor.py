@@ -14,7 +14,7 @@ import responses
 import dev.doctor.__main__ as doctor
 from dev.doctor.__main__ import main
 from dev.process import ROOT
-from lib.environment import DEVELOPMENT_BOT_TOKEN
+from lib.tgauth.environment import DEVELOPMENT_BOT_TOKEN
 
 TOKEN = "123456789:AAE-canary-of-the-bot"
 SECRETS = {
@@ -74,8 +74,8 @@ def unreachable(monkeypatch):
     def fail(*_):
         raise ValueError("canary-of-upstash canary-of-redis")
 
-    monkeypatch.setattr("lib.store.upstash.UpstashStore._send", fail)
-    monkeypatch.setattr("lib.store.redis.RedisStore._send", fail)
+    monkeypatch.setattr("lib.tgauth.store.upstash.UpstashStore._send", fail)
+    monkeypatch.setattr("lib.tgauth.store.redis.RedisStore._send", fail)
 
 
 def said(capsys):

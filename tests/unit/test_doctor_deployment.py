@@ -15,7 +15,7 @@ from dev.doctor import deployment
 from dev.doctor.client import Client
 from dev.doctor.deployment import check_deployment
 from dev.process import ROOT, running
-from lib.web.respond import SECURITY_HEADERS
+from lib.tgauth.web.respond import SECURITY_HEADERS
 
 SITE = "https://example.com"
 COOKIE = "__Host-tgauth-tx-PnOQCe3d=v; Path=/; Max-Age=600; HttpOnly; SameSite=Lax; Secure"

@@ -9,8 +9,8 @@ from dev.doctor.report import line
 from dev.doctor.store import check_store
 from dev.upstash import Upstash
 from dev.upstash_faults import Fault
-from lib.settings import read_settings
-from lib.store.upstash import UpstashStore
+from lib.tgauth.settings import read_settings
+from lib.tgauth.store.upstash import UpstashStore
 from tests.contract.tools import start_valkey
 
 TOKEN = "123456789:AAE-test_token-of-no-bot"
@@ -194,7 +194,7 @@ def test_a_wrong_password(valkey):
 )
 def test_encryption(url, status, monkeypatch):
     """Over the open network without TLS is a warning, whether the server answers or not."""
-    monkeypatch.setattr("lib.store.redis.RedisStore._send", lambda *_: 1 / 0)
+    monkeypatch.setattr("lib.tgauth.store.redis.RedisStore._send", lambda *_: 1 / 0)
     found = checked(REDIS_URL=url)
     assert found["redis-tls"].status == status
     assert found["redis"].status == "problem"

@@ -1,4 +1,4 @@
-"""The problems of the API (lib/errors.py)."""
+"""The problems of the API (lib/tgauth/errors.py)."""
 
 import ast
 import inspect
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lib import errors
-from lib.errors import Problem
+from lib.tgauth import errors
+from lib.tgauth.errors import Problem
 
 ROOT = Path(__file__).parent.parent.parent
 CLASSES = {

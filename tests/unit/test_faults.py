@@ -12,7 +12,7 @@ from dev.faults.actions import actions
 from dev.faults.kinds import CHANGES, Fault, changed
 from dev.faults.points import HttpPoint, Reply
 from dev.faults.sabotage import SABOTAGE
-from lib.telegram.http import _client, get, post_json
+from lib.tgauth.telegram.http import _client, get, post_json
 from tests.contract.tools import start_valkey
 
 ROOT = Path(__file__).resolve().parents[2]

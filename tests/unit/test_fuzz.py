@@ -11,9 +11,9 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-import lib.telegram.webapp
-import lib.web.request
-import lib.web.transactions
+import lib.tgauth.telegram.webapp
+import lib.tgauth.web.request
+import lib.tgauth.web.transactions
 from dev.fuzz import headers, http, proofs, texts
 from dev.fuzz import material as m
 from dev.fuzz.http import TEMPLATES, check
@@ -22,7 +22,7 @@ from dev.fuzz.proofs import PROOFS
 from dev.fuzz.run import KEPT, Score, examples, keep, mutations, quiet, replay
 from dev.fuzz.strategies import EVERY, STRATEGIES
 from dev.fuzz.targets import ServerError, Target, refused
-from lib.telegram.jwk import Key
+from lib.tgauth.telegram.jwk import Key
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -151,15 +151,15 @@ def lenient(_: Callable[..., Any]) -> Callable[..., Any]:
 
 BROKEN = [
     ("widget", proofs, "verify_widget", first_name_is_not_signed),
-    ("initData", lib.telegram.webapp, "require_mac", lambda _: lambda *_: None),
+    ("initData", lib.tgauth.telegram.webapp, "require_mac", lambda _: lambda *_: None),
     ("id_token", Key, "signed", lambda _: lambda *_: True),
     ("relay", proofs, "resume", cut),
     ("return_to", texts, "require_return_to", taken),
     ("cookies", texts, "read_cookies", last_wins),
     ("JSON", texts, "parse_object", lenient),
     ("query", headers, "query_fields", last_field_wins),
-    ("HTTP", lib.web.request, "read_cookie", found_anywhere),
-    ("HTTP", lib.web.request.Request, "require_own_page", lambda _: lambda _: None),
+    ("HTTP", lib.tgauth.web.request, "read_cookie", found_anywhere),
+    ("HTTP", lib.tgauth.web.request.Request, "require_own_page", lambda _: lambda _: None),
 ]
 
 
@@ -192,7 +192,7 @@ def test_a_broken_parser_is_noticed(
 @pytest.mark.parametrize("accept", ["", "text/html"])
 def test_a_defect_is_noticed(accept: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer of 500 is, and one that is shown as a page."""
-    monkeypatch.setattr(lib.web.transactions, "read_cookies", lambda *_: {}["x"])
+    monkeypatch.setattr(lib.tgauth.web.transactions, "read_cookies", lambda *_: {}["x"])
     start = next(one for one in TEMPLATES if one["path"] == "/telegram/start")
     with quiet(), pytest.raises(ServerError):
         check({**start, "headers": {**start["headers"], "Accept": accept}})

@@ -1,4 +1,4 @@
-"""The store's operations as Redis commands (lib/store/hashes.py), over a server that answers anything."""
+"""The store's operations as Redis commands (store/hashes.py), over a server that answers anything."""
 
 import contextlib
 import json
@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from lib.errors import StoreUnavailable
-from lib.store import reasons
-from lib.store.base import Count, StoreFull, Unanswered
-from lib.store.hashes import Command, HashStore
-from lib.store.pulse import Pulse
-from lib.store.reasons import Reason
+from lib.tgauth.errors import StoreUnavailable
+from lib.tgauth.store import reasons
+from lib.tgauth.store.base import Count, StoreFull, Unanswered
+from lib.tgauth.store.hashes import Command, HashStore
+from lib.tgauth.store.pulse import Pulse
+from lib.tgauth.store.reasons import Reason
 from tests.clock import Clock
 
 

@@ -1,4 +1,4 @@
-"""Requests over connections that are kept (lib/http_client.py, lib/http_connection.py), and over TLS.
+"""Requests over connections that are kept (http_client.py, http_connection.py), and over TLS.
 
 What slow, endless or broken answers do is in test_upstash_store.py, test_provider.py and test_membership.py.
 """
@@ -17,9 +17,9 @@ from typing import Any
 import certifi
 import pytest
 
-from lib import budget, http_client, http_connection
-from lib.http_client import AnswerCompressed, HttpClient
-from lib.http_connection import AnswerTooLong
+from lib.tgauth import budget, http_client, http_connection
+from lib.tgauth.http_client import AnswerCompressed, HttpClient
+from lib.tgauth.http_connection import AnswerTooLong
 from tests.certificates import Authority
 from tests.sockets import full, resolving
 

@@ -1,4 +1,4 @@
-"""Telegram's id_token (lib/telegram/id_token.py), signed here with keys and code of this file alone."""
+"""Telegram's id_token (telegram/id_token.py), signed here with keys and code of this file alone."""
 
 import hmac
 import json
@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from jwt import PyJWK, PyJWS
 from jwt.exceptions import InvalidTokenError
 
-from lib.errors import IdentityProviderUnavailable, LoginRejected
-from lib.telegram.id_token import ALGORITHMS, MAX_AGE, verify_id_token
-from lib.telegram.jwk import Key, read_key
-from lib.telegram.user import TelegramUser
+from lib.tgauth.errors import IdentityProviderUnavailable, LoginRejected
+from lib.tgauth.telegram.id_token import ALGORITHMS, MAX_AGE, verify_id_token
+from lib.tgauth.telegram.jwk import Key, read_key
+from lib.tgauth.telegram.user import TelegramUser
 from tests.unit.proofs import NOT_NUMBERS, NOW, changed
 
 ISSUER = "https://oauth.telegram.org"
@@ -107,7 +107,7 @@ def token(*, key="rsa", header=None, **changes):
 
 
 def find(kid, algorithm, instead_of=None):
-    """The key of this name, as lib.telegram.jwks finds it where Telegram has no other."""
+    """The key of this name, as lib.tgauth.telegram.jwks finds it where Telegram has no other."""
     if kid not in KEYS:
         raise LoginRejected("id_token names a key that Telegram does not have")
     return KEYS[kid]

@@ -1,4 +1,4 @@
-"""Telegram's keys, and when they are fetched (lib/telegram/jwks.py)."""
+"""Telegram's keys, and when they are fetched (lib/tgauth/telegram/jwks.py)."""
 
 import copy
 import json
@@ -16,11 +16,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from dev.signing import Keys as TelegramsKeys
-from lib import budget
-from lib.environment import DAY, HOUR
-from lib.errors import IdentityProviderUnavailable, LoginRejected
-from lib.telegram.jwk import decode
-from lib.telegram.jwks import COOL_DOWN, FRESH, STALE, Keys, parse
+from lib.tgauth import budget
+from lib.tgauth.environment import DAY, HOUR
+from lib.tgauth.errors import IdentityProviderUnavailable, LoginRejected
+from lib.tgauth.telegram.jwk import decode
+from lib.tgauth.telegram.jwks import COOL_DOWN, FRESH, STALE, Keys, parse
 
 NOW = 1_800_000_000.0
 RETRY = 10

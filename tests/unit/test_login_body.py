@@ -1,13 +1,13 @@
-"""What a login's body asks for, and which check goes with it (lib/telegram/login.py)."""
+"""What a login's body asks for, and which check goes with it (lib/tgauth/telegram/login.py)."""
 
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from lib.errors import LoginRejected, MalformedRequest, Misconfigured, Problem
-from lib.settings import read_settings
-from lib.telegram.login import Login, read_login, verify_login
+from lib.tgauth.errors import LoginRejected, MalformedRequest, Misconfigured, Problem
+from lib.tgauth.settings import read_settings
+from lib.tgauth.telegram.login import Login, read_login, verify_login
 from tests.unit.proofs import BOT_ID, BOT_TOKEN, NOW, PERSON, VECTORS, WIDGET, auth_date, init_data, widget
 
 WITH_TOKEN = read_settings({"TELEGRAM_BOT_TOKEN": BOT_TOKEN})

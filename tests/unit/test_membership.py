@@ -1,4 +1,4 @@
-"""Whether somebody is in the chat (lib/telegram/membership.py), against the simulated Bot API on a socket."""
+"""Whether somebody is in the chat (telegram/membership.py), against the simulated Bot API on a socket."""
 
 import json
 import logging
@@ -14,11 +14,11 @@ from werkzeug.wrappers import Response
 from dev.bot_api import CHAT_ID, CHAT_NAME, METHOD_PATH, STATES, chat_member, refusal, success
 from dev.serving import serving
 from dev.users import USERS
-from lib import budget
-from lib.errors import IdentityProviderUnavailable, Misconfigured
-from lib.settings import read_settings
-from lib.telegram import http
-from lib.telegram.membership import check_member
+from lib.tgauth import budget
+from lib.tgauth.errors import IdentityProviderUnavailable, Misconfigured
+from lib.tgauth.settings import read_settings
+from lib.tgauth.telegram import http
+from lib.tgauth.telegram.membership import check_member
 
 SECRET = "AAcanary-bot-token_0123456789abcdef"
 TOKEN = f"987654321:{SECRET}"

@@ -1,6 +1,6 @@
 """What is special about memory: it is bounded and cleans up after itself."""
 
-from lib.store.memory import MemoryStore
+from lib.tgauth.store.memory import MemoryStore
 from tests.clock import Clock
 
 

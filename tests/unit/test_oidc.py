@@ -1,4 +1,4 @@
-"""Telegram's OpenID Connect as the browser sees it (lib/telegram/oidc.py)."""
+"""Telegram's OpenID Connect as the browser sees it (lib/tgauth/telegram/oidc.py)."""
 
 import re
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -8,10 +8,10 @@ from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from lib.errors import LoginCancelled, LoginRejected, Problem
-from lib.settings import read_settings
-from lib.telegram.oidc import SCOPE, authorization_code, authorization_url, redirect_uri
-from lib.telegram.transaction import begin
+from lib.tgauth.errors import LoginCancelled, LoginRejected, Problem
+from lib.tgauth.settings import read_settings
+from lib.tgauth.telegram.oidc import SCOPE, authorization_code, authorization_url, redirect_uri
+from lib.tgauth.telegram.transaction import begin
 
 NOW = 1_800_000_000
 ISSUER = "https://oauth.telegram.org"

@@ -12,9 +12,9 @@ from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
 from dev.openapi import document
 from dev.openapi.answers import problems
 from dev.openapi.endpoints import OPERATIONS
-from lib import errors
-from lib.telegram.user import TelegramUser
-from lib.web.request import MAX_BODY, MAX_QUERY_FIELDS, MAX_URI
+from lib.tgauth import errors
+from lib.tgauth.telegram.user import TelegramUser
+from lib.tgauth.web.request import MAX_BODY, MAX_QUERY_FIELDS, MAX_URI
 
 ROOT = Path(__file__).resolve().parents[2]
 WRITTEN: dict[str, Any] = json.loads((ROOT / "docs/openapi.json").read_text(encoding="utf-8"))
@@ -46,7 +46,7 @@ def test_it_is_openapi() -> None:
 
 
 def test_every_error_is_somewhere() -> None:
-    """Each code of lib/errors.py is described, and each but the one for other methods by an operation."""
+    """Each code of errors.py is described, and each but the one for other methods by an operation."""
     codes = {kind.code for kind in vars(errors).values() if isinstance(kind, type) and "code" in vars(kind)}
     assert {kind.code for kind in problems()} == codes - {None}
     used = {name for item in WRITTEN["paths"].values() for name in references(item)}

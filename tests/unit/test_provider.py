@@ -1,4 +1,4 @@
-"""Telegram's OpenID Connect over HTTP (lib/telegram/provider.py), against the simulated one on a socket."""
+"""Telegram's OpenID Connect over HTTP (telegram/provider.py), against the simulated one on a socket."""
 
 import base64
 import gzip
@@ -17,11 +17,11 @@ from werkzeug.wrappers import Response
 from dev.oidc import KEYS_PATH, TOKEN_PATH
 from dev.serving import serving
 from dev.users import USERS
-from lib import budget
-from lib.errors import IdentityProviderUnavailable, LoginRejected, Misconfigured
-from lib.settings import read_settings
-from lib.telegram import http, provider
-from lib.telegram.transaction import begin
+from lib.tgauth import budget
+from lib.tgauth.errors import IdentityProviderUnavailable, LoginRejected, Misconfigured
+from lib.tgauth.settings import read_settings
+from lib.tgauth.telegram import http, provider
+from lib.tgauth.telegram.transaction import begin
 
 NOW = 1_800_000_000
 ORIGIN = "https://tgauth.example"

@@ -1,12 +1,12 @@
-"""Whether people can log in, as far as the store decides it (lib/store/pulse.py)."""
+"""Whether people can log in, as far as the store decides it (lib/tgauth/store/pulse.py)."""
 
 import threading
 from collections.abc import Callable
 
 import pytest
 
-from lib.errors import StoreUnavailable
-from lib.store.pulse import Pulse
+from lib.tgauth.errors import StoreUnavailable
+from lib.tgauth.store.pulse import Pulse
 from tests.clock import Clock
 
 DAY = 86400

@@ -1,4 +1,4 @@
-"""What the store keeps of a session (lib/sessions/record.py)."""
+"""What the store keeps of a session (lib/tgauth/sessions/record.py)."""
 
 import json
 from dataclasses import fields, replace
@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from lib.sessions.record import _USER_KEYS, Record, load
-from lib.telegram.user import TelegramUser
+from lib.tgauth.sessions.record import _USER_KEYS, Record, load
+from lib.tgauth.telegram.user import TelegramUser
 
 NOW = 1_800_000_000
 USER = TelegramUser(

@@ -1,4 +1,4 @@
-"""Redis over TCP (lib/store/redis.py): what its client's errors mean to the owner."""
+"""Redis over TCP (lib/tgauth/store/redis.py): what its client's errors mean to the owner."""
 
 import os
 import shutil
@@ -17,12 +17,12 @@ from cryptography import x509
 from redis import SSLConnection, exceptions
 from redis._parsers.base import BaseParser
 
-from lib import budget, log
-from lib.errors import StoreUnavailable
-from lib.store import reasons
-from lib.store.base import StoreFull, Unanswered
-from lib.store.reasons import Reason
-from lib.store.redis import WAIT_SECONDS, RedisStore
+from lib.tgauth import budget, log
+from lib.tgauth.errors import StoreUnavailable
+from lib.tgauth.store import reasons
+from lib.tgauth.store.base import StoreFull, Unanswered
+from lib.tgauth.store.reasons import Reason
+from lib.tgauth.store.redis import WAIT_SECONDS, RedisStore
 from tests.certificates import Authority
 from tests.docs.markdown import blocks
 from tests.sockets import answering_twice, dripping, full, redis_over_tls, resolving

@@ -1,4 +1,4 @@
-"""Tickets and codes of previews (lib/telegram/relay.py): what is signed, how long, and for which hosts."""
+"""Tickets and codes of previews (telegram/relay.py): what is signed, how long, and for which hosts."""
 
 import base64
 import hashlib
@@ -11,12 +11,12 @@ from hypothesis import assume, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from lib.errors import InvalidGrant, Misconfigured
-from lib.sessions.keys import Signer, hkdf, keys_of
-from lib.settings import read_settings
-from lib.telegram import relay
-from lib.telegram.relay import Ticket, address, code_for, read_code, read_ticket
-from lib.telegram.transaction import begin
+from lib.tgauth.errors import InvalidGrant, Misconfigured
+from lib.tgauth.sessions.keys import Signer, hkdf, keys_of
+from lib.tgauth.settings import read_settings
+from lib.tgauth.telegram import relay
+from lib.tgauth.telegram.relay import Ticket, address, code_for, read_code, read_ticket
+from lib.tgauth.telegram.transaction import begin
 
 NOW = 1_800_000_000
 HOST = "myapp-1x2y3z-myteam.vercel.app"

@@ -1,4 +1,4 @@
-"""A preview asks production whose login a code is (lib/telegram/relay_client.py), on a server of our own."""
+"""A preview asks production whose login a code is (telegram/relay_client.py), on a server of our own."""
 
 import gzip
 import json
@@ -10,12 +10,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from lib import budget, log
-from lib.errors import IdentityProviderUnavailable, LoginRejected, Misconfigured
-from lib.settings import read_settings
-from lib.telegram import http, relay_client
-from lib.telegram.transaction import begin
-from lib.telegram.user import TelegramUser
+from lib.tgauth import budget, log
+from lib.tgauth.errors import IdentityProviderUnavailable, LoginRejected, Misconfigured
+from lib.tgauth.settings import read_settings
+from lib.tgauth.telegram import http, relay_client
+from lib.tgauth.telegram.transaction import begin
+from lib.tgauth.telegram.user import TelegramUser
 
 NOW = 1_800_000_000
 HOST = "myapp-1x2y3z-myteam.vercel.app"

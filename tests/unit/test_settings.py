@@ -1,15 +1,15 @@
-"""The environment (lib/settings.py)."""
+"""The environment (lib/tgauth/settings.py)."""
 
 import dataclasses
 import re
 
 import pytest
 
-import lib.settings
-from lib.credentials import Credentials
-from lib.environment import DAY, DEVELOPMENT_BOT_TOKEN, HOUR
-from lib.errors import Misconfigured, NotFound
-from lib.settings import get_settings, read_settings
+import lib.tgauth.settings
+from lib.tgauth.credentials import Credentials
+from lib.tgauth.environment import DAY, DEVELOPMENT_BOT_TOKEN, HOUR
+from lib.tgauth.errors import Misconfigured, NotFound
+from lib.tgauth.settings import get_settings, read_settings
 
 TOKEN = "123456789:AAE-test_token-of-no-bot"
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -845,7 +845,7 @@ def test_settings_do_not_show_their_secrets():
 
 def test_the_environment_is_read_once(monkeypatch):
     """The process's settings are read at the first call and then stay."""
-    monkeypatch.setattr(lib.settings, "_settings", None)
+    monkeypatch.setattr(lib.tgauth.settings, "_settings", None)
     monkeypatch.setenv("TELEGRAM_BOT_TOKEN", TOKEN)
     first = get_settings()
     monkeypatch.setenv("TELEGRAM_BOT_TOKEN", "987654321:AAE")
@@ -854,7 +854,7 @@ def test_the_environment_is_read_once(monkeypatch):
 
 def test_wrong_settings_stay_wrong(monkeypatch):
     """Wrong settings are an error at every call, not only at the first."""
-    monkeypatch.setattr(lib.settings, "_settings", None)
+    monkeypatch.setattr(lib.tgauth.settings, "_settings", None)
     monkeypatch.setenv("SESSION_TTL", "canary")
     for _ in range(2):
         with pytest.raises(Misconfigured, match="SESSION_TTL"):

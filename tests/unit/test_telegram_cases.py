@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from lib.errors import LoginRejected
-from lib.telegram.user import Proof, TelegramUser
-from lib.telegram.webapp import verify_webapp
-from lib.telegram.widget import verify_widget
+from lib.tgauth.errors import LoginRejected
+from lib.tgauth.telegram.user import Proof, TelegramUser
+from lib.tgauth.telegram.webapp import verify_webapp
+from lib.tgauth.telegram.widget import verify_widget
 from tests.unit.test_id_token import token
 from tests.unit.test_id_token import verify as verify_token
 

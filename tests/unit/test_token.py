@@ -1,4 +1,4 @@
-"""The token of a session in a shared store (lib/sessions/token.py)."""
+"""The token of a session in a shared store (lib/tgauth/sessions/token.py)."""
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -10,13 +10,13 @@ from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from lib.environment import DAY
-from lib.errors import InvalidSession
-from lib.sessions import degraded, token
-from lib.sessions.issuer import Issuer
-from lib.sessions.keys import keys_of
-from lib.sessions.token import Claims, derived_slot, is_mini_app, random_n, random_slot, seal, unseal
-from lib.settings import read_settings
+from lib.tgauth.environment import DAY
+from lib.tgauth.errors import InvalidSession
+from lib.tgauth.sessions import degraded, token
+from lib.tgauth.sessions.issuer import Issuer
+from lib.tgauth.sessions.keys import keys_of
+from lib.tgauth.sessions.token import Claims, derived_slot, is_mini_app, random_n, random_slot, seal, unseal
+from lib.tgauth.settings import read_settings
 
 FORM = re.compile(r"tg1_[A-Za-z0-9_-]{56}\.[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
 NOW = 1_800_000_000

@@ -1,4 +1,4 @@
-"""A login's transaction, as its cookie keeps it (lib/telegram/transaction.py)."""
+"""A login's transaction, as its cookie keeps it (lib/tgauth/telegram/transaction.py)."""
 
 import base64
 import hashlib
@@ -10,15 +10,15 @@ from hypothesis import assume, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from lib.errors import MalformedRequest
-from lib.sessions.keys import Signer, keys_of
-from lib.sessions.record import Record
-from lib.sessions.token import Claims, random_n, random_slot, seal
-from lib.settings import read_settings
-from lib.telegram.checks import CLOCK_SKEW
-from lib.telegram.transaction import LIFETIME, Transaction, begin, resume
-from lib.telegram.user import TelegramUser
-from lib.web.return_to import MAX_LENGTH, require_return_to
+from lib.tgauth.errors import MalformedRequest
+from lib.tgauth.sessions.keys import Signer, keys_of
+from lib.tgauth.sessions.record import Record
+from lib.tgauth.sessions.token import Claims, random_n, random_slot, seal
+from lib.tgauth.settings import read_settings
+from lib.tgauth.telegram.checks import CLOCK_SKEW
+from lib.tgauth.telegram.transaction import LIFETIME, Transaction, begin, resume
+from lib.tgauth.telegram.user import TelegramUser
+from lib.tgauth.web.return_to import MAX_LENGTH, require_return_to
 
 NOW = 1_800_000_000
 OLD, NEW = "o" * 32, "n" * 32
@@ -304,7 +304,7 @@ def test_no_other_signature_is_a_transactions():
 
 def test_no_session_is_a_transaction():
     """A session's token, of either kind, is no transaction, and a transaction is no session."""
-    from lib.sessions import degraded, token
+    from lib.tgauth.sessions import degraded, token
 
     keys = keys_of(HERE)
     slot = random_slot("cookie")

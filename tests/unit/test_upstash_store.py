@@ -1,4 +1,4 @@
-"""Upstash over REST (lib/store/upstash.py), against a server of a few lines."""
+"""Upstash over REST (lib/tgauth/store/upstash.py), against a server of a few lines."""
 
 import inspect
 import json
@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from upstash_redis import Redis
 
-from lib import log
-from lib.errors import StoreUnavailable
-from lib.store import reasons
-from lib.store.base import StoreFull, Unanswered
-from lib.store.pulse import Pulse
-from lib.store.reasons import Reason
-from lib.store.upstash import ATTEMPT_SECONDS, MAX_ANSWER, UpstashStore
+from lib.tgauth import log
+from lib.tgauth.errors import StoreUnavailable
+from lib.tgauth.store import reasons
+from lib.tgauth.store.base import StoreFull, Unanswered
+from lib.tgauth.store.pulse import Pulse
+from lib.tgauth.store.reasons import Reason
+from lib.tgauth.store.upstash import ATTEMPT_SECONDS, MAX_ANSWER, UpstashStore
 from tests.sockets import full, resolving
 
 TOKEN = "canary-rest-token"
@@ -538,7 +538,7 @@ def test_threads_share_a_store(server: Server, store: UpstashStore) -> None:
 
 
 def test_what_is_replaced_is_there() -> None:
-    """What upstash-redis's client begins with and lib/store/upstash.py does not, no command uses."""
+    """What upstash-redis's client begins with and lib/tgauth/store/upstash.py does not, no command uses."""
     own = Redis("https://canary.upstash.io", TOKEN, allow_telemetry=False, read_your_writes=False)
     ours = UpstashStore("https://canary.upstash.io", TOKEN)._redis
     assert set(vars(own)) - set(vars(ours)) == {"_allow_telemetry", "_json", "_search", "_sync_token"}

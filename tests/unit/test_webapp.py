@@ -1,4 +1,4 @@
-"""A Mini App's initData (lib/telegram/webapp.py), by the bot's token and by Telegram's public key."""
+"""A Mini App's initData (lib/tgauth/telegram/webapp.py), by the bot's token and by Telegram's public key."""
 
 import hashlib
 import hmac
@@ -12,9 +12,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from dev.signing import sign_init_data, sign_widget
-from lib.errors import LoginRejected, LoginStale, MalformedRequest, Problem
-from lib.telegram.user import TelegramUser
-from lib.telegram.webapp import (
+from lib.tgauth.errors import LoginRejected, LoginStale, MalformedRequest, Problem
+from lib.tgauth.telegram.user import TelegramUser
+from lib.tgauth.telegram.webapp import (
     MAX_AGE,
     TELEGRAM_PUBLIC_KEY,
     secret_key,

@@ -1,4 +1,4 @@
-"""The `user` field of initData (lib/telegram/webapp_user.py)."""
+"""The `user` field of initData (lib/tgauth/telegram/webapp_user.py)."""
 
 import json
 
@@ -7,9 +7,9 @@ from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from lib.errors import LoginRejected
-from lib.telegram.user import TelegramUser
-from lib.telegram.webapp_user import parse_user
+from lib.tgauth.errors import LoginRejected
+from lib.tgauth.telegram.user import TelegramUser
+from lib.tgauth.telegram.webapp_user import parse_user
 
 
 def test_every_known_field_is_read():

@@ -45,7 +45,7 @@ class StartFunction(Protocol):
 
 @pytest.fixture(scope="session")
 def function() -> Iterator[StartFunction]:
-    """`function("api/health.py", env={...})`: a running Function; all of them end with the session."""
+    """`function("api/status.py", env={...})`: a running Function; all of them end with the session."""
     started: dict[tuple[Path, str, frozenset[tuple[str, str]]], Function] = {}
     with ExitStack() as stack:
 

@@ -60,7 +60,8 @@ class Deployment:
         self._start = start
 
     def function(self, name: str) -> Function:
-        return self._start(f"api/{name}.py", ENV)
+        file = "status" if name in ("health", "stats") else name
+        return self._start(f"api/{file}.py", ENV)
 
     def send(
         self,
@@ -246,7 +247,7 @@ def test_sessions(deployment: Deployment) -> None:
 def test_stats(function: StartFunction) -> None:
     """Whoever knows ADMIN_TOKEN gets the figures, and nobody else gets anything."""
     admin = "wire-canary-admin-0123456789-0123456789"
-    fresh = function("api/stats.py", {**ENV, "ADMIN_TOKEN": admin})
+    fresh = function("api/status.py", {**ENV, "ADMIN_TOKEN": admin})
     assert fresh.request("GET", "/stats").status == 404
     answer = fresh.request("GET", "/stats", {"authorization": f"Bearer {admin}"})
     check_headers(answer)

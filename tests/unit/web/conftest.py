@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 from werkzeug.test import Client
 
-import lib.sessions.service
-import lib.settings
-from api.health import app as health
-from api.stats import app as stats
+import lib.tgauth.sessions.service
+import lib.tgauth.settings
+from api.status import app as status
 from api.telegram.callback import app as callback
 from api.telegram.login import app as login
 from api.telegram.logout import app as logout
@@ -24,10 +23,10 @@ from api.telegram.sessions import app as sessions
 from api.telegram.start import app as start
 from api.telegram.verify import app as verify
 from dev.signing import sign_init_data, sign_widget
-from lib.sessions.service import SessionService
-from lib.settings import read_settings
-from lib.store.base import Store
-from lib.store.memory import MemoryStore
+from lib.tgauth.sessions.service import SessionService
+from lib.tgauth.settings import read_settings
+from lib.tgauth.store.base import Store
+from lib.tgauth.store.memory import MemoryStore
 
 NOW = 1_800_000_000
 ORIGIN = "https://tgauth.example"
@@ -67,7 +66,7 @@ USER: dict[str, Any] = {
 }
 
 APPS = {
-    "/health": health,
+    "/health": status,
     "/telegram/start": start,
     "/telegram/callback": callback,
     "/telegram/login": login,
@@ -76,7 +75,7 @@ APPS = {
     "/telegram/logout": logout,
     "/telegram/relay": relay,
     "/telegram/sessions": sessions,
-    "/stats": stats,
+    "/stats": status,
 }
 _READING = ("/health", "/telegram/callback", "/telegram/verify", "/telegram/sessions", "/stats")
 METHODS = {path: "GET" if path in _READING else "POST" for path in APPS}
@@ -200,8 +199,8 @@ class Site:
         environ: Mapping[str, Any] | None = None,
     ) -> Answer:
         """One request; `json` and `body` come with the headers that go with them, unless `headers` differ."""
-        lib.settings._settings = self.settings
-        lib.sessions.service._service = self.service
+        lib.tgauth.settings._settings = self.settings
+        lib.tgauth.sessions.service._service = self.service
         return send(
             method,
             path,
@@ -309,8 +308,8 @@ def send(
 @pytest.fixture(autouse=True)
 def _reset(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test begins without settings and service, and leaves none behind."""
-    monkeypatch.setattr(lib.settings, "_settings", None)
-    monkeypatch.setattr(lib.sessions.service, "_service", None)
+    monkeypatch.setattr(lib.tgauth.settings, "_settings", None)
+    monkeypatch.setattr(lib.tgauth.sessions.service, "_service", None)
 
 
 @pytest.fixture
@@ -336,8 +335,8 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Callable[[Mapping[str, str]]
 
     def set_environment(env: Mapping[str, str]) -> None:
         monkeypatch.setattr(os, "environ", dict(env))
-        lib.settings._settings = None
-        lib.sessions.service._service = None
+        lib.tgauth.settings._settings = None
+        lib.tgauth.sessions.service._service = None
 
     return set_environment
 

@@ -10,11 +10,11 @@ from urllib.parse import parse_qsl
 
 from jsonschema import Draft202012Validator, FormatChecker
 
-from lib.errors import LoginRejected, MalformedRequest
-from lib.telegram.checks import data_check_string
-from lib.telegram.webapp import _fields
-from lib.web.respond import SECURITY_HEADERS
-from lib.web.return_to import require_return_to
+from lib.tgauth.errors import LoginRejected, MalformedRequest
+from lib.tgauth.telegram.checks import data_check_string
+from lib.tgauth.telegram.webapp import _fields
+from lib.tgauth.web.respond import SECURITY_HEADERS
+from lib.tgauth.web.return_to import require_return_to
 from tests.unit.web.conftest import Answer
 
 DOCUMENT: dict[str, Any] = json.loads(

@@ -13,8 +13,8 @@ import httpx
 import pytest
 from werkzeug.wrappers import Request, Response
 
-import lib.telegram.http
-import lib.telegram.provider
+import lib.tgauth.telegram.http
+import lib.tgauth.telegram.provider
 from dev.oidc import KEYS_PATH, TOKEN_PATH, Received
 from dev.serving import Serving, serving
 from dev.users import USERS, User
@@ -194,7 +194,7 @@ def running() -> Iterator[tuple[Serving, Clock]]:
         yield at, clock
     _client().close()
     _client.cache_clear()
-    lib.telegram.http._client.close()
+    lib.tgauth.telegram.http._client.close()
 
 
 @pytest.fixture
@@ -205,9 +205,9 @@ def telegram(running: tuple[Serving, Clock]) -> Iterator[Telegram]:
     served.provider.requests.clear()
     served.provider.faults.clear()
     served.provider.kid, served.provider.echo_nonce = "oidc-1", False
-    lib.telegram.provider._keys.cache_clear()
+    lib.tgauth.telegram.provider._keys.cache_clear()
     yield Telegram(served, clock)
-    lib.telegram.provider._keys.cache_clear()
+    lib.tgauth.telegram.provider._keys.cache_clear()
 
 
 fixtures: tuple[Callable[..., Any], Callable[..., Any]] = (running, telegram)

@@ -9,10 +9,10 @@ from urllib.parse import parse_qsl, urlencode
 import pytest
 from werkzeug.wrappers import Request, Response
 
-import lib.http_client
-import lib.telegram.jwks
-import lib.telegram.provider
-from lib.errors import StoreUnavailable
+import lib.tgauth.http_client
+import lib.tgauth.telegram.jwks
+import lib.tgauth.telegram.provider
+from lib.tgauth.errors import StoreUnavailable
 from tests.unit.web.conftest import (
     AUTH_SECRET,
     BOT_TOKEN,
@@ -82,7 +82,7 @@ class Watch:
             return response
 
         provider.faults = {"/token": token}
-        lib.telegram.provider._keys.cache_clear()
+        lib.tgauth.telegram.provider._keys.cache_clear()
 
     def hide(self, *values: str) -> None:
         """From now on these are secrets, and the parts of those that are signed."""
@@ -344,10 +344,10 @@ def crashes(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError(f"canary-exception {values} {more} {watch.secrets}")
 
     places: list[tuple[Any, str, str]] = [
-        (lib.http_client.HttpClient, "send", "identity_provider_unavailable"),
-        (lib.telegram.provider, "verify_id_token", "internal"),
-        (lib.telegram.jwks, "parse", "internal"),
-        (lib.telegram.provider, "_id_token", "internal"),
+        (lib.tgauth.http_client.HttpClient, "send", "identity_provider_unavailable"),
+        (lib.tgauth.telegram.provider, "verify_id_token", "internal"),
+        (lib.tgauth.telegram.jwks, "parse", "internal"),
+        (lib.tgauth.telegram.provider, "_id_token", "internal"),
     ]
     for where, name, code in places:
         for way, send in every_way(watch, dict(PAGE)):

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from lib.auth import authenticate
-from lib.errors import RateLimited, StoreUnavailable
+from lib.tgauth.auth import authenticate
+from lib.tgauth.errors import RateLimited, StoreUnavailable
 from tests.unit.web.conftest import COOKIE, ENV, HOST, ORIGIN, Clock, Site
 from tests.unit.web.telegram import Browser, Telegram, fixtures, session_cookies
 

@@ -7,13 +7,13 @@ from urllib.parse import urlencode
 
 import pytest
 
-import lib.telegram.http
+import lib.tgauth.telegram.http
 import tests.unit.web.conftest as conftest
 from dev.bot_api import CHAT_ID, METHOD_PATH, BotApi
 from dev.openapi.examples import ENV as EXAMPLE_ENV
 from dev.openapi.examples import TIME, examples
 from dev.serving import Serving, serving
-from lib.errors import StoreUnavailable
+from lib.tgauth.errors import StoreUnavailable
 from tests.unit.web.conftest import (
     BOT_ID,
     BOT_TOKEN,
@@ -81,7 +81,7 @@ def running() -> Iterator[tuple[Serving, Clock]]:
         bot_token=BOT_TOKEN,
     ) as found:
         yield found, clock
-    lib.telegram.http._client.close()
+    lib.tgauth.telegram.http._client.close()
 
 
 @pytest.fixture

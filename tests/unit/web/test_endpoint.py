@@ -1,4 +1,4 @@
-"""lib.web.endpoint: what every answer of every endpoint has in common."""
+"""lib.tgauth.web.endpoint: what every answer of every endpoint has in common."""
 
 import json
 import re
@@ -11,12 +11,12 @@ from urllib.parse import urlencode
 import pytest
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-import lib.errors
-from lib import budget
-from lib.errors import Problem, StoreUnavailable
-from lib.web.endpoint import endpoint
-from lib.web.request import Request
-from lib.web.response import Response
+import lib.tgauth.errors
+from lib.tgauth import budget
+from lib.tgauth.errors import Problem, StoreUnavailable
+from lib.tgauth.web.endpoint import endpoint
+from lib.tgauth.web.request import Request
+from lib.tgauth.web.response import Response
 from tests.unit.web.conftest import (
     APPS,
     COOKIE,
@@ -313,9 +313,11 @@ def test_without_a_shared_store_no_other_device_is_logged_out(clock: Clock) -> N
 
 
 def test_every_problem_has_been_seen() -> None:
-    """The cases above meet every code that lib.errors has and this version can answer."""
+    """The cases above meet every code that lib.tgauth.errors has and this version can answer."""
     kinds = [
-        kind for kind in vars(lib.errors).values() if isinstance(kind, type) and issubclass(kind, Problem)
+        kind
+        for kind in vars(lib.tgauth.errors).values()
+        if isinstance(kind, type) and issubclass(kind, Problem)
     ]
     codes = {kind.code for kind in kinds if hasattr(kind, "code")}
     elsewhere = {
@@ -513,9 +515,8 @@ def test_any_exception_is_answered(
     def handler(request: Request) -> Response:
         raise error("canary-in-exception")
 
-    handler.__module__ = "api.telegram.broken"
     site.verify()
-    app = endpoint(GET=handler)
+    app = endpoint("/telegram/broken", GET=handler)
     lines()
     chunks, status, headers = run_wsgi_app(app, EnvironBuilder().get_environ())
     assert (status, b"".join(chunks).count(b'"code":"internal"')) == ("500 Internal Server Error", 1)

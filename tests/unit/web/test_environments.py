@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from lib.sessions.keys import keys_of
-from lib.sessions.service import SessionService
-from lib.telegram.transaction import resume
+from lib.tgauth.sessions.keys import keys_of
+from lib.tgauth.sessions.service import SessionService
+from lib.tgauth.telegram.transaction import resume
 from tests.unit.web.conftest import (
     BOT_ID,
     BOT_TOKEN,

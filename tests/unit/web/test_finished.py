@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from lib.errors import StoreUnavailable
-from lib.sessions.service import SessionService
+from lib.tgauth.errors import StoreUnavailable
+from lib.tgauth.sessions.service import SessionService
 from tests.unit.web.conftest import COOKIE, NOW, OWN_PAGE, Answer, Site
 from tests.unit.web.telegram import (
     ALICE,

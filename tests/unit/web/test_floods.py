@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lib.web.request import Request
+from lib.tgauth.web.request import Request
 from tests.unit.web.conftest import (
     HOST,
     ORIGIN,

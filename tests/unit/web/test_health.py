@@ -1,6 +1,5 @@
 """GET /health: whether people can log in here, and nothing more."""
 
-import builtins
 import sys
 import threading
 from collections.abc import Callable
@@ -8,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lib.errors import Misconfigured, StoreUnavailable
-from lib.sessions.memo import Latest
+from lib.tgauth.errors import Misconfigured, StoreUnavailable
+from lib.tgauth.sessions.memo import Latest
 from tests.unit.web.conftest import AUTH_SECRET, BOT_ID, BOT_TOKEN, ENV, Clock, Site, send
 
 
@@ -21,7 +20,7 @@ from tests.unit.web.conftest import AUTH_SECRET, BOT_ID, BOT_TOKEN, ENV, Clock, 
         ({"VERCEL": "1", "VERCEL_ENV": "preview"}, "memory"),
         ({"VERCEL": "0"}, None),
         # System Environment Variables can be off; the runtime needs this one.
-        ({"__VC_HANDLER_ENTRYPOINT": "api/health.py"}, "memory"),
+        ({"__VC_HANDLER_ENTRYPOINT": "api/status.py"}, "memory"),
         ({"STORAGE_KV_REST_API_URL": "https://canary.upstash.io"}, "memory_prefix"),
         ({"STORAGE_KV_REST_API_URL": "https://canary.upstash.io", "VERCEL": "1"}, "memory_prefix"),
     ],
@@ -170,16 +169,9 @@ def test_a_package_that_is_missing(
 ) -> None:
     """Where a pyproject.toml took requirements.txt's place, the log names the package and the file."""
     environment({**ENV, "REDIS_URL": "redis://localhost"})
-    monkeypatch.setitem(sys.modules, "lib.store.redis", None)
-    monkeypatch.delitem(sys.modules, "redis", raising=False)
-    real = builtins.__import__
-
-    def missing(name: str, *arguments: Any, **options: Any) -> Any:
-        if name == "lib.store.redis":
-            raise ModuleNotFoundError("No module named 'redis'", name="redis")
-        return real(name, *arguments, **options)
-
-    monkeypatch.setattr(builtins, "__import__", missing)
+    # As an import of what is not installed.
+    monkeypatch.setitem(sys.modules, "redis", None)
+    monkeypatch.delitem(sys.modules, "lib.tgauth.store.redis", raising=False)
     answer = send("GET", path, bearer="tg1_x" if path != "/health" else None)
     assert answer.status == 503
     assert answer.json().get("problem", "settings") == "settings"

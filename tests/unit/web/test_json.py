@@ -1,4 +1,4 @@
-"""lib.web.json: what a body may hold, and what an answer looks like."""
+"""lib.tgauth.web.json: what a body may hold, and what an answer looks like."""
 
 import json
 
@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib.errors import MalformedRequest
-from lib.web.json import dump, parse_object
+from lib.tgauth.errors import MalformedRequest
+from lib.tgauth.web.json import dump, parse_object
 
 REFUSED = {
     "empty": b"",

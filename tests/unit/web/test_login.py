@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-import lib.telegram.webapp
-from lib.settings import read_settings
+import lib.tgauth.telegram.webapp
+from lib.tgauth.settings import read_settings
 from tests.unit.web.conftest import (
     AUTH_SECRET,
     BOT_ID,
@@ -497,7 +497,7 @@ def test_a_login_of_the_denied_spends_nothing(clock: Clock) -> None:
 
 def test_store_failure_is_never_a_login_or_a_401(both: Site) -> None:
     """With the store down a login is 503 without cookie and can be repeated with the same proof."""
-    from lib.errors import StoreUnavailable
+    from lib.tgauth.errors import StoreUnavailable
 
     body = both.widget()
     both.store.error = StoreUnavailable("down")
@@ -512,7 +512,7 @@ def test_store_failure_is_never_a_login_or_a_401(both: Site) -> None:
 def telegrams_key(monkeypatch: pytest.MonkeyPatch) -> bytes:
     """A key of ours in the place of Telegram's; the function's default is bound, so it is put there."""
     public = Ed25519PrivateKey.from_private_bytes(KEY).public_key().public_bytes_raw()
-    defaults = lib.telegram.webapp.verify_webapp_signature.__kwdefaults__
+    defaults = lib.tgauth.telegram.webapp.verify_webapp_signature.__kwdefaults__
     monkeypatch.setitem(defaults, "public_key", public)
     return KEY
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lib.errors import StoreUnavailable
+from lib.tgauth.errors import StoreUnavailable
 from tests.unit.web.conftest import COOKIE, OWN_PAGE, Clock, Site, in_parallel
 
 GONE = f"{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax; Secure"

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import lib.sessions.service
-import lib.settings
+import lib.tgauth.sessions.service
+import lib.tgauth.settings
 from dev.faults.client import environ_of
 from tests.unit.web.conftest import (
     APPS,
@@ -309,8 +309,8 @@ class Corpus:
 
 
 def use(site: Site) -> Material:
-    lib.settings._settings = site.settings
-    lib.sessions.service._service = site.service
+    lib.tgauth.settings._settings = site.settings
+    lib.tgauth.sessions.service._service = site.service
     return Material(site)
 
 

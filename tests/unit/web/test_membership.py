@@ -14,16 +14,16 @@ from urllib.parse import urlencode
 import pytest
 from werkzeug.wrappers import Request, Response
 
-import lib.telegram.http
+import lib.tgauth.telegram.http
 from dev.bot_api import CHAT_ID, METHOD_PATH, BotApi, chat_member, refusal, success
 from dev.oidc import TOKEN_PATH
 from dev.runtime import Function
 from dev.serving import Serving, serving
 from dev.signing import sign_widget
-from lib import budget
-from lib.auth import authenticate
-from lib.errors import StoreUnavailable
-from lib.http_client import HttpClient
+from lib.tgauth import budget
+from lib.tgauth.auth import authenticate
+from lib.tgauth.errors import StoreUnavailable
+from lib.tgauth.http_client import HttpClient
 from tests.unit.web.conftest import (
     BOT_ID,
     BOT_TOKEN,
@@ -64,7 +64,7 @@ def running() -> Iterator[tuple[Serving, Clock]]:
         bot_token=BOT_TOKEN,
     ) as found:
         yield found, clock
-    lib.telegram.http._client.close()
+    lib.tgauth.telegram.http._client.close()
 
 
 @pytest.fixture

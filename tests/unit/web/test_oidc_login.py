@@ -16,8 +16,8 @@ import pytest
 from werkzeug.wrappers import Request, Response
 
 from dev.serving import serving
-from lib import budget
-from lib.errors import StoreUnavailable
+from lib.tgauth import budget
+from lib.tgauth.errors import StoreUnavailable
 from tests.unit.web.conftest import (
     BOT_ID,
     CLIENT_SECRET,

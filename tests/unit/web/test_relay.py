@@ -22,15 +22,15 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-import lib.sessions.service
-import lib.settings
-import lib.telegram.http
-from lib import budget
-from lib.errors import StoreUnavailable
-from lib.sessions.keys import Signer, hkdf, keys_of
-from lib.sessions.service import SessionService
-from lib.store.base import Unanswered
-from lib.telegram.transaction import resume
+import lib.tgauth.sessions.service
+import lib.tgauth.settings
+import lib.tgauth.telegram.http
+from lib.tgauth import budget
+from lib.tgauth.errors import StoreUnavailable
+from lib.tgauth.sessions.keys import Signer, hkdf, keys_of
+from lib.tgauth.sessions.service import SessionService
+from lib.tgauth.store.base import Unanswered
+from lib.tgauth.telegram.transaction import resume
 from tests.unit.web.conftest import (
     AUTH_SECRET,
     BOT_ID,
@@ -87,11 +87,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.fault(self)
             return
         # The preview waits for this answer, so whose settings are in force can be changed for a moment.
-        held = lib.settings._settings, lib.sessions.service._service
+        held = lib.tgauth.settings._settings, lib.tgauth.sessions.service._service
         try:
             answer = self.server.site.send(self.command, self.path, body=body, headers=JSON)
         finally:
-            lib.settings._settings, lib.sessions.service._service = held
+            lib.tgauth.settings._settings, lib.tgauth.sessions.service._service = held
         self.reply(answer.status, answer.body)
 
     do_GET = do_POST
@@ -221,7 +221,7 @@ def listening() -> Iterator[Production]:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()
-    lib.telegram.http._client.close()
+    lib.tgauth.telegram.http._client.close()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Answers as WSGI has them (lib/web/response.py)."""
+"""Answers as WSGI has them (lib/tgauth/web/response.py)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from lib.web.endpoint import endpoint
-from lib.web.request import Request
-from lib.web.respond import json_response
-from lib.web.response import Headers, Response
+from lib.tgauth.web.endpoint import endpoint
+from lib.tgauth.web.request import Request
+from lib.tgauth.web.respond import json_response
+from lib.tgauth.web.response import Headers, Response
 from tests.unit.web.conftest import ORIGIN, Site
 
 BAD = ["a\r\nSet-Cookie: b=c", "a\nb", "a\rb", "a\x00b", "a\x7fb", "a\x0bb", "é", "я", "\u2028", "a\n"]
@@ -106,7 +106,7 @@ def test_a_handlers_mistake_is_answered(
 
     handler.__module__ = "api.hello"
     site.verify()
-    app = endpoint(GET=handler)
+    app = endpoint("/function", GET=handler)
     lines()
     chunks, status, headers = run_wsgi_app(app, EnvironBuilder(base_url=ORIGIN).get_environ())
     assert (status, b'"code":"internal"' in b"".join(chunks)) == ("500 Internal Server Error", True)
@@ -123,7 +123,7 @@ def test_a_handler_that_tries_is_answered(site: Site) -> None:
     handler.__module__ = "api.hello"
     site.verify()
     environ = EnvironBuilder(base_url=ORIGIN).get_environ() | {"HTTP_X_NAME": "a\r\nSet-Cookie: b=c"}
-    chunks, status, headers = run_wsgi_app(endpoint(GET=handler), environ)
+    chunks, status, headers = run_wsgi_app(endpoint("/function", GET=handler), environ)
     assert (status, b'"code":"internal"' in b"".join(chunks)) == ("500 Internal Server Error", True)
     assert "X-Name" not in headers
     assert "Set-Cookie" not in headers

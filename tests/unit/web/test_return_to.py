@@ -1,4 +1,4 @@
-"""lib.web.return_to: what it takes keeps a browser on this site; a WHATWG URL parser is the judge."""
+"""lib.tgauth.web.return_to: what it takes keeps a browser on this site; a WHATWG URL parser is the judge."""
 
 import itertools
 from urllib.parse import quote, unquote
@@ -8,8 +8,8 @@ from ada_url import URL
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib.errors import MalformedRequest
-from lib.web.return_to import require_return_to
+from lib.tgauth.errors import MalformedRequest
+from lib.tgauth.web.return_to import require_return_to
 
 BASES = {
     "https://tgauth.example/telegram/callback": "https://tgauth.example",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lib.errors import StoreUnavailable
+from lib.tgauth.errors import StoreUnavailable
 from tests.unit.web.conftest import (
     COOKIE,
     DAY,

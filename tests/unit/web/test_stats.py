@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from werkzeug.test import Client
 
-from lib.errors import StoreUnavailable
-from lib.web.app import app as every_function
+from lib.tgauth.errors import StoreUnavailable
+from lib.tgauth.wsgi import app as every_function
 from tests.unit.web.conftest import AUTH_SECRET, ENV, HOST, ORIGIN, OWN_PAGE, Answer, Clock, Site
 
 ADMIN_TOKEN = "canary-admin-token, with a space 0123456789"

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from lib.errors import StoreUnavailable
-from lib.sessions.service import SessionService
+from lib.tgauth.errors import StoreUnavailable
+from lib.tgauth.sessions.service import SessionService
 from tests.unit.web.conftest import (
     BOT_TOKEN,
     DAY,

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 import pytest
 
-from lib.errors import StoreUnavailable
+from lib.tgauth.errors import StoreUnavailable
 from tests.unit.web.conftest import BOT_ID, COOKIE, ENV, NOW, ORIGIN, OTHER_BOT_TOKEN, Clock, Site
 from tests.unit.web.telegram import PAGE, Browser, session_cookies
 

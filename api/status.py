@@ -1,0 +1,3 @@
+"""The function of /health and /stats."""
+
+from lib.tgauth.endpoints.status import app as app

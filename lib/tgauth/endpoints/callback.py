@@ -1,0 +1,27 @@
+"""GET /telegram/callback: Telegram, or the relay, sends the browser back here with a code for who it was."""
+
+from ..errors import LoginRejected, MalformedRequest
+from ..telegram.oidc import authorization_code
+from ..telegram.transaction import Transaction
+from ..telegram.user import Proof, TelegramUser
+from ..web.endpoint import Response, endpoint
+from ..web.login import finish_login, redeem
+from ..web.navigation import navigation, query_fields
+from ..web.request import Request
+
+
+def callback(request: Request) -> Response:
+    """303 to where the login began, with the session cookie; nothing is asked of Telegram for a bad state."""
+    try:
+        answer = query_fields(request)
+    except MalformedRequest as problem:
+        raise LoginRejected(problem.reason) from None
+
+    def prove(transaction: Transaction) -> tuple[TelegramUser, Proof]:
+        code = authorization_code(answer, expected_issuer=request.settings.oauth_url)
+        return redeem(request, code, transaction)
+
+    return finish_login(request, answer.get("state"), prove)
+
+
+app = endpoint("/telegram/callback", GET=navigation(callback))

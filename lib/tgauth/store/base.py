@@ -1,0 +1,118 @@
+"""The store's contract. Every operation is one round trip to Redis, given here in its commands.
+
+A key is a hash of one user; each of its fields lives for a time of its own, so nothing is left behind and
+there is no index to go stale. A field that is missing or expired is no error. An operation that could not be
+carried out, or whose answer is not what it must be, raises `StoreUnavailable` and never looks like a miss.
+Times to live are whole seconds. All methods are safe to call from several threads.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple, Protocol
+
+from ..credentials import StoreKind
+from ..errors import StoreUnavailable
+
+
+class Unanswered(StoreUnavailable):
+    """It is not known whether what was asked for took effect."""
+
+
+class StoreFull(StoreUnavailable):
+    """The server takes no writes, mostly for want of room; it still reads, and mostly deletes."""
+
+
+class Count(NamedTuple):
+    """How much a store holds; not `exact` where it only looked at a part."""
+
+    users: int
+    sessions: int
+    exact: bool
+
+
+def counted(names: Collection[str], field_prefix: str, ended_prefix: str) -> int:
+    """How many of a key's fields `Store.count` counts."""
+    found = [name.removeprefix(field_prefix) for name in names if name.startswith(field_prefix)]
+    return sum(ended_prefix + rest not in names for rest in found)
+
+
+class Store(Protocol):
+    """A hash of fields for every key."""
+
+    @property
+    def kind(self) -> StoreKind:
+        """What /health and the log call it."""
+        ...
+
+    def create(
+        self, key: str, fields: Mapping[str, str], *, window: int, renew: str, ttl: int
+    ) -> tuple[bool, dict[str, str]]:
+        """Set all `fields` for `window` seconds, unless one of them is there; let field `renew` live `ttl`.
+
+        Says whether they were set, and everything the key holds afterwards, read in the same transaction.
+
+            MULTI; HSETEX key FNX EX window FIELDS …; HGETEX key EX ttl FIELDS 1 renew; HGETALL key; EXEC
+        """
+        ...
+
+    def renew(self, key: str, field: str, ttl: int) -> str | None:
+        """The field's value, which from now lives `ttl` seconds; None when it is not there.
+
+        HGETEX key EX ttl FIELDS 1 field: a write to Redis, so the primary answers it, and it touches only
+        what exists, so it cannot bring a deleted session back.
+        """
+        ...
+
+    def read(self, key: str, field: str) -> str | None:
+        """The field's value, its time to live untouched: HGET key field."""
+        ...
+
+    def put(self, key: str, fields: Mapping[str, str], ttl: int) -> None:
+        """Set all `fields`, whatever is there, for `ttl` seconds: HSETEX key EX ttl FIELDS n field value …"""
+        ...
+
+    def take(self, key: str, field: str) -> str | None:
+        """The field's value, which is gone with this; of many who ask at once, one gets it.
+
+        HGETDEL key FIELDS 1 field. Sent once: where the answer is lost, so is the value.
+        """
+        ...
+
+    def delete(self, key: str, *fields: str) -> int:
+        """Delete the fields and say how many were there: HDEL key field …"""
+        ...
+
+    def show(self, key: str, field: str, ttl: int | None) -> tuple[str | None, dict[str, str]]:
+        """One field's value, which from now lives `ttl` seconds, and everything the key holds.
+
+        MULTI; HGETEX key EX ttl FIELDS 1 field; HGETALL key; EXEC. Without `ttl` it is HGET instead.
+        """
+        ...
+
+    def remaining(self, key: str, *fields: str) -> list[int]:
+        """Seconds that each field has left, negative for one that is not there: HTTL key FIELDS n field …"""
+        ...
+
+    def revoke(self, key: str, *fields: str, mark: str, value: str, window: int) -> dict[str, str]:
+        """Set the field `mark` for `window` seconds, delete `fields`, and give what the key then holds.
+
+        MULTI; HSETEX key EX window FIELDS 1 mark value; HDEL key field …; HGETALL key; EXEC
+        """
+        ...
+
+    def count(self, prefix: str, field_prefix: str, ended_prefix: str) -> Count:
+        """How many fields of keys with `prefix` start with `field_prefix`, and how many keys have such.
+
+        A field does not count whose name, with `ended_prefix` in place of `field_prefix`, is there, too.
+
+        Bounded work however many there are: DBSIZE, SCAN at most 20 times, HKEYS of at most 500 keys in one
+        pipeline. For the owner alone; the one operation of several round trips.
+        """
+        ...
+
+    def check(self, key: str) -> None:
+        """Raise `StoreUnavailable` unless people can log in, as far as the store decides it.
+
+        What the last calls saw tells; where they are too long ago, a PING, or `create` at `key`, which is
+        the caller's for a minute. At most 400 commands a day.
+        """
+        ...

@@ -1,0 +1,196 @@
+"""What all ways to log in share: the way to Telegram, whose login it is, and the session it makes."""
+
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+from .. import budget, log
+from ..errors import LoginRejected, RateLimited, RelayRequired
+from ..sessions.base import Session
+from ..sessions.record import Transport
+from ..telegram import oidc, relay
+from ..telegram.login import Login, verify_login
+from ..telegram.transaction import Transaction
+from ..telegram.user import Proof, TelegramUser
+from .endpoint import Response
+from .membership import require_member
+from .navigation import query_fields
+from .request import REDIRECTED, Request
+from .respond import keep_session, see_other
+from .return_to import require_return_to
+from .transactions import (
+    begin_transaction,
+    find_finished,
+    keep_finished,
+    pending_transactions,
+    require_transaction,
+    spend,
+    take_transaction,
+    visit_name,
+)
+
+_REFUSED_CODES, _REFUSED_SECONDS = 10, 60
+
+
+def send_to_telegram(request: Request) -> Response:
+    """303 to Telegram's login, or to our login page where only the widget is set up.
+
+    On a host that Telegram does not know, 303 to the one that it does: the cookie must be set there.
+    """
+    origin, settings = request.require_own_origin(), request.settings
+    return_to = requested_return_to(request)
+    if not request.on_own_origin:
+        return see_other(f"{origin}/telegram/start?{REDIRECTED}=1{return_query(return_to, '&')}")
+    require_login_method(request)
+    if not settings.uses_relay and settings.client_secret is None:
+        return see_other(f"/{return_query(return_to)}")
+    transaction = begin_transaction(request, return_to=return_to)
+    if settings.uses_relay:
+        return see_other(relay.address(settings, transaction, origin))
+    response = see_other(oidc.authorization_url(settings, transaction, origin))
+    # Telegram has been seen to refuse browsers that do not say where they come from.
+    response.headers["Referrer-Policy"] = "strict-origin-when-cross-origin"
+    return response
+
+
+def warn_of_another_address(request: Request, origin: str) -> None:
+    """Tell the owner how people can log in where their browser is, if that is not at `origin`."""
+    found = request.browser_origin
+    if found == origin:
+        return
+    reason = (
+        f"AUTH_ORIGIN: logins come back to {origin}, and a browser says it is at"
+        f" {found or 'another address'}, which anybody can write; only if that is yours, and people open the"
+        f" site there, set AUTH_ORIGIN{f'={found}' if found else ' to it'}"
+    )
+    log.event("other_origin", level="warning", request_id=request.id, reason=reason)
+
+
+def require_login_method(request: Request) -> None:
+    """Raises `RelayRequired` or `Misconfigured` where no browser can log in."""
+    settings = request.settings
+    if settings.uses_relay:
+        settings.require_relay_url()
+        return
+    if settings.environment == "preview" and settings.canonical_origin is None:
+        raise RelayRequired(
+            "AUTH_RELAY_SECRET: is not set; docs/PREVIEWS.md has the steps, for here and production",
+            told={"link": f"{settings.relay_url}/"} if settings.relay_url else None,
+        )
+    settings.require_login_method()
+
+
+def redeem(request: Request, code: str, transaction: Transaction) -> tuple[TelegramUser, Proof]:
+    """Whose code it is, asked of production in a preview and else of Telegram; raises as both clients.
+
+    Beginning a login is free, so anybody can bring codes of their own making: after some of those, from one
+    network, Telegram is not asked for the rest of the minute. Raises `RateLimited` then. What succeeds, and
+    what fails for another reason, does not count.
+    """
+    budget.start(budget.TELEGRAM_SECONDS)
+    settings, origin = request.settings, request.require_own_origin()
+    # HTTP and cryptography are imported for those who come with a login of their own, and for nobody else.
+    if settings.uses_relay:
+        from ..telegram import relay_client
+
+        return relay_client.redeem(code, transaction, settings=settings, origin=origin)
+    from ..telegram import provider
+
+    now, refused, network = request.service.now(), request.service.refused_codes, request.network
+    if network and refused.times(network) >= _REFUSED_CODES:
+        raise RateLimited(f"Telegram refused {_REFUSED_CODES} codes from this network within a minute")
+    try:
+        return provider.redeem(code, transaction, settings=settings, origin=origin, now=now)
+    except provider.CodeRefused:
+        if network:
+            refused.count(network, _REFUSED_SECONDS)
+        raise
+
+
+def requested_return_to(request: Request) -> str:
+    """Where the query asks to go after the login; raises `MalformedRequest`."""
+    return require_return_to(query_fields(request).get("return_to", "/"))
+
+
+def return_query(return_to: str, separator: str = "?") -> str:
+    """The query that lets another of our addresses go on to `return_to`."""
+    return "" if return_to == "/" else f"{separator}{urlencode({'return_to': return_to})}"
+
+
+def identify(request: Request, login: Login) -> tuple[TelegramUser, Proof]:
+    """Whose login it is, and that this browser began it, where it must have.
+
+    An id_token that carries a nonce, and every one that becomes a cookie session, must be the answer to a
+    transaction of this browser: any other site's token would do otherwise. Raises as the verifiers, and
+    `LoginRejected`.
+    """
+    settings, now = request.settings, request.service.now()
+    budget.start(budget.TELEGRAM_SECONDS)
+    if login.state is not None:
+        take_transaction(request, login.state)
+    if login.id_token is None:
+        return verify_login(login, settings=settings, now=now)
+    # Only these bodies pay for importing what checks them.
+    from ..telegram.provider import check
+
+    begun = {transaction.nonce: transaction for transaction in pending_transactions(request)}
+    user, proof, nonce = check(
+        login.id_token,
+        settings=settings,
+        nonces=begun.keys(),
+        nonce_required=login.transport == "cookie",
+        now=now,
+    )
+    if nonce is not None:
+        take_transaction(request, begun[nonce].state)
+    return user, proof
+
+
+def finish_login(
+    request: Request, state: str | None, prove: Callable[[Transaction], tuple[TelegramUser, Proof]]
+) -> Response:
+    """303 to where the login with this state began, with the session cookie; `prove` says whose it is.
+
+    Browsers ask twice for some addresses. The same visit at the same time has the same answer; afterwards it
+    is 303 to the same place, and nothing is done again. Another answer to the same login, and one to a login
+    that failed, is refused. Raises as `prove` and `log_in`, and `LoginRejected`.
+    """
+    led = find_finished(request, state)
+    if led is not None:
+        return see_other(led)
+    transaction = require_transaction(request, state)
+
+    def finish() -> Session:
+        spend(request, transaction)
+        user, proof = prove(transaction)
+        return log_in(request, user, proof, "cookie")
+
+    session = request.service.visits.share(visit_name(request), finish)
+    if session is None:
+        raise LoginRejected("the same visit, at the same time, has failed")
+    keep_finished(request, transaction)
+    return keep_session(request, see_other(transaction.return_to), session)
+
+
+def log_in(request: Request, user: TelegramUser, proof: Proof, transport: Transport) -> Session:
+    """Make the session, in place of the one that the browser or app had; raises as `create_session`."""
+
+    def admit() -> None:
+        require_member(request, user.id)
+        # What Telegram took is no reason to give the store less time.
+        budget.start()
+
+    # Whoever is refused from here on is known: the log says who it was.
+    request.notes["user_ref"] = request.reference("user", str(user.id))
+    presented, carried_by = request.credentials()
+    session = request.service.create_session(
+        user,
+        proof,
+        transport=transport,
+        user_agent=request.environ.get("HTTP_USER_AGENT", ""),
+        country=request.environ.get("HTTP_X_VERCEL_IP_COUNTRY", ""),
+        replaces=presented if carried_by == transport else None,
+        admit=admit,
+    )
+    request.note_session(session)
+    request.notes["event"] = "authn_login_success"
+    return session

@@ -1,0 +1,93 @@
+"""TELEGRAM_REQUIRE_CHAT: only members of a chat may log in, and stay logged in."""
+
+from .. import budget, log
+from ..errors import IdentityProviderUnavailable, InvalidSession, MembershipRequired, Problem
+from ..sessions.base import Session
+from ..telegram.user import Membership
+from .request import Request
+
+_SECONDS_IN_PASSING = 1
+
+
+def require_member(request: Request, user_id: int) -> None:
+    """Ask Telegram whether the user, who is about to log in, is in the chat.
+
+    Raises `MembershipRequired`, and what `check_member` raises: without Telegram's answer nobody gets in.
+    """
+    chat = request.settings.require_chat
+    if chat is not None and _membership(request, user_id) != "member":
+        # A chat that has an id alone is joined by invitation, if at all.
+        told = {"link": f"https://t.me/{chat[1:]}"} if chat.startswith("@") else None
+        raise MembershipRequired("not in TELEGRAM_REQUIRE_CHAT", told=told)
+
+
+def recheck_member(request: Request, session: Session) -> None:
+    """Ask again, once TELEGRAM_REQUIRE_CHAT_TTL has passed since the login or the last answer here.
+
+    Who has left is logged out: raises `InvalidSession`. Without Telegram's answer nobody is: raises what
+    `check_member` raises, and `IdentityProviderUnavailable` where it knows nothing of the user.
+    """
+    if not _is_due(request, session):
+        return
+    membership = request.service.known_membership(session.user.id)
+    if membership in (None, "unseen"):
+        membership = _ask_again(request, session.user.id, budget.TELEGRAM_SECONDS)
+    _log_out_outsider(request, session, membership)
+
+
+def recheck_in_passing(request: Request, session: Session) -> None:
+    """As `recheck_member`, where people wait: a second at most, and without an answer everything goes on.
+
+    Of many requests at once one asks. Raises `InvalidSession`; why there is no answer goes to the log.
+    """
+    if not _is_due(request, session):
+        return
+    membership = request.service.known_membership(session.user.id)
+    if membership is None and request.service.first_to_ask(session.user.id):
+        try:
+            membership = _ask_again(request, session.user.id, _SECONDS_IN_PASSING)
+        except Problem as problem:
+            log.event(problem.event, level=problem.level, reason=problem.reason, request_id=request.id)
+    _log_out_outsider(request, session, membership)
+
+
+def _is_due(request: Request, session: Session) -> bool:
+    settings, age = request.settings, request.service.now() - session.created_at
+    return settings.require_chat is not None and age >= settings.require_chat_ttl
+
+
+def _ask_again(request: Request, user_id: int, seconds: float) -> Membership:
+    """What the user is by now, as Telegram says within so many seconds; raises as `recheck_member`."""
+    left = budget.remaining()
+    budget.start(seconds)
+    try:
+        membership = _membership(request, user_id)
+    finally:
+        # What Telegram took is no reason to give the store less time, and none to give it more.
+        budget.start(left)
+    if membership == "unseen":
+        raise IdentityProviderUnavailable(
+            "the bot does not see this user in TELEGRAM_REQUIRE_CHAT; make it an administrator there"
+        )
+    return membership
+
+
+def _log_out_outsider(request: Request, session: Session, membership: Membership | None) -> None:
+    if membership == "outsider":
+        # Whoever joins again may come with the same initData: the next login asks about the chat anyway.
+        request.service.drop_session(session.token)
+        raise InvalidSession("not in TELEGRAM_REQUIRE_CHAT")
+
+
+def _membership(request: Request, user_id: int) -> Membership:
+    """What Telegram says, unless it was no a moment ago: who tries again and again costs nothing."""
+    service = request.service
+    known = service.known_membership(user_id)
+    if known in ("outsider", "unseen"):
+        return known
+    # What asks over HTTP is imported where there is such a chat, and nowhere else.
+    from ..telegram.membership import check_member
+
+    found = check_member(user_id, settings=request.settings)
+    service.remember_membership(user_id, found)
+    return found
