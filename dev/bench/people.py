@@ -6,11 +6,11 @@ from itertools import batched
 
 from dev.resp import Command, Connection
 from lib.tgauth.environment import DAY
-from lib.tgauth.sessions.keys import keys_of
+from lib.tgauth.keys import keys_of
 from lib.tgauth.sessions.record import Record
 from lib.tgauth.sessions.token import Claims, random_n, random_slot, seal
 from lib.tgauth.settings import Settings
-from lib.tgauth.telegram.user import TelegramUser
+from lib.tgauth.user import TelegramUser
 
 USER_AGENT = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 19_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "

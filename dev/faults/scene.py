@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 from dev.faults.client import COOKIE, OWN_PAGE
 from dev.faults.deployment import BOT_TOKEN, PREVIEW, Ground, Instance, Lane
 from dev.signing import sign_init_data, sign_widget
-from lib.tgauth.sessions.record import Transport
 from lib.tgauth.sessions.service import SessionService
 from lib.tgauth.telegram.login import Login, verify_login
+from lib.tgauth.user import Transport
 
 
 @dataclass(frozen=True)

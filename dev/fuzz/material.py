@@ -9,14 +9,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from dev.signing import Field, sign_init_data, sign_widget
+from lib.tgauth.keys import keys_of
 from lib.tgauth.sessions import degraded
-from lib.tgauth.sessions.keys import keys_of
 from lib.tgauth.sessions.record import Record
 from lib.tgauth.sessions.token import Claims, seal
 from lib.tgauth.settings import read_settings
 from lib.tgauth.telegram import relay
 from lib.tgauth.telegram.relay import Ticket
-from lib.tgauth.telegram.user import TelegramUser
+from lib.tgauth.user import TelegramUser
 
 NOW = 1_800_000_000
 BOT_ID = 987654321

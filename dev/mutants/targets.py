@@ -13,7 +13,7 @@ class Target:
 
 TARGETS = {
     "token": Target(
-        ("lib/tgauth/sessions/token.py", "lib/tgauth/sessions/keys.py"),
+        ("lib/tgauth/sessions/token.py", "lib/tgauth/keys.py"),
         ("tests/unit/test_token.py", "tests/unit/test_keys.py"),
     ),
     "widget": Target(("lib/tgauth/telegram/widget.py",), ("tests/unit/test_widget.py",)),
@@ -26,7 +26,7 @@ TARGETS = {
         ("tests/unit/test_oidc.py", "tests/unit/test_id_token.py", "tests/unit/test_jwks.py"),
     ),
     "checks": Target(
-        ("lib/tgauth/telegram/checks.py", "lib/tgauth/telegram/user.py"),
+        ("lib/tgauth/telegram/checks.py", "lib/tgauth/user.py"),
         ("tests/unit/test_checks.py", "tests/unit/test_webapp_user.py"),
     ),
     "return_to": Target(("lib/tgauth/web/return_to.py",), ("tests/unit/web/test_return_to.py",)),
@@ -56,21 +56,21 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "lib/tgauth/sessions/token.py",
         "return bytes(a ^ b for a, b in zip(user_id, mask, ))",
     ): "False is the default",
-    ("lib/tgauth/sessions/keys.py", "return f\"{text}.{self._signature(text).decode('ASCII')}\""): _NAME,
+    ("lib/tgauth/keys.py", "return f\"{text}.{self._signature(text).decode('ASCII')}\""): _NAME,
     (
-        "lib/tgauth/sessions/keys.py",
+        "lib/tgauth/keys.py",
         'digest = hmac.digest(self.key, text.encode(errors="surrogatepass"), "SHA256")',
     ): _NAME,
     (
-        "lib/tgauth/sessions/keys.py",
+        "lib/tgauth/keys.py",
         'return urlsafe_b64encode(digest).rstrip(b"XX=XX")',
     ): "32 bytes end in a letter for four bits, and X is none",
     (
-        "lib/tgauth/sessions/keys.py",
+        "lib/tgauth/keys.py",
         'pseudorandom = hmac.digest(bytes(33), secret, "sha256")',
     ): "HMAC fills a short key up with zeros",
-    ("lib/tgauth/sessions/keys.py", 'pseudorandom = hmac.digest(bytes(32), secret, "SHA256")'): _NAME,
-    ("lib/tgauth/sessions/keys.py", 'return hmac.digest(pseudorandom, info + b"\x01", "SHA256")'): _NAME,
+    ("lib/tgauth/keys.py", 'pseudorandom = hmac.digest(bytes(32), secret, "SHA256")'): _NAME,
+    ("lib/tgauth/keys.py", 'return hmac.digest(pseudorandom, info + b"\x01", "SHA256")'): _NAME,
 }
 """Why a mutant does the same as the code, by its source and what the mutant has in place of it.
 

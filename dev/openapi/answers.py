@@ -15,7 +15,7 @@ from lib.tgauth.errors import MembershipRequired, NotAllowed, Problem, RelayRequ
 from lib.tgauth.sessions.base import Session
 from lib.tgauth.sessions.devices import Device
 from lib.tgauth.store.reasons import Cause
-from lib.tgauth.telegram.user import TelegramUser
+from lib.tgauth.user import TelegramUser
 
 _ANSWERED = ("id", "created_at", "expires_at", "method", "transport")
 """What the API shows of a session; the rest of `Session` stays inside."""

@@ -10,7 +10,7 @@ import pytest
 from dev.serving import Serving, serving
 from dev.upstash import Fault, Upstash
 from dev.valkey import Valkey
-from lib.tgauth.sessions.keys import keys_of
+from lib.tgauth.keys import keys_of
 from lib.tgauth.sessions.token import Claims, random_n, random_slot, seal
 from lib.tgauth.settings import read_settings
 from lib.tgauth.store.pulse import Pulse

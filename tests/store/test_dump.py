@@ -13,7 +13,7 @@ import pytest
 from dev.signing import web_app_key
 from dev.upstash import Upstash
 from dev.valkey import Valkey
-from lib.tgauth.sessions.keys import keys_of
+from lib.tgauth.keys import keys_of
 from lib.tgauth.settings import read_settings
 from tests.store.conftest import Launch, credentials
 from tests.store.deployment import (

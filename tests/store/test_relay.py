@@ -17,9 +17,9 @@ import pytest
 from dev.upstash import Fault, Upstash
 from dev.valkey import Valkey
 from lib.tgauth.errors import InvalidGrant, StoreUnavailable
-from lib.tgauth.sessions.keys import Signer, hkdf
+from lib.tgauth.keys import Signer, hkdf
 from lib.tgauth.store.upstash import UpstashStore
-from lib.tgauth.telegram.user import TelegramUser
+from lib.tgauth.user import TelegramUser
 from tests.store.conftest import credentials, start_instances
 from tests.store.deployment import (
     AUTH_SECRET,

@@ -7,7 +7,7 @@ import pytest
 
 from dev.upstash import Upstash
 from dev.valkey import Valkey
-from lib.tgauth.sessions.keys import keys_of
+from lib.tgauth.keys import keys_of
 from lib.tgauth.sessions.token import unseal
 from lib.tgauth.settings import read_settings
 from tests.store.conftest import Launch, credentials, start_instances

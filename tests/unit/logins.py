@@ -5,12 +5,11 @@ from typing import Any
 
 from lib.tgauth.environment import DAY
 from lib.tgauth.sessions.base import Session
-from lib.tgauth.sessions.record import Transport
 from lib.tgauth.sessions.service import SessionService
 from lib.tgauth.settings import read_settings
 from lib.tgauth.store.base import Store, Unanswered
 from lib.tgauth.store.memory import MemoryStore
-from lib.tgauth.telegram.user import Proof, TelegramUser
+from lib.tgauth.user import Proof, TelegramUser, Transport
 from tests.clock import Clock
 
 ENV = {"TELEGRAM_BOT_TOKEN": "123456:token", "VERCEL_ENV": "production"}

@@ -10,8 +10,7 @@ import pytest
 
 from lib.tgauth import errors
 from lib.tgauth.sessions.devices import Device
-from lib.tgauth.sessions.record import Transport
-from lib.tgauth.telegram.user import Method, TelegramUser
+from lib.tgauth.user import Method, TelegramUser, Transport
 
 PUBLIC = Path(__file__).parents[2] / "public"
 MODULE = (PUBLIC / "tgauth.js").read_text("utf-8")

@@ -12,7 +12,7 @@ from lib.tgauth.errors import LoginStale, NotAllowed, RateLimited, StoreUnavaila
 from lib.tgauth.sessions.record import load
 from lib.tgauth.sessions.service import SessionService
 from lib.tgauth.store.base import Unanswered
-from lib.tgauth.telegram.user import Proof
+from lib.tgauth.user import Proof
 from tests.clock import Clock
 from tests.unit.logins import IVAN, OLGA, WatchedStore, init_data, log_in, service, widget
 

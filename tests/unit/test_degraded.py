@@ -13,14 +13,14 @@ from pydantic import ValidationError
 
 from lib.tgauth.environment import DAY
 from lib.tgauth.errors import InvalidSession
+from lib.tgauth.keys import keys_of
 from lib.tgauth.sessions.degraded import MAX_TOKEN, Tombstones, lifetime, seal, unseal
 from lib.tgauth.sessions.issuer import Issuer
-from lib.tgauth.sessions.keys import keys_of
 from lib.tgauth.sessions.record import Record
 from lib.tgauth.sessions.token import Claims, derived_slot, random_n, random_slot
 from lib.tgauth.settings import read_settings
 from lib.tgauth.telegram import id_token
-from lib.tgauth.telegram.user import TelegramUser
+from lib.tgauth.user import TelegramUser
 
 NOW = 1_800_000_000
 OLD, NEW = "o" * 32, "n" * 32

@@ -9,10 +9,9 @@ import pytest
 from lib.tgauth.environment import DAY, HOUR
 from lib.tgauth.errors import InvalidSession, LoginStale, SharedStoreRequired, StoreUnavailable
 from lib.tgauth.sessions.base import Session
-from lib.tgauth.sessions.record import Transport
 from lib.tgauth.sessions.service import SessionService
 from lib.tgauth.store.base import StoreFull
-from lib.tgauth.telegram.user import Proof
+from lib.tgauth.user import Proof, Transport
 from tests.clock import Clock
 from tests.unit.logins import IVAN, OLGA, WatchedStore, init_data, log_in, service, widget
 

@@ -11,7 +11,7 @@ from lib.tgauth import budget
 from lib.tgauth.store import reasons as store_reasons
 from lib.tgauth.store.reasons import Reason
 from lib.tgauth.telegram import id_token, membership, relay, transaction, webapp, widget
-from lib.tgauth.telegram.user import TelegramUser
+from lib.tgauth.user import TelegramUser
 from tests.docs import markdown
 from tests.docs.code import variables
 

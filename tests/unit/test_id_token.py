@@ -18,7 +18,7 @@ from jwt.exceptions import InvalidTokenError
 from lib.tgauth.errors import IdentityProviderUnavailable, LoginRejected
 from lib.tgauth.telegram.id_token import ALGORITHMS, MAX_AGE, verify_id_token
 from lib.tgauth.telegram.jwk import Key, read_key
-from lib.tgauth.telegram.user import TelegramUser
+from lib.tgauth.user import TelegramUser
 from tests.unit.proofs import NOT_NUMBERS, NOW, changed
 
 ISSUER = "https://oauth.telegram.org"

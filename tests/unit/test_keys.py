@@ -1,4 +1,4 @@
-"""The keys in use (lib/tgauth/sessions/keys.py)."""
+"""The keys in use (lib/tgauth/keys.py)."""
 
 from hashlib import sha256
 from itertools import combinations
@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from itsdangerous import Signer as Itsdangerous
 
-from lib.tgauth.sessions.keys import Purpose, Signed, Signer, hkdf, keys_of
+from lib.tgauth.keys import Purpose, Signed, Signer, hkdf, keys_of
 from lib.tgauth.settings import read_settings
 
 TOKEN = "123456789:AAE-test_token-of-no-bot"

@@ -29,7 +29,6 @@ def module(path):
 MODULES = {module(path): path for folder in ("lib", "api") for path in sorted((ROOT / folder).rglob("*.py"))}
 EVERY = pytest.mark.parametrize("name", MODULES)
 LEAVES = {name for name in MODULES if name.startswith("lib.tgauth.") and name.count(".") == 2} - set(LAYERS)
-LEAVES |= {"lib.tgauth.telegram.user"}
 
 
 def tree(name):
@@ -81,7 +80,7 @@ def test_there_is_something_to_look_at():
     assert set(MODULES) >= {"api.telegram.verify", "lib.tgauth.web.endpoint", "lib.tgauth.store.memory"}
     assert set(MODULES) >= LEAVES
     names = {"budget", "credentials", "deferred", "environment", "errors", "log", "problem", "settings"}
-    names |= {"http_client", "http_connection", "telegram.user"}
+    names |= {"http_client", "http_connection", "keys", "memo", "user"}
     assert {f"lib.tgauth.{name}" for name in names} == LEAVES
     assert {layer(name) for name in MODULES} == {None, *range(len(LAYERS))}
     assert ours("lib.tgauth.endpoints.login") >= {"lib.tgauth.telegram.login", "lib.tgauth.web.endpoint"}
@@ -104,6 +103,12 @@ def test_functions_do_not_import_each_other(name):
     assert not {found for found in ours(name) if found.startswith("api.")}
 
 
+@pytest.mark.parametrize("name", sorted(n for n in MODULES if n.startswith("lib.tgauth.telegram.")))
+def test_proofs_know_no_sessions(name):
+    """Telegram's proofs are checked without anything of sessions; the web puts the two together."""
+    assert not {found for found in ours(name) if found.startswith("lib.tgauth.sessions")}
+
+
 @pytest.mark.parametrize("name", sorted(LEAVES))
 def test_leaves_import_no_layer(name):
     """A leaf, which every layer may import, imports nothing of ours but other leaves."""
@@ -115,6 +120,7 @@ def test_most_leaves_stand_alone():
     assert {name: ours(name) for name in LEAVES if ours(name)} == {
         "lib.tgauth.settings": {"lib.tgauth.credentials", "lib.tgauth.environment", "lib.tgauth.errors"},
         "lib.tgauth.environment": {"lib.tgauth.credentials"},
+        "lib.tgauth.keys": {"lib.tgauth.settings"},
         "lib.tgauth.errors": {"lib.tgauth.problem"},
         "lib.tgauth.problem": {"lib.tgauth.log"},
         "lib.tgauth.http_client": {"lib.tgauth.budget", "lib.tgauth.http_connection"},
@@ -176,8 +182,7 @@ def test_few_modules_talk_to_the_outside(name):
 
 def test_verifying_does_no_network():
     """Verification is a function of its arguments: no verifier imports what fetches, only the reverse."""
-    pure = {"checks", "id_token", "login", "oidc", "relay", "transaction", "user", "webapp"}
-    pure |= {"webapp_user"}
+    pure = {"checks", "id_token", "login", "oidc", "relay", "transaction", "webapp", "webapp_user"}
     for name in (f"lib.tgauth.telegram.{part}" for part in (*sorted(pure), "widget")):
         assert not ours(name) & {
             *("lib.tgauth.telegram.provider", "lib.tgauth.telegram.jwks", "lib.tgauth.telegram.http"),

@@ -1,10 +1,10 @@
-"""What one process remembers for a while (lib/tgauth/sessions/memo.py)."""
+"""What one process remembers for a while (lib/tgauth/memo.py)."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lib.tgauth.sessions.memo import Memo
+from lib.tgauth.memo import Memo
 from tests.clock import Clock
 
 

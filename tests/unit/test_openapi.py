@@ -13,7 +13,7 @@ from dev.openapi import document
 from dev.openapi.answers import problems
 from dev.openapi.endpoints import OPERATIONS
 from lib.tgauth import errors
-from lib.tgauth.telegram.user import TelegramUser
+from lib.tgauth.user import TelegramUser
 from lib.tgauth.web.request import MAX_BODY, MAX_QUERY_FIELDS, MAX_URI
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from lib.tgauth.sessions.record import _USER_KEYS, Record, load
-from lib.tgauth.telegram.user import TelegramUser
+from lib.tgauth.user import TelegramUser
 
 NOW = 1_800_000_000
 USER = TelegramUser(

@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from lib.tgauth.errors import InvalidGrant, Misconfigured
-from lib.tgauth.sessions.keys import Signer, hkdf, keys_of
+from lib.tgauth.keys import Signer, hkdf, keys_of
 from lib.tgauth.settings import read_settings
 from lib.tgauth.telegram import relay
 from lib.tgauth.telegram.relay import Ticket, address, code_for, read_code, read_ticket

@@ -15,7 +15,7 @@ from lib.tgauth.errors import IdentityProviderUnavailable, LoginRejected, Miscon
 from lib.tgauth.settings import read_settings
 from lib.tgauth.telegram import http, relay_client
 from lib.tgauth.telegram.transaction import begin
-from lib.tgauth.telegram.user import TelegramUser
+from lib.tgauth.user import TelegramUser
 
 NOW = 1_800_000_000
 HOST = "myapp-1x2y3z-myteam.vercel.app"

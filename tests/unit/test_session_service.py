@@ -11,11 +11,10 @@ from lib.tgauth.environment import DAY, HOUR
 from lib.tgauth.errors import InvalidSession, LoginStale, NotAllowed, StoreUnavailable
 from lib.tgauth.sessions import service as module
 from lib.tgauth.sessions.base import Session
-from lib.tgauth.sessions.record import Transport
 from lib.tgauth.sessions.service import SessionService, get_session_service
 from lib.tgauth.settings import Settings, read_settings
 from lib.tgauth.store.memory import MemoryStore
-from lib.tgauth.telegram.user import Proof, TelegramUser
+from lib.tgauth.user import Proof, TelegramUser, Transport
 from tests.clock import Clock
 from tests.unit.logins import WatchedStore
 from tests.unit.logins import service as watched_service

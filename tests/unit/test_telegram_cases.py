@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from lib.tgauth.errors import LoginRejected
-from lib.tgauth.telegram.user import Proof, TelegramUser
 from lib.tgauth.telegram.webapp import verify_webapp
 from lib.tgauth.telegram.widget import verify_widget
+from lib.tgauth.user import Proof, TelegramUser
 from tests.unit.test_id_token import token
 from tests.unit.test_id_token import verify as verify_token
 

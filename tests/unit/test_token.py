@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from lib.tgauth.environment import DAY
 from lib.tgauth.errors import InvalidSession
+from lib.tgauth.keys import keys_of
 from lib.tgauth.sessions import degraded, token
 from lib.tgauth.sessions.issuer import Issuer
-from lib.tgauth.sessions.keys import keys_of
 from lib.tgauth.sessions.token import Claims, derived_slot, is_mini_app, random_n, random_slot, seal, unseal
 from lib.tgauth.settings import read_settings
 

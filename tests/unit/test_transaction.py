@@ -11,13 +11,13 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from lib.tgauth.errors import MalformedRequest
-from lib.tgauth.sessions.keys import Signer, keys_of
+from lib.tgauth.keys import Signer, keys_of
 from lib.tgauth.sessions.record import Record
 from lib.tgauth.sessions.token import Claims, random_n, random_slot, seal
 from lib.tgauth.settings import read_settings
 from lib.tgauth.telegram.checks import CLOCK_SKEW
 from lib.tgauth.telegram.transaction import LIFETIME, Transaction, begin, resume
-from lib.tgauth.telegram.user import TelegramUser
+from lib.tgauth.user import TelegramUser
 from lib.tgauth.web.return_to import MAX_LENGTH, require_return_to
 
 NOW = 1_800_000_000

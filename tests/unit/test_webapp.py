@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from dev.signing import sign_init_data, sign_widget
 from lib.tgauth.errors import LoginRejected, LoginStale, MalformedRequest, Problem
-from lib.tgauth.telegram.user import TelegramUser
 from lib.tgauth.telegram.webapp import (
     MAX_AGE,
     TELEGRAM_PUBLIC_KEY,
@@ -21,6 +20,7 @@ from lib.tgauth.telegram.webapp import (
     verify_webapp,
     verify_webapp_signature,
 )
+from lib.tgauth.user import TelegramUser
 from tests.unit.proofs import (
     BOT_ID,
     BOT_TOKEN,

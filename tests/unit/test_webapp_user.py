@@ -8,8 +8,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from lib.tgauth.errors import LoginRejected
-from lib.tgauth.telegram.user import TelegramUser
 from lib.tgauth.telegram.webapp_user import parse_user
+from lib.tgauth.user import TelegramUser
 
 
 def test_every_known_field_is_read():

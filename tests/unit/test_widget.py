@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from dev.signing import sign_widget, web_app_key
 from lib.tgauth.errors import LoginRejected, LoginStale, MalformedRequest, Problem
 from lib.tgauth.settings import read_settings
-from lib.tgauth.telegram.user import TelegramUser
 from lib.tgauth.telegram.widget import FIELDS, MAX_AGE, authorization_url, verify_widget
+from lib.tgauth.user import TelegramUser
 from tests.unit.proofs import BOT_TOKEN, CONTROLS, NOT_NUMBERS, NOW, WIDGET, vectors, widget
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\0"), max_size=64)

@@ -3,7 +3,7 @@
 from ..errors import LoginRejected, MalformedRequest
 from ..telegram.oidc import authorization_code
 from ..telegram.transaction import Transaction
-from ..telegram.user import Proof, TelegramUser
+from ..user import Proof, TelegramUser
 from ..web.endpoint import Response, endpoint
 from ..web.login import finish_login, redeem
 from ..web.navigation import navigation, query_fields

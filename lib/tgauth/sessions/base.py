@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from ..errors import InvalidSession, Misconfigured, RateLimited, SharedStoreRequired
+from ..memo import Latest, Memo
 from ..settings import Settings
 from ..store.base import Store, StoreFull
-from ..telegram.user import Membership, Method, TelegramUser
+from ..user import Membership, Method, TelegramUser, Transport
 from .issuer import Issuer
-from .memo import Latest, Memo
-from .record import Record, Transport, load
+from .record import Record, load
 from .revocation import ENDED, REVOKED_SECONDS
 from .token import SLOT, Claims, recurs
 from .visits import Visits

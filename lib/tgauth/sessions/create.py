@@ -8,9 +8,9 @@ from math import inf
 from .. import budget, log
 from ..errors import InvalidSession, LoginStale, NotAllowed, RateLimited, StoreUnavailable
 from ..store.base import Unanswered
-from ..telegram.user import Proof, TelegramUser
+from ..user import Proof, TelegramUser, Transport
 from .base import PROOF, SESSION, Session, Sessions
-from .record import Record, Transport
+from .record import Record
 from .revocation import ENDED, Revocation, ended_at
 from .token import Claims, derived_slot, is_mini_app, random_n, random_slot
 

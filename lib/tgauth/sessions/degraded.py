@@ -13,10 +13,10 @@ from collections import OrderedDict
 
 from .. import log
 from ..environment import DAY
+from ..keys import SIGNATURE, Keys
 from ..settings import Settings
-from .keys import Keys
 from .record import Record, load
-from .token import SIGNATURE, Claims
+from .token import Claims
 
 _PREFIX = "tg0_"
 MAX_TOKEN = 3500

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ..errors import InvalidSession
-from ..telegram.user import Method
+from ..user import Method, Transport
 from .base import SESSION, Sessions
-from .record import Record, Transport
+from .record import Record
 from .revocation import REVOKED, REVOKED_SECONDS, Revocation
 from .token import Claims
 

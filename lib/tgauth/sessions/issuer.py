@@ -7,8 +7,8 @@ With a shared store the record there decides (tgauth.sessions.token); without on
 from typing import NamedTuple
 
 from ..errors import InvalidSession
+from ..keys import keys_of
 from ..settings import Settings
-from .keys import keys_of
 from .record import Record
 from .token import Claims, is_mini_app, seal, unseal
 

@@ -4,11 +4,9 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
-from ..telegram.user import Method, TelegramUser
-
-Transport = Literal["cookie", "bearer"]
+from ..user import Method, TelegramUser, Transport
 
 _MAX_USER_AGENT = 200
 _USER_KEYS = {

@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 from ..errors import InvalidGrant
-from ..telegram.user import TelegramUser
+from ..keys import keys_of
+from ..user import TelegramUser
 from .base import Sessions
-from .keys import keys_of
 
 _CODE, _SPENT = "code", "spent"
 

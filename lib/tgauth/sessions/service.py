@@ -5,10 +5,10 @@ from typing import Any
 
 from ..settings import get_settings
 from ..store.open import open_store
+from ..user import Transport
 from .base import SESSION, Session
 from .create import Creation
 from .devices import Devices
-from .record import Transport
 from .relay import RelayCodes
 from .revocation import ENDED
 

@@ -13,12 +13,10 @@ import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import NamedTuple
 
-from .keys import Keys
-from .record import Transport
+from ..keys import SIGNATURE, Keys
+from ..user import Transport
 
 _PREFIX = "tg1_"
-# The last character of 32 bytes in base64url has two spare bits; only spellings with zeros there pass.
-SIGNATURE = r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]"
 _FORM = re.compile(rf"{_PREFIX}[A-Za-z0-9_-]{{56}}\.{SIGNATURE}")
 SLOT = re.compile(r"[A-Za-z0-9_-]{16}")
 _SLOT_BYTES = 12

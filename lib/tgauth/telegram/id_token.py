@@ -11,9 +11,9 @@ from typing import Annotated
 from pydantic import BaseModel, Field, StrictInt, StrictStr
 
 from ..errors import LoginRejected
+from ..user import Proof, TelegramUser, read_text
 from .checks import CLOCK_SKEW, read_user_id
 from .jwk import Algorithm, Key, decode
-from .user import Proof, TelegramUser, read_text
 
 ALGORITHMS: tuple[Algorithm, ...] = ("RS256", "ES256")
 """What we take. Telegram's others, EdDSA and ES256K, come without the claims that say who it is."""

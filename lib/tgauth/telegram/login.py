@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from ..errors import MalformedRequest
-from ..sessions.record import Transport
 from ..settings import Settings
-from .user import Proof, TelegramUser
+from ..user import Proof, TelegramUser, Transport
 from .widget import verify_widget
 
 OUR_FIELDS = frozenset({"state", "return_to", "transport", "widget", "init_data", "id_token"})

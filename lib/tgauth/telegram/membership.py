@@ -9,8 +9,8 @@ from typing import Any
 
 from ..errors import IdentityProviderUnavailable, Misconfigured
 from ..settings import Settings
+from ..user import Membership
 from .http import post_json
-from .user import Membership
 
 _NO_SUCH_USER = ("user not found", "participant_id_invalid", "member not found", "user_id_invalid")
 

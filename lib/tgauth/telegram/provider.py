@@ -10,12 +10,12 @@ from functools import lru_cache, partial
 from ..errors import IdentityProviderUnavailable, LoginRejected, Misconfigured
 from ..http_client import Answer
 from ..settings import Settings
+from ..user import Proof, TelegramUser
 from .http import get, post_form
 from .id_token import verify_id_token
 from .jwks import Keys
 from .oidc import redirect_uri, refused
 from .transaction import Transaction
-from .user import Proof, TelegramUser
 
 _SECRET_REFUSED = (
     "TELEGRAM_CLIENT_SECRET: Telegram refused it; copy the Client Secret of this bot from"  # noqa: S105

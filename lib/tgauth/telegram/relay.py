@@ -14,8 +14,7 @@ from typing import Self
 
 from ..credentials import LOOPBACK
 from ..errors import InvalidGrant
-from ..sessions.keys import Signer, hkdf, keys_of
-from ..sessions.token import SIGNATURE
+from ..keys import SIGNATURE, Signer, hkdf, keys_of
 from ..settings import Settings
 from .checks import CLOCK_SKEW
 from .relay_hosts import is_listed

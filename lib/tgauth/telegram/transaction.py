@@ -13,11 +13,10 @@ import secrets
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 
-from ..sessions.keys import keys_of
-from ..sessions.token import SIGNATURE
+from ..keys import SIGNATURE, keys_of
 from ..settings import Settings
+from ..user import Proof
 from .checks import CLOCK_SKEW
-from .user import Proof
 
 LIFETIME = 600
 """Seconds from the start of a login to its end."""

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from ..errors import LoginRejected, MalformedRequest
 from ..settings import Settings
+from ..user import Proof, TelegramUser
 from .checks import (
     CLOCK_SKEW,
     UNIX_TIME,
@@ -18,7 +19,6 @@ from .checks import (
     require_fresh,
     require_mac,
 )
-from .user import Proof, TelegramUser
 
 _REQUIRED = ("id", "auth_date", "hash")
 _OPTIONAL = ("first_name", "last_name", "username", "photo_url")

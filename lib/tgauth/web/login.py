@@ -6,11 +6,10 @@ from urllib.parse import urlencode
 from .. import budget, log
 from ..errors import LoginRejected, RateLimited, RelayRequired
 from ..sessions.base import Session
-from ..sessions.record import Transport
 from ..telegram import oidc, relay
 from ..telegram.login import Login, verify_login
 from ..telegram.transaction import Transaction
-from ..telegram.user import Proof, TelegramUser
+from ..user import Proof, TelegramUser, Transport
 from .endpoint import Response
 from .membership import require_member
 from .navigation import query_fields

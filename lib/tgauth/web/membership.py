@@ -3,7 +3,7 @@
 from .. import budget, log
 from ..errors import IdentityProviderUnavailable, InvalidSession, MembershipRequired, Problem
 from ..sessions.base import Session
-from ..telegram.user import Membership
+from ..user import Membership
 from .request import Request
 
 _SECONDS_IN_PASSING = 1

@@ -17,11 +17,11 @@ from ..errors import (
     UnsupportedMediaType,
     UriTooLong,
 )
+from ..keys import keys_of
 from ..sessions.base import Session
-from ..sessions.keys import keys_of
-from ..sessions.record import Transport
 from ..sessions.service import SessionService, get_session_service
 from ..settings import Settings, get_settings, unknown_origin
+from ..user import Transport
 from .cookies import cookie_name, read_cookie
 from .json import parse_object
 

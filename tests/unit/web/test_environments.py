@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from lib.tgauth.sessions.keys import keys_of
+from lib.tgauth.keys import keys_of
 from lib.tgauth.sessions.service import SessionService
 from lib.tgauth.telegram.transaction import resume
 from tests.unit.web.conftest import (

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lib.tgauth.errors import Misconfigured, StoreUnavailable
-from lib.tgauth.sessions.memo import Latest
+from lib.tgauth.memo import Latest
 from tests.unit.web.conftest import AUTH_SECRET, BOT_ID, BOT_TOKEN, ENV, Clock, Site, send
 
 

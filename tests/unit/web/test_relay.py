@@ -27,7 +27,7 @@ import lib.tgauth.settings
 import lib.tgauth.telegram.http
 from lib.tgauth import budget
 from lib.tgauth.errors import StoreUnavailable
-from lib.tgauth.sessions.keys import Signer, hkdf, keys_of
+from lib.tgauth.keys import Signer, hkdf, keys_of
 from lib.tgauth.sessions.service import SessionService
 from lib.tgauth.store.base import Unanswered
 from lib.tgauth.telegram.transaction import resume

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from ..settings import Settings
+from .settings import Settings
 
 Purpose = Literal[
     "session",
@@ -23,6 +23,11 @@ Purpose = Literal[
     "relay code",
     "relay user",
 ]
+
+
+# The last character of 32 bytes in base64url has two spare bits; only spellings with zeros there pass.
+SIGNATURE = r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]"
+"""What a signature looks like, as a regular expression."""
 
 
 class Signed(NamedTuple):

@@ -6,6 +6,9 @@ from typing import Any, Literal, NamedTuple, Self
 
 Method = Literal["widget", "webapp", "oidc", "relay"]
 
+Transport = Literal["cookie", "bearer"]
+"""How a session travels."""
+
 Membership = Literal["member", "outsider", "unseen"]
 """What somebody is to the chat of TELEGRAM_REQUIRE_CHAT; `unseen` is whom Telegram shows no bot like ours."""
 
