@@ -5,6 +5,7 @@ Whatever happens inside, the client gets an answer with the security headers, an
 
 import time
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from .. import budget, log
@@ -139,8 +140,9 @@ def _settings() -> Settings | None:
         return None
 
 
+@cache
 def _announce() -> None:
-    """Say at the cold start what is wrong with the settings; every request answers 503 until it is mended."""
+    """Say once, at the cold start, what is wrong with the settings: until it is mended, answers are 503."""
     problems = []
     try:
         settings = get_settings()

@@ -3,14 +3,15 @@
 import io
 import json
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-import lib.tgauth.web.endpoint
 from lib.tgauth import log
 from lib.tgauth.errors import StoreUnavailable
 from lib.tgauth.sessions.service import SessionService
@@ -31,6 +32,7 @@ from tests.unit.web.conftest import (
     send,
 )
 
+ROOT = Path(__file__).parents[3]
 Lines = Callable[[], list[dict[str, Any]]]
 
 ALWAYS = {
@@ -393,20 +395,20 @@ def test_a_missing_bot_token_is_named_in_the_log(
     assert {"env", "ip_ref"} & set(line) == set()
 
 
-def test_cold_start_says_what_is_wrong(environment: Callable[[dict[str, str]], None], lines: Lines) -> None:
-    """An app that is made under wrong settings logs that at once; under good ones it logs nothing."""
-
-    def handler(request: Any) -> Any:
-        raise AssertionError
-
-    environment({})
-    lib.tgauth.web.endpoint.endpoint("/function", GET=handler)
-    (line,) = lines()
-    assert (line["event"], line["level"]) == ("misconfigured", "error")
-    assert line["reason"].startswith("TELEGRAM_BOT_TOKEN: is not set")
-    environment(ENV)
-    lib.tgauth.web.endpoint.endpoint("/function", GET=handler)
-    assert lines() == []
+@pytest.mark.parametrize(("settings", "said"), [({}, ["TELEGRAM_BOT_TOKEN: is not set"]), (ENV, [])])
+def test_cold_start_says_what_is_wrong(settings: dict[str, str], said: list[str]) -> None:
+    """A process that has wrong settings logs so once, however many functions it holds; else nothing."""
+    output = subprocess.run(
+        [sys.executable, "-c", "import lib.tgauth.wsgi"],
+        cwd=ROOT,
+        env=settings,
+        capture_output=True,
+        check=True,
+        text=True,
+    ).stdout
+    lines = [json.loads(line) for line in output.splitlines()]
+    assert [(line["event"], line["level"]) for line in lines] == [("misconfigured", "error")] * len(said)
+    assert [line["reason"].partition(";")[0] for line in lines] == said
 
 
 def test_the_store_is_named_once(environment: Callable[[dict[str, str]], None], lines: Lines) -> None:
