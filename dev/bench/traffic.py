@@ -19,11 +19,13 @@ from dev.resp import Connection
 from dev.serving import serving
 from dev.signing import Field, sign_init_data, sign_widget
 from dev.vercel.proxy import HOST, encode_request
+from lib.tgauth.relay import tickets
+from lib.tgauth.relay.codes import keep_code
 from lib.tgauth.sessions.base import Session
 from lib.tgauth.sessions.service import SessionService
 from lib.tgauth.settings import read_settings
 from lib.tgauth.store.redis import RedisStore
-from lib.tgauth.telegram import relay, transaction
+from lib.tgauth.telegram import transaction
 from lib.tgauth.telegram.login import Login, verify_login
 
 BOT_TOKEN = "123456:benchmark"
@@ -173,10 +175,10 @@ class Traffic:
     def relay_redeem(self) -> Ask:
         """As the preview asks, once its user has agreed."""
         ticket, verifier = self._ticket()
-        read = relay.read_ticket(ticket, self.settings, now=time.time())
+        read = tickets.read_ticket(ticket, self.settings, now=time.time())
         user = people.user(next(self._numbers))
-        self._service.keep_code(read.state, user, seconds=120, ticket_seconds=720)
-        code = relay.code_for(read, self.settings, now=time.time())
+        keep_code(self._service, read.state, user, seconds=120, ticket_seconds=720)
+        code = tickets.code_for(read, self.settings, now=time.time())
         return self._post("relay", {}, {"code": code, "verifier": verifier, "host": PREVIEW})
 
     def health(self) -> Ask:
@@ -226,7 +228,7 @@ class Traffic:
         """A preview's ticket, and the verifier that goes with it."""
         begun, _ = transaction.begin(self.settings, return_to="/", now=time.time())
         settings = read_settings({**self.env, "AUTH_RELAY_URL": ORIGIN})
-        query = parse_qs(urlsplit(relay.address(settings, begun, f"https://{PREVIEW}")).query)
+        query = parse_qs(urlsplit(tickets.address(settings, begun, f"https://{PREVIEW}")).query)
         return query["ticket"][0], begun.verifier
 
     @property

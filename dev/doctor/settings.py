@@ -9,8 +9,8 @@ from dev.doctor.site import split
 from dev.doctor.variables import STORE
 from lib.tgauth.credentials import read_credentials
 from lib.tgauth.errors import Misconfigured
+from lib.tgauth.relay.hosts import patterns
 from lib.tgauth.settings import Settings, read_settings
-from lib.tgauth.telegram.relay_hosts import patterns
 
 NO_BOT = "docs/API.md#ways-to-log-in"
 _EXPLAINED = {

@@ -10,12 +10,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from dev.signing import Field, sign_init_data, sign_widget
 from lib.tgauth.keys import keys_of
+from lib.tgauth.relay import tickets
+from lib.tgauth.relay.tickets import Ticket
 from lib.tgauth.sessions import degraded
 from lib.tgauth.sessions.record import Record
 from lib.tgauth.sessions.token import Claims, seal
 from lib.tgauth.settings import read_settings
-from lib.tgauth.telegram import relay
-from lib.tgauth.telegram.relay import Ticket
 from lib.tgauth.user import TelegramUser
 
 NOW = 1_800_000_000
@@ -123,6 +123,6 @@ def id_token(**changes: Any) -> str:
 STATE = "AbCdEfGhIjKlMnOpQrStUv-_"
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 TICKET = Ticket(PREVIEW, STATE, "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", NOW - 5)
-SIGNED_TICKET = TICKET.sign(relay._ticket_signer(SETTINGS))
-CODE = relay.code_for(TICKET, SETTINGS, now=NOW)
+SIGNED_TICKET = TICKET.sign(tickets._ticket_signer(SETTINGS))
+CODE = tickets.code_for(TICKET, SETTINGS, now=NOW)
 TRANSACTION = KEYS.transaction.sign(f"{STATE}.{NOW - 5}./account?a=b")

@@ -18,9 +18,10 @@ from lib.tgauth.errors import (
     LoginStale,
     MalformedRequest,
 )
+from lib.tgauth.relay import tickets
 from lib.tgauth.sessions.issuer import Issuer
 from lib.tgauth.sessions.record import load
-from lib.tgauth.telegram import jwks, relay
+from lib.tgauth.telegram import jwks
 from lib.tgauth.telegram.id_token import verify_id_token
 from lib.tgauth.telegram.transaction import resume
 from lib.tgauth.telegram.webapp import verify_webapp, verify_webapp_signature
@@ -153,10 +154,10 @@ def check_jwks(document: str) -> None:
 
 def check_relay(text: str) -> None:
     """Tickets and codes are taken as they were signed, to the letter, and neither as the other."""
-    ticket = refused(lambda: relay.read_ticket(text, m.SETTINGS, now=m.NOW), InvalidGrant)
+    ticket = refused(lambda: tickets.read_ticket(text, m.SETTINGS, now=m.NOW), InvalidGrant)
     require(ticket is None or text == m.SIGNED_TICKET, "a ticket that was not signed")
     code = refused(
-        lambda: relay.read_code(text, host=m.PREVIEW, verifier=m.VERIFIER, settings=m.SETTINGS, now=m.NOW),
+        lambda: tickets.read_code(text, host=m.PREVIEW, verifier=m.VERIFIER, settings=m.SETTINGS, now=m.NOW),
         InvalidGrant,
     )
     require(code is None or text == m.CODE, "a code that was not signed")

@@ -123,7 +123,7 @@ class Reader:
         return f"https://{host}" if host else None
 
     def relay_hosts(self) -> tuple[str, ...]:
-        """Hosts of previews; a star stands for a part of one label (tgauth.telegram.relay_hosts: whose)."""
+        """Hosts of previews; a star stands for a part of one label (tgauth.relay.hosts: whose)."""
         # Browsers leave https' own port out.
         hosts = [entry.lower().removesuffix(":443") for entry in self.entries("AUTH_RELAY_HOSTS")]
         if not all(re.fullmatch(_RELAY_HOST, host) and _is_port(host.partition(":")[2]) for host in hosts):

@@ -10,10 +10,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from dev.process import Server
+from lib.tgauth.relay import tickets
+from lib.tgauth.relay.tickets import TICKET_SECONDS
 from lib.tgauth.settings import read_settings
-from lib.tgauth.telegram import relay as relays
 from lib.tgauth.telegram import transaction as transactions
-from lib.tgauth.telegram.relay import TICKET_SECONDS
 from tests.browser.conftest import RELAY_SECRET, OpenPage, Relay
 from tests.browser.steps import ALICE, LONG_NAME, MARIA, addresses, log_in, pick, start
 
@@ -112,7 +112,7 @@ def made_ticket(origin: str, *, secret: str = RELAY_SECRET, age: int = 0) -> str
     variables = {"TELEGRAM_BOT_ID": "42", "AUTH_SECRET": "x" * 32, "AUTH_RELAY_SECRET": secret}
     settings = read_settings({**variables, "AUTH_RELAY_URL": "https://x.example"})
     transaction, _ = transactions.begin(settings, return_to="/", now=time.time() - age)
-    return parse_qs(urlsplit(relays.address(settings, transaction, origin)).query)["ticket"][0]
+    return parse_qs(urlsplit(tickets.address(settings, transaction, origin)).query)["ticket"][0]
 
 
 def test_log_in_to_a_preview(open_page: OpenPage, either: Relay) -> None:

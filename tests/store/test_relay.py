@@ -18,6 +18,7 @@ from dev.upstash import Fault, Upstash
 from dev.valkey import Valkey
 from lib.tgauth.errors import InvalidGrant, StoreUnavailable
 from lib.tgauth.keys import Signer, hkdf
+from lib.tgauth.relay.codes import keep_code, take_code
 from lib.tgauth.store.upstash import UpstashStore
 from lib.tgauth.user import TelegramUser
 from tests.store.conftest import credentials, start_instances
@@ -256,14 +257,14 @@ def test_the_store_fails_while_the_user_agrees(upstash: Upstash, kind: Any, afte
     user = TelegramUser(5, "Canary")
     upstash.fail(Fault(kind, after=after))
     with pytest.raises(StoreUnavailable):
-        ours.keep_code(state, user, seconds=120, ticket_seconds=720)
+        keep_code(ours, state, user, seconds=120, ticket_seconds=720)
     assert upstash.requests == 1
     if after:
         with pytest.raises(InvalidGrant):
-            ours.keep_code(state, user, seconds=120, ticket_seconds=720)
+            keep_code(ours, state, user, seconds=120, ticket_seconds=720)
     else:
-        ours.keep_code(state, user, seconds=120, ticket_seconds=720)
-    assert ours.take_code(state) == user.to_json()
+        keep_code(ours, state, user, seconds=120, ticket_seconds=720)
+    assert take_code(ours, state) == user.to_json()
     store._redis.close()
 
 

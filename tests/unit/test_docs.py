@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from lib.tgauth import budget
+from lib.tgauth.relay import tickets
 from lib.tgauth.store import reasons as store_reasons
 from lib.tgauth.store.reasons import Reason
-from lib.tgauth.telegram import id_token, membership, relay, transaction, webapp, widget
+from lib.tgauth.telegram import id_token, membership, transaction, webapp, widget
 from lib.tgauth.user import TelegramUser
 from tests.docs import markdown
 from tests.docs.code import variables
@@ -31,10 +32,10 @@ LOGIN_REASONS = (
     ("lib/tgauth/web/transactions.py", "state names no login that this browser began in the last 10 minutes"),
 )
 RELAY = (
-    "lib/tgauth/telegram/relay.py",
-    "lib/tgauth/telegram/relay_client.py",
-    "lib/tgauth/telegram/relay_hosts.py",
-    "lib/tgauth/sessions/relay.py",
+    "lib/tgauth/relay/tickets.py",
+    "lib/tgauth/relay/client.py",
+    "lib/tgauth/relay/hosts.py",
+    "lib/tgauth/relay/codes.py",
 )
 RELAY_REASONS = (
     (
@@ -141,7 +142,7 @@ def test_there_is_something_to_look_for():
     refused = "TELEGRAM_BOT_TOKEN: Telegram refused it; copy it again from @BotFather"
     assert {"is no origin; ", refused} <= set(setting_reasons())
     assert len(setting_reasons()) > 25
-    assert ("lib/tgauth/telegram/relay.py", "the verifier is another one") in relay_reasons()
+    assert ("lib/tgauth/relay/tickets.py", "the verifier is another one") in relay_reasons()
 
 
 @pytest.mark.parametrize("module", ["widget", "webapp", "id_token", "transaction", "relay"])
@@ -152,7 +153,7 @@ def test_the_lifetimes_are_those_of_the_code(module):
         "webapp": ("24 hours", webapp.MAX_AGE),
         "id_token": ("600 seconds", id_token.MAX_AGE),
         "transaction": ("10 minutes", transaction.LIFETIME),
-        "relay": ("60 seconds", relay.CODE_SECONDS),
+        "relay": ("60 seconds", tickets.CODE_SECONDS),
     }
     text, seconds = said[module]
     number, unit = text.split()
@@ -212,7 +213,7 @@ def test_the_limits_of_the_relay_are_those_of_the_code(document):
         if re.match(r"\| [^|]+ \| \d+ (minutes|seconds|минут|секунд) \|", line)
     ]
     numbers = [int(re.search(r"\| (\d+) ", line)[1]) for line in limits]
-    assert numbers == [relay.TICKET_SECONDS // 60, relay.CODE_SECONDS, budget.TELEGRAM_SECONDS]
+    assert numbers == [tickets.TICKET_SECONDS // 60, tickets.CODE_SECONDS, budget.TELEGRAM_SECONDS]
 
 
 @pytest.mark.parametrize("document", SETUP)

@@ -1,4 +1,4 @@
-"""Tickets and codes of previews (telegram/relay.py): what is signed, how long, and for which hosts."""
+"""Tickets and codes of previews (relay/tickets.py): what is signed, how long, and for which hosts."""
 
 import base64
 import hashlib
@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from lib.tgauth.errors import InvalidGrant, Misconfigured
 from lib.tgauth.keys import Signer, hkdf, keys_of
+from lib.tgauth.relay import tickets
+from lib.tgauth.relay.tickets import Ticket, address, code_for, read_code, read_ticket
 from lib.tgauth.settings import read_settings
-from lib.tgauth.telegram import relay
-from lib.tgauth.telegram.relay import Ticket, address, code_for, read_code, read_ticket
 from lib.tgauth.telegram.transaction import begin
 
 NOW = 1_800_000_000
@@ -217,7 +217,7 @@ def test_a_code_lives_for_a_minute(age, good):
 
 def test_lifetimes():
     """Ten minutes to agree, one minute to redeem."""
-    assert (relay.TICKET_SECONDS, relay.CODE_SECONDS) == (600, 60)
+    assert (tickets.TICKET_SECONDS, tickets.CODE_SECONDS) == (600, 60)
 
 
 def test_another_secret():

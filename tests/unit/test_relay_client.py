@@ -1,4 +1,4 @@
-"""A preview asks production whose login a code is (telegram/relay_client.py), on a server of our own."""
+"""A preview asks production whose login a code is (relay/client.py), on a server of our own."""
 
 import gzip
 import json
@@ -12,8 +12,9 @@ import pytest
 
 from lib.tgauth import budget, log
 from lib.tgauth.errors import IdentityProviderUnavailable, LoginRejected, Misconfigured
+from lib.tgauth.relay import client as relay_client
 from lib.tgauth.settings import read_settings
-from lib.tgauth.telegram import http, relay_client
+from lib.tgauth.telegram import http
 from lib.tgauth.telegram.transaction import begin
 from lib.tgauth.user import TelegramUser
 

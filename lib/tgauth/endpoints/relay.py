@@ -7,8 +7,9 @@ code comes from the preview itself, which has no cookie.
 from urllib.parse import urlencode
 
 from ..errors import InvalidSession, MalformedRequest
+from ..relay.codes import keep_code, take_code
+from ..relay.tickets import CODE_SECONDS, TICKET_SECONDS, code_for, read_code, read_ticket
 from ..telegram.checks import CLOCK_SKEW
-from ..telegram.relay import CODE_SECONDS, TICKET_SECONDS, code_for, read_code, read_ticket
 from ..web.endpoint import Response, endpoint
 from ..web.navigation import navigation, query_fields
 from ..web.request import Request
@@ -46,7 +47,7 @@ def _agree(request: Request, text: str, user_id: int) -> Response:
         # Somebody else logged in here meanwhile, and has agreed to nothing.
         raise InvalidSession("another user than the one who was asked")
     seconds = TICKET_SECONDS + 2 * CLOCK_SKEW
-    service.keep_code(ticket.state, user, seconds=CODE_SECONDS + CLOCK_SKEW, ticket_seconds=seconds)
+    keep_code(service, ticket.state, user, seconds=CODE_SECONDS + CLOCK_SKEW, ticket_seconds=seconds)
     answer = {"code": code_for(ticket, settings, now=service.now()), "state": ticket.state}
     request.notes["event"] = "relay_agreed"
     return json_response({"url": f"{ticket.origin}/telegram/callback?{urlencode(answer)}"})
@@ -56,7 +57,7 @@ def _redeem(request: Request, code: str, verifier: str, host: str) -> Response:
     settings, service = request.settings, request.service
     ticket = read_code(code, host=host, verifier=verifier, settings=settings, now=service.now())
     request.notes["event"] = "relay_redeemed"
-    return json_response({"user": service.take_code(ticket.state)})
+    return json_response({"user": take_code(service, ticket.state)})
 
 
 app = endpoint("/telegram/relay", GET=navigation(ask), POST=relay)

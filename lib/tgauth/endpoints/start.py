@@ -4,7 +4,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ..errors import MalformedRequest
-from ..telegram import oidc, relay, widget
+from ..relay import tickets
+from ..telegram import oidc, widget
 from ..web.endpoint import Response, endpoint
 from ..web.login import require_login_method, send_to_telegram, warn_of_another_address
 from ..web.navigation import navigation
@@ -38,7 +39,7 @@ def start(request: Request) -> Response:
     }
     if settings.uses_relay:
         answer["methods"].append("relay")
-        answer["relay_url"] = relay.address(settings, transaction, origin)
+        answer["relay_url"] = tickets.address(settings, transaction, origin)
         return json_response(answer)
     if settings.client_secret is not None:
         answer["methods"].append("oidc")

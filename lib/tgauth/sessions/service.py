@@ -9,11 +9,10 @@ from ..user import Transport
 from .base import SESSION, Session
 from .create import Creation
 from .devices import Devices
-from .relay import RelayCodes
 from .revocation import ENDED
 
 
-class SessionService(Creation, Devices, RelayCodes):
+class SessionService(Creation, Devices):
     """All that can be done with sessions; making them, devices and relay codes are in their own modules.
 
     Raises `StoreUnavailable` from every method when the store cannot be reached: nobody is logged out then.

@@ -5,8 +5,9 @@ from urllib.parse import urlencode
 
 from .. import budget, log
 from ..errors import LoginRejected, RateLimited, RelayRequired
+from ..relay import tickets
 from ..sessions.base import Session
-from ..telegram import oidc, relay
+from ..telegram import oidc
 from ..telegram.login import Login, verify_login
 from ..telegram.transaction import Transaction
 from ..user import Proof, TelegramUser, Transport
@@ -44,7 +45,7 @@ def send_to_telegram(request: Request) -> Response:
         return see_other(f"/{return_query(return_to)}")
     transaction = begin_transaction(request, return_to=return_to)
     if settings.uses_relay:
-        return see_other(relay.address(settings, transaction, origin))
+        return see_other(tickets.address(settings, transaction, origin))
     response = see_other(oidc.authorization_url(settings, transaction, origin))
     # Telegram has been seen to refuse browsers that do not say where they come from.
     response.headers["Referrer-Policy"] = "strict-origin-when-cross-origin"
@@ -89,9 +90,9 @@ def redeem(request: Request, code: str, transaction: Transaction) -> tuple[Teleg
     settings, origin = request.settings, request.require_own_origin()
     # HTTP and cryptography are imported for those who come with a login of their own, and for nobody else.
     if settings.uses_relay:
-        from ..telegram import relay_client
+        from ..relay import client
 
-        return relay_client.redeem(code, transaction, settings=settings, origin=origin)
+        return client.redeem(code, transaction, settings=settings, origin=origin)
     from ..telegram import provider
 
     now, refused, network = request.service.now(), request.service.refused_codes, request.network

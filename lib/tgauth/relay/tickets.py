@@ -16,9 +16,9 @@ from ..credentials import LOOPBACK
 from ..errors import InvalidGrant
 from ..keys import SIGNATURE, Signer, hkdf, keys_of
 from ..settings import Settings
-from .checks import CLOCK_SKEW
-from .relay_hosts import is_listed
-from .transaction import Transaction
+from ..telegram.checks import CLOCK_SKEW
+from ..telegram.transaction import Transaction
+from .hosts import is_listed
 
 TICKET_SECONDS = 600
 CODE_SECONDS = 60

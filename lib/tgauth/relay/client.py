@@ -4,10 +4,10 @@ import json
 
 from ..errors import IdentityProviderUnavailable, LoginRejected
 from ..settings import Settings
+from ..telegram.checks import is_user_id
+from ..telegram.http import post_json
+from ..telegram.transaction import Transaction
 from ..user import Proof, TelegramUser
-from .checks import is_user_id
-from .http import post_json
-from .transaction import Transaction
 
 
 def redeem(

@@ -1,0 +1,47 @@
+"""Codes that production gives to previews: a ticket gets one of them, and each is taken once."""
+
+import json
+from typing import Any
+
+from ..errors import InvalidGrant
+from ..keys import keys_of
+from ..sessions.base import Sessions
+from ..settings import Settings
+from ..user import TelegramUser
+
+_CODE, _SPENT = "code", "spent"
+
+
+def keep_code(
+    service: Sessions, state: str, user: TelegramUser, *, seconds: int, ticket_seconds: int
+) -> None:
+    """Keep for `seconds` who logs in with the code of the ticket that has this `state`.
+
+    Raises `InvalidGrant` when the ticket, which can come again for `ticket_seconds`, was used before, and
+    what `require_shared_store` raises.
+    """
+    service.require_shared_store()
+    # Signed, so that who can write to the store still cannot say who somebody is.
+    said = f"{state}{json.dumps(user.to_json())}"
+    fields = {_CODE: keys_of(service.settings).relay_user.sign(said), _SPENT: "1"}
+    key = _key(service.settings, state)
+    created, _ = service.store.create(key, fields, window=ticket_seconds, renew=_CODE, ttl=seconds)
+    if not created:
+        raise InvalidGrant("the ticket was used before")
+
+
+def take_code(service: Sessions, state: str) -> dict[str, Any]:
+    """Whose login it was, as the API shows a user; raises `InvalidGrant` from the second time on."""
+    service.require_shared_store()
+    text = service.store.take(_key(service.settings, state), _CODE)
+    if text is None:
+        raise InvalidGrant("the code was used before, or has expired")
+    signed = keys_of(service.settings).relay_user.unsign(text)
+    if signed is None or not signed.text.startswith(state):
+        raise InvalidGrant("what the store has of the code is not ours")
+    user: dict[str, Any] = json.loads(signed.text.removeprefix(state))
+    return user
+
+
+def _key(settings: Settings, state: str) -> str:
+    return f"tgauth:{settings.environment}:{settings.bot_id}:c:{state}"
