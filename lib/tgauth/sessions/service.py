@@ -13,7 +13,7 @@ from .revocation import ENDED
 
 
 class SessionService(Creation, Devices):
-    """All that can be done with sessions; making them, devices and relay codes are in their own modules.
+    """All that can be done with sessions; making them and devices are in their own modules.
 
     Raises `StoreUnavailable` from every method when the store cannot be reached: nobody is logged out then.
     """
