@@ -147,7 +147,7 @@ def test_api_sets_its_own_headers(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["/nothing", "/../vercel.json", "/%2e%2e/vercel.json", "/lib/errors.py", "/api"]
+    "target", ["/nothing", "/../vercel.json", "/%2e%2e/vercel.json", "/lib/tgauth/errors.py", "/api"]
 )
 def test_what_is_not_there_is_404(server: Server, target: str) -> None:
     """Neither an unknown path nor a file outside public/ is served."""

@@ -81,13 +81,18 @@ class Deployment:
             sent["cookie"] = f"theme=dark; {COOKIE}={cookie}; é=1".encode().decode("latin-1")
         if bearer is not None:
             sent["authorization"] = f"Bearer {bearer}"
-        return self.function(name).request(method or FUNCTIONS[name], f"/api/{name}", sent, body)
+        return self.function(name).request(method or FUNCTIONS[name], address(name), sent, body)
 
     def login(self) -> str:
         """Log a new session in by the widget, and give the token in its cookie."""
         answer = self.send("telegram/login", data=widget())
         assert answer.status == 200, answer.body
         return token_of(answer)
+
+
+def address(name: str) -> str:
+    """As Vercel hands it on, from before a rewrite: one function tells /health and /stats apart by that."""
+    return f"/{name}" if name in ("health", "stats") else f"/api/{name}"
 
 
 counter = iter(range(10_000))
@@ -272,7 +277,7 @@ def test_head(deployment: Deployment, name: str) -> None:
             b"",
             str(len(get.body)),
         )
-    raw = deployment.function(name).raw(f"HEAD /api/{name} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+    raw = deployment.function(name).raw(f"HEAD {address(name)} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
     assert raw.endswith(b"\r\n\r\n")
 
 

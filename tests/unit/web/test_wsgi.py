@@ -139,7 +139,7 @@ UNKNOWN = [
     "/health\x00",
     "/statsx",
     "/etc/passwd",
-    "/lib/web/app.py",
+    "/lib/tgauth/wsgi.py",
     "/\xff",
 ]
 
