@@ -87,11 +87,9 @@ def forgets_what_ended() -> None:
     """What a refused login has left in the store counts as a session."""
     real = create._is_over
 
-    def is_over(
-        proof: Any, slots: Any, found: str, record: Any, ours: set[str], held: Mapping[str, str]
-    ) -> bool:
+    def is_over(proof: Any, places: Any, record: Any, ours: set[str], held: Mapping[str, str]) -> bool:
         made_now = record is None or record.n in ours
-        return made_now and real(proof, slots, found, record, ours, held)
+        return made_now and real(proof, places, record, ours, held)
 
     create._is_over = is_over
 

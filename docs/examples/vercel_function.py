@@ -27,4 +27,4 @@ def say(request: Request, session: Session) -> Response:
     raise MalformedRequest("text is missing or no string")
 
 
-app = endpoint("/hello", GET=require_session(hello), POST=require_session(say))
+app = endpoint("/api/hello", GET=require_session(hello), POST=require_session(say))
