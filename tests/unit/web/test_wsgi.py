@@ -75,6 +75,8 @@ def test_an_endpoint_logs_its_address(
         ("/auth", "/telegram/verify", 404),
         ("/auth/telegram", "/verify", 404),
         ("/telegram/", "/verify", 404),
+        ("/telegram/sessions", "", 404),
+        ("/health", "", 404),
     ],
 )
 def test_mounted(site: Site, mount: str, path: str, status: int) -> None:
