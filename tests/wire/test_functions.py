@@ -395,13 +395,13 @@ def test_logs_hold_no_canary(deployment: Deployment) -> None:
         "Canary",
         "canary",
         "Жук",
-        "tg0_",
         "🦊",
     ]
+    # The id of a device, which the log has, is as random as a token, and can look like the beginning of one.
+    secret = re.compile("|".join([r"tg[01]_[A-Za-z0-9_-]{13}", *map(re.escape, canaries)]))
     for name in FUNCTIONS:
         function = deployment.function(name)
-        text = function.log_text
-        assert [canary for canary in canaries if canary in text] == []
+        assert [line for line in function.log_text.splitlines() if secret.search(line)] == []
         assert function.output == ""
         assert json_lines(function)
 
