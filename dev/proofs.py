@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from dev.signing import Field, bot_id, sign_init_data, sign_widget
 from dev.users import User
-from lib.tgauth.environment import DEVELOPMENT_BOT_TOKEN
+from lib.tgauth.settings.reader import DEVELOPMENT_BOT_TOKEN
 
 BOT_ID = str(bot_id(DEVELOPMENT_BOT_TOKEN))
 

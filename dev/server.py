@@ -80,7 +80,7 @@ def set_defaults(environ: MutableMapping[str, str], origin: str) -> None:
     """
     # Not at the top: a mistake in lib/ must become a page, not end the server.
     from dev.oidc import DEVELOPMENT_CLIENT_SECRET
-    from lib.tgauth.environment import API_URL, DEVELOPMENT_BOT_TOKEN, OAUTH_URL
+    from lib.tgauth.settings.reader import API_URL, DEVELOPMENT_BOT_TOKEN, OAUTH_URL
 
     environ.setdefault("VERCEL_ENV", "development")
     # A preview that has been told what Vercel calls it is known by that, as when it is deployed.

@@ -27,7 +27,7 @@ from dev.proofs import BOT_ID, init_data, launch, next_time, widget
 from dev.signing import tg_auth_result
 from dev.users import USERS, User, choices, find, who
 from dev.ways import chat_page, ways_page
-from lib.tgauth.environment import DEVELOPMENT_BOT_TOKEN
+from lib.tgauth.settings.reader import DEVELOPMENT_BOT_TOKEN
 
 _HERE = re.compile(r"http://(localhost|[a-z0-9.-]+\.localhost|127\.0\.0\.1)(:[0-9]+)?/_telegram")
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import batched
 
 from dev.resp import Command, Connection
-from lib.tgauth.environment import DAY
+from lib.tgauth.clock import DAY
 from lib.tgauth.keys import keys_of
 from lib.tgauth.sessions.record import Record
 from lib.tgauth.sessions.token import Claims, random_n, random_slot, seal

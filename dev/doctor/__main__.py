@@ -28,7 +28,7 @@ from dev.doctor.telegram import check_bot
 from dev.doctor.tree import check_tree
 from dev.doctor.variables import check_variables
 from dev.variables import FILES, Variables, read_variables
-from lib.tgauth.credentials import LOOPBACK
+from lib.tgauth.settings.hosts import LOOPBACK
 
 ROOT = Path(__file__).resolve().parents[2]
 

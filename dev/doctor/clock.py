@@ -5,7 +5,7 @@ from email.utils import parsedate_to_datetime
 
 from dev.doctor.client import Answer
 from dev.doctor.report import Check, ok, problem, warning
-from lib.tgauth.telegram.checks import CLOCK_SKEW
+from lib.tgauth.clock import CLOCK_SKEW
 
 WARN_SECONDS = CLOCK_SKEW / 2
 

@@ -13,8 +13,7 @@ from dev.doctor.login import check_domain, oidc_hint, widget_hint
 from dev.doctor.relay import check_relay
 from dev.doctor.report import Check, ok, problem, warning
 from dev.doctor.site import Site, barrier, origin_of, split, unexpected
-from lib.tgauth.credentials import LOOPBACK
-from lib.tgauth.environment import www_twin
+from lib.tgauth.settings.hosts import LOOPBACK, www_twin
 
 FAR_MS = 1000
 """Milliseconds for one request, above which people wait."""

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dev.doctor.client import Client, NoAnswer
 from dev.doctor.report import Check, ok, problem, warning
 from dev.doctor.telegram import strange, unreachable
-from lib.tgauth.environment import DEVELOPMENT_BOT_TOKEN
 from lib.tgauth.errors import IdentityProviderUnavailable
 from lib.tgauth.settings import Settings
+from lib.tgauth.settings.reader import DEVELOPMENT_BOT_TOKEN
 from lib.tgauth.telegram.jwks import parse
 from lib.tgauth.telegram.oidc import redirect_uri
 from lib.tgauth.telegram.widget import authorization_url

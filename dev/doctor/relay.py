@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dev.doctor.client import Client, NoAnswer
 from dev.doctor.report import Check, ok, problem
 from dev.doctor.site import split
-from lib.tgauth.credentials import LOOPBACK
+from lib.tgauth.settings.hosts import LOOPBACK
 
 _STEPS = "docs/PREVIEWS.md#setting-it-up"
 _LOG = "docs/PREVIEWS.md#productions-log"

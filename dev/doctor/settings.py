@@ -7,10 +7,10 @@ from dev.doctor.guess import weakness
 from dev.doctor.report import Check, ok, problem, warning
 from dev.doctor.site import split
 from dev.doctor.variables import STORE
-from lib.tgauth.credentials import read_credentials
 from lib.tgauth.errors import Misconfigured
 from lib.tgauth.relay.hosts import patterns
 from lib.tgauth.settings import Settings, read_settings
+from lib.tgauth.settings.source import read_source
 
 NO_BOT = "docs/API.md#ways-to-log-in"
 _EXPLAINED = {
@@ -191,7 +191,7 @@ def _store(values: Mapping[str, str]) -> Iterator[Check]:
         asked.append(name)
         return values.get(name, "").strip()
 
-    if read_credentials(text, lambda _name, _fix: None).kind == "memory":
+    if read_source(text, lambda _name, _fix: None).kind == "memory":
         return
     used = asked[-2:] if asked[-1].endswith("_TOKEN") else asked[-1:]
     others = [name for name in STORE if values.get(name) and name not in used]

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from dev.doctor.report import Check, ok, problem, warning
-from lib.tgauth.credentials import LOOPBACK
 from lib.tgauth.errors import StoreUnavailable
 from lib.tgauth.settings import Settings
+from lib.tgauth.settings.hosts import LOOPBACK
 from lib.tgauth.store.hashes import HashStore
 from lib.tgauth.store.open import open_store
 

@@ -12,8 +12,8 @@ from dev.doctor.client import Answer, Client, NoAnswer
 from dev.doctor.clock import check_clock
 from dev.doctor.report import Check, ok, problem, warning
 from dev.doctor.site import split
-from lib.tgauth.environment import DEVELOPMENT_BOT_TOKEN
 from lib.tgauth.settings import Settings
+from lib.tgauth.settings.reader import DEVELOPMENT_BOT_TOKEN
 from lib.tgauth.telegram.membership import explain_chat
 
 TELEGRAMS_OWN = ("https://api.telegram.org", "https://oauth.telegram.org")

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 
 from dev.doctor.report import Check, ok, problem, warning
 from dev.variables import Variables
-from lib.tgauth.credentials import prefixed
 from lib.tgauth.errors import Misconfigured
 from lib.tgauth.settings import read_settings
+from lib.tgauth.settings.source import prefixed
 
 STORE = (
     "UPSTASH_REDIS_REST_URL",

@@ -27,9 +27,9 @@ from dev.telegram import Telegram
 from dev.upstash import Upstash
 from dev.valkey import Valkey
 from lib.tgauth import log
-from lib.tgauth.credentials import Credentials
 from lib.tgauth.sessions.service import SessionService
 from lib.tgauth.settings import Settings, read_settings
+from lib.tgauth.settings.source import Source
 from lib.tgauth.store.open import open_store
 from lib.tgauth.store.pulse import Pulse
 from lib.tgauth.telegram.jwks import Keys
@@ -189,7 +189,7 @@ class Lane:
             "no production": preview | {"AUTH_RELAY_URL": nowhere},
         }
         self._instances: dict[str, Instance] = {}
-        self._stores: dict[Credentials, Any] = {}
+        self._stores: dict[Source, Any] = {}
         self.points: dict[Target, Point] = {
             "store": self.store,
             "redis": self.redis,

@@ -47,7 +47,7 @@ def _request(headers: dict[str, str], query: str = "", method: str = "GET", path
 
 def check_authorization(header: str) -> None:
     """RFC 6750 §2.1: the scheme in any case, spaces, one token68; another scheme leaves it to the cookie."""
-    found = refused(lambda: _request({"Authorization": header}).credentials(), MalformedRequest)
+    found = refused(lambda: _request({"Authorization": header}).presented(), MalformedRequest)
     scheme, _, rest = header.partition(" ")
     token = rest.lstrip(" ")
     body = token.rstrip("=")

@@ -10,10 +10,10 @@ from typing import Any, Literal, get_type_hints
 from pydantic import TypeAdapter, create_model
 
 from dev.openapi.forms import Schema, one_of, record, ref
-from lib.tgauth.credentials import StoreKind
 from lib.tgauth.errors import MembershipRequired, NotAllowed, Problem, RelayRequired
 from lib.tgauth.sessions.base import Session
 from lib.tgauth.sessions.devices import Device
+from lib.tgauth.settings.source import StoreKind
 from lib.tgauth.store.reasons import Cause
 from lib.tgauth.user import TelegramUser
 

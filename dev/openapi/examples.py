@@ -6,9 +6,9 @@ from typing import Any
 
 from dev.signing import sign_init_data, sign_widget
 from dev.users import USERS
-from lib.tgauth.environment import DEVELOPMENT_BOT_TOKEN
 from lib.tgauth.relay.tickets import Ticket, _ticket_signer, code_for
 from lib.tgauth.settings import read_settings
+from lib.tgauth.settings.reader import DEVELOPMENT_BOT_TOKEN
 
 TIME = 1_800_000_000
 """Unix seconds at which the examples are good."""

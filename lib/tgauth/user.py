@@ -1,5 +1,6 @@
 """Who somebody is on Telegram, and what proved it. A leaf: every layer may import it, it imports none."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, NamedTuple, Self
@@ -14,6 +15,24 @@ Membership = Literal["member", "outsider", "unseen"]
 
 # No name needs these two, and much of what a name is passed on to cannot take them.
 _BLANK = {ord("\n"): " ", 0: " "}
+
+
+_USER_ID = re.compile(r"[1-9][0-9]{0,15}")
+
+
+def is_user_id(text: str) -> bool:
+    """Whether `text` is a Telegram id: at most 52 significant bits (https://core.telegram.org/bots/api#user).
+
+    In plain digits: int() alone would take '1_7', ' 17' and Arabic digits too.
+    """
+    return bool(_USER_ID.fullmatch(text)) and int(text) < 1 << 52
+
+
+def read_user_id(value: object) -> int | None:
+    """A Telegram id in JSON, a number or the digits of one; None for anything else."""
+    if type(value) is int:
+        return value if 0 < value < 1 << 52 else None
+    return int(value) if isinstance(value, str) and is_user_id(value) else None
 
 
 def read_text(value: object) -> str | None:

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Playwright, sync_playwright
 
 from dev.process import Server, running
-from lib.tgauth.environment import DEVELOPMENT_BOT_TOKEN
+from lib.tgauth.settings.reader import DEVELOPMENT_BOT_TOKEN
 
 ARGUMENTS = [
     "--headless",

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from dev.signing import sign_widget
-from lib.tgauth.environment import DEVELOPMENT_BOT_TOKEN
+from lib.tgauth.settings.reader import DEVELOPMENT_BOT_TOKEN
 from tests.browser.steps import (
     ALICE,
     BOBBY,

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from dev.signing import sign_init_data, sign_widget
 from dev.users import USERS
-from lib.tgauth.environment import DEVELOPMENT_BOT_TOKEN
 from lib.tgauth.relay.tickets import Ticket, _ticket_signer
 from lib.tgauth.settings import read_settings
+from lib.tgauth.settings.reader import DEVELOPMENT_BOT_TOKEN
 from lib.tgauth.web.cookies import cookie_name
 
 HOST, PREVIEW = "app.example", "app-git-fix-team.example"

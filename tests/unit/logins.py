@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from lib.tgauth.environment import DAY
+from lib.tgauth.clock import DAY
 from lib.tgauth.sessions.base import Session
 from lib.tgauth.sessions.service import SessionService
 from lib.tgauth.settings import read_settings

@@ -7,16 +7,10 @@ from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from lib.tgauth.clock import CLOCK_SKEW
 from lib.tgauth.errors import LoginRejected, LoginStale, MalformedRequest
-from lib.tgauth.telegram.checks import (
-    CLOCK_SKEW,
-    data_check_string,
-    is_user_id,
-    read_user_id,
-    require_bot_token,
-    require_fresh,
-    require_mac,
-)
+from lib.tgauth.telegram.checks import data_check_string, require_bot_token, require_fresh, require_mac
+from lib.tgauth.user import is_user_id, read_user_id
 from tests.unit.proofs import BOT_TOKEN, CONTROLS, NOT_NUMBERS, NOW
 
 KEY = b"k" * 32

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lib.tgauth.environment import DAY, HOUR
+from lib.tgauth.clock import DAY, HOUR
 from lib.tgauth.errors import LoginStale, NotAllowed, RateLimited, StoreUnavailable
 from lib.tgauth.sessions.record import load
 from lib.tgauth.sessions.service import SessionService

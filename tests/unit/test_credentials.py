@@ -1,4 +1,4 @@
-"""Which Redis the owner named (lib/tgauth/credentials.py)."""
+"""Which Redis the owner named (lib/tgauth/settings/source.py)."""
 
 import contextlib
 import itertools
@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lib.tgauth.credentials import Credentials, read_credentials
 from lib.tgauth.errors import Misconfigured
 from lib.tgauth.settings import read_settings
+from lib.tgauth.settings.source import Source, read_source
 from lib.tgauth.store.redis import RedisStore
 
 CASES = Path(__file__).parents[1] / "cases/platform"
@@ -21,7 +21,7 @@ PAIRS = [tuple(UPSTASH), tuple(KV)]
 EACH_PAIR = pytest.mark.parametrize(("url_name", "token_name"), PAIRS, ids=["upstash", "kv"])
 
 
-def read(**env: str) -> Credentials:
+def read(**env: str) -> Source:
     """The credentials in an environment that is otherwise all right."""
     return read_settings({"TELEGRAM_BOT_TOKEN": BOT_TOKEN, **env}).store
 
@@ -37,16 +37,16 @@ def problem(**env: str) -> str:
 
 def test_nothing_set_is_memory() -> None:
     """Without any of the variables, or with empty ones, sessions are kept in memory."""
-    assert read() == Credentials("memory", "", "")
+    assert read() == Source("memory", "", "")
     empty = dict.fromkeys((*UPSTASH, *KV, "REDIS_URL"), " \n")
-    assert read(**empty) == Credentials()
+    assert read(**empty) == Source()
 
 
 @EACH_PAIR
 def test_a_pair_is_a_rest_database(url_name: str, token_name: str) -> None:
     """URL and token, whichever names they have, are Upstash over REST."""
     found = read(**{url_name: "https://x.upstash.io", token_name: "t"})
-    assert found == Credentials("upstash", "https://x.upstash.io", "t", url_name)
+    assert found == Source("upstash", "https://x.upstash.io", "t", url_name)
 
 
 def test_precedence() -> None:
@@ -90,7 +90,7 @@ def test_halves_of_two_pairs_are_no_pair() -> None:
 def test_the_read_only_token_is_never_used(name: str) -> None:
     """It changes nothing beside a pair, and completes none."""
     assert read(**UPSTASH, **{name: "canary"}) == read(**UPSTASH)
-    assert read(**{name: "canary"}) == Credentials()
+    assert read(**{name: "canary"}) == Source()
     assert "is missing from the pair" in problem(KV_REST_API_URL="https://x.upstash.io", **{name: "canary"})
 
 
@@ -112,7 +112,7 @@ def test_the_read_only_token_is_never_used(name: str) -> None:
 )
 def test_accepted_urls(url_name: str, token_name: str, given: str, url: str) -> None:
     """White space around, slashes behind and capital letters are forgiven; http is for this machine only."""
-    assert read(**{url_name: given, token_name: " t\n"}) == Credentials("upstash", url, "t", url_name)
+    assert read(**{url_name: given, token_name: " t\n"}) == Source("upstash", url, "t", url_name)
 
 
 @EACH_PAIR
@@ -198,7 +198,7 @@ def test_refused_tokens(url_name: str, token_name: str, token: str) -> None:
 )
 def test_upstash_over_tcp_becomes_rest(given: str, token: str) -> None:
     """Upstash's password is its REST token, so its TCP address becomes REST, encrypted, on the same host."""
-    assert read(REDIS_URL=given) == Credentials("upstash", "https://x.upstash.io", token, "REDIS_URL")
+    assert read(REDIS_URL=given) == Source("upstash", "https://x.upstash.io", token, "REDIS_URL")
 
 
 @pytest.mark.parametrize(
@@ -234,14 +234,14 @@ def test_upstash_over_tcp_must_be_whole(url: str) -> None:
 )
 def test_other_redis_is_tcp(url: str) -> None:
     """Any other Redis is reached over TCP with the URL as it is, Upstash's inside of Fly too."""
-    assert read(REDIS_URL=f" {url}\n") == Credentials("redis", url, variable="REDIS_URL")
+    assert read(REDIS_URL=f" {url}\n") == Source("redis", url, variable="REDIS_URL")
 
 
 def test_upstash_inside_of_fly() -> None:
     """Fly's Upstash has neither TLS nor REST: it is TCP, and stays unencrypted on Fly's own network."""
     env = json.loads((CASES / "04_fly_upstash.json").read_text("utf-8"))["env"]
     found = read(**env)
-    assert found == Credentials("redis", env["REDIS_URL"], variable="REDIS_URL")
+    assert found == Source("redis", env["REDIS_URL"], variable="REDIS_URL")
     assert not found.exposed
 
 
@@ -373,6 +373,6 @@ def test_every_problem_is_told_at_once() -> None:
     """A bad URL and a bad token are two entries, so the owner mends both before the next deployment."""
     told: list[str] = []
     env = {"KV_REST_API_URL": "canary", "KV_REST_API_TOKEN": "can ary"}
-    found = read_credentials(lambda name: env.get(name, ""), lambda name, _: told.append(name))
+    found = read_source(lambda name: env.get(name, ""), lambda name, _: told.append(name))
     assert told == ["KV_REST_API_URL", "KV_REST_API_TOKEN"]
     assert found.kind == "upstash"

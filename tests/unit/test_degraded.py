@@ -11,7 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from lib.tgauth.environment import DAY
+from lib.tgauth.clock import DAY
 from lib.tgauth.errors import InvalidSession
 from lib.tgauth.keys import keys_of
 from lib.tgauth.sessions.degraded import MAX_TOKEN, Tombstones, lifetime, seal, unseal

@@ -11,7 +11,7 @@ from dev.bot_api import CHAT_ID, CHAT_NAME, METHOD_PATH, SAMPLES, STATES, refusa
 from dev.serving import Serving, serving
 from dev.telegram import Telegram
 from dev.users import USERS
-from lib.tgauth.environment import DEVELOPMENT_BOT_TOKEN
+from lib.tgauth.settings.reader import DEVELOPMENT_BOT_TOKEN
 
 TOKEN = "987654321:AAbot-api_0123456789"
 ALICE = 100000001

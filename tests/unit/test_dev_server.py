@@ -20,7 +20,7 @@ from dev.oidc import DEVELOPMENT_CLIENT_SECRET
 from dev.process import ROOT, Answer, Server, running
 from dev.server import CannotStart, local_upstash, read_files, set_defaults
 from dev.signing import sign_widget
-from lib.tgauth.environment import DEVELOPMENT_BOT_TOKEN
+from lib.tgauth.settings.reader import DEVELOPMENT_BOT_TOKEN
 from tests.contract.tools import start_valkey
 
 ECHO = """
@@ -231,11 +231,11 @@ def test_broken_code_at_the_start_is_a_page(tmp_path: Path, tree: Path) -> None:
     """The server starts over a tree that cannot be imported, and works once that is mended."""
     root = tmp_path / "tree"
     shutil.copytree(tree, root)
-    file = root / "lib/tgauth/environment.py"
+    file = root / "lib/tgauth/settings/reader.py"
     good = file.read_text()
     file.write_text("def broken(:\n")
     with running(root) as server:
-        assert b"lib/tgauth/environment.py" in server.request("GET", "/health").body
+        assert b"lib/tgauth/settings/reader.py" in server.request("GET", "/health").body
         assert server.request("GET", "/_telegram/").status == 500
         assert server.request("GET", "/").status == 200
         file.write_text(good)

@@ -16,7 +16,7 @@ from dev.oidc import DEVELOPMENT_CLIENT_SECRET
 from dev.proofs import BOT_ID
 from dev.telegram import Telegram
 from dev.users import USERS
-from lib.tgauth.environment import DEVELOPMENT_BOT_TOKEN
+from lib.tgauth.settings.reader import DEVELOPMENT_BOT_TOKEN
 from lib.tgauth.telegram.webapp import verify_webapp
 from lib.tgauth.telegram.widget import verify_widget
 

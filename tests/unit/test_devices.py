@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from lib.tgauth.environment import DAY, HOUR
+from lib.tgauth.clock import DAY, HOUR
 from lib.tgauth.errors import InvalidSession, LoginStale, SharedStoreRequired, StoreUnavailable
 from lib.tgauth.sessions.base import Session
 from lib.tgauth.sessions.service import SessionService

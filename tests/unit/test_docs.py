@@ -17,11 +17,12 @@ from tests.docs import markdown
 from tests.docs.code import variables
 
 ROOT = Path(__file__).resolve().parents[2]
+SETTINGS, READER, SOURCE = (f"lib/tgauth/settings/{name}.py" for name in ("__init__", "reader", "source"))
 SETUP = ("docs/REDIS_SETUP.md", "docs/ru/REDIS_SETUP.md")
 MIGRATING = ("docs/MIGRATING.md", "docs/ru/MIGRATING.md")
 PREVIEWS = ("docs/PREVIEWS.md", "docs/ru/PREVIEWS.md")
 LOGIN_REASONS = (
-    ("lib/tgauth/environment.py", "is a bot token; "),
+    (READER, "is a bot token; "),
     ("lib/tgauth/telegram/oidc.py", "TELEGRAM_CLIENT_SECRET: Telegram answered "),
     ("lib/tgauth/telegram/provider.py", "TELEGRAM_CLIENT_SECRET: Telegram refused it; "),
     (
@@ -43,17 +44,20 @@ RELAY_REASONS = (
         "the body holds neither a ticket and a user nor a code, verifier and host",
     ),
     (
-        "lib/tgauth/environment.py",
+        READER,
         "has an entry that is not a host with two stars at most; set such as app-*-team.vercel.app",
     ),
-    ("lib/tgauth/environment.py", "needs TELEGRAM_BOT_TOKEN; set that, of a bot in the chat"),
+    (READER, "needs TELEGRAM_BOT_TOKEN; set that, of a bot in the chat"),
     ("lib/tgauth/sessions/base.py", "without Redis other instances cannot be reached"),
     ("lib/tgauth/sessions/create.py", "kept out by TELEGRAM_ALLOW or TELEGRAM_DENY"),
     (
-        "lib/tgauth/settings.py",
+        SETTINGS,
         "AUTH_RELAY_URL: is not set; set production's origin, such as https://example.com",
     ),
-    ("lib/tgauth/settings.py", "no relay: AUTH_RELAY_SECRET is not set, or this is a preview itself"),
+    (
+        SETTINGS,
+        "no relay: AUTH_RELAY_SECRET is not set, or this is a preview itself",
+    ),
     (
         "lib/tgauth/store/reasons.py",
         "the server does not know HSETEX, HGETEX or HGETDEL; use Redis 8 or Valkey 9.1",
@@ -65,13 +69,13 @@ RELAY_REASONS = (
     ),
     ("lib/tgauth/web/membership.py", "not in TELEGRAM_REQUIRE_CHAT"),
     (
-        "lib/tgauth/settings.py",
+        SETTINGS,
         "AUTH_ORIGIN: is not set; set this site's origin, such as https://example.com",
     ),
     ("lib/tgauth/web/transactions.py", "state names no login that this browser began in the last 10 minutes"),
     ("lib/tgauth/web/transactions.py", "this login has been finished already"),
 )
-VALUES = ("lib/tgauth/credentials.py", "lib/tgauth/store/open.py")
+VALUES = (SOURCE, "lib/tgauth/store/open.py")
 PASTED = (
     "is in quotation marks",
     "begins with its own name",
@@ -103,20 +107,20 @@ def strings(path):
 def reasons():
     """What the log can say about Redis: of its variables, and where one of its answers is wanting."""
     said = {text for path in VALUES for text in strings(path) if "; " in text}
-    said |= {text for text in strings("lib/tgauth/environment.py") if text.startswith(PASTED)}
-    said |= {text for text in strings("lib/tgauth/settings.py") if "is not installed" in text}
+    said |= {text for text in strings(READER) if text.startswith(PASTED)}
+    said |= {text for text in strings(SETTINGS) if "is not installed" in text}
     stores = [reason for reason in vars(store_reasons).values() if isinstance(reason, Reason)]
     return sorted({*said, *(reason.fill("HOST:PORT", "…").text for reason in stores)})
 
 
 def setting_reasons():
     """What the log can say about every other variable, and what Telegram says of the bot and its chat."""
-    said = {text for text in strings("lib/tgauth/environment.py") if re.match(r"(is|has|may|needs) \w", text)}
+    said = {text for text in strings(READER) if re.match(r"(is|has|may|needs) \w", text)}
     said |= {
         text
         for path in (
-            "lib/tgauth/environment.py",
-            "lib/tgauth/settings.py",
+            READER,
+            SETTINGS,
             "lib/tgauth/telegram/membership.py",
         )
         for text in strings(path)
@@ -219,7 +223,7 @@ def test_the_limits_of_the_relay_are_those_of_the_code(document):
 @pytest.mark.parametrize("document", SETUP)
 def test_both_setups_name_every_store_variable(document):
     """The variables that name a store are explained in both languages."""
-    named = {name for name in variables() if name in strings("lib/tgauth/credentials.py")}
+    named = {name for name in variables() if name in strings(SOURCE)}
     assert len(named) == 5
     assert {name for name in named if f"`{name}`" not in read(document)} == set()
 

@@ -14,7 +14,7 @@ import responses
 import dev.doctor.__main__ as doctor
 from dev.doctor.__main__ import main
 from dev.process import ROOT
-from lib.tgauth.environment import DEVELOPMENT_BOT_TOKEN
+from lib.tgauth.settings.reader import DEVELOPMENT_BOT_TOKEN
 
 TOKEN = "123456789:AAE-canary-of-the-bot"
 SECRETS = {

@@ -15,8 +15,8 @@ from dev.doctor.login import check_login
 from dev.doctor.report import line
 from dev.doctor.telegram import check_bot
 from dev.serving import serving
-from lib.tgauth.environment import DEVELOPMENT_BOT_TOKEN
 from lib.tgauth.settings import read_settings
+from lib.tgauth.settings.reader import DEVELOPMENT_BOT_TOKEN
 
 TOKEN = "123456789:AAE-test_token-of-no-bot"
 CLIENT_SECRET = "client-secret-of-no-bot"

@@ -10,7 +10,7 @@ from dev.doctor.settings import check_settings, read
 from dev.doctor.variables import check_variables, names_read
 from dev.process import ROOT
 from dev.variables import read_variables
-from lib.tgauth.environment import DEVELOPMENT_BOT_TOKEN
+from lib.tgauth.settings.reader import DEVELOPMENT_BOT_TOKEN
 from tests.unit.test_docs import anchors, strings, variables
 
 TOKEN = "123456789:AAE-test_token-of-no-bot"

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from dev.signing import Keys as TelegramsKeys
 from lib.tgauth import budget
-from lib.tgauth.environment import DAY, HOUR
+from lib.tgauth.clock import DAY, HOUR
 from lib.tgauth.errors import IdentityProviderUnavailable, LoginRejected
 from lib.tgauth.telegram.jwk import decode
 from lib.tgauth.telegram.jwks import COOL_DOWN, FRESH, STALE, Keys, parse

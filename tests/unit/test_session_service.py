@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from lib.tgauth.environment import DAY, HOUR
+from lib.tgauth.clock import DAY, HOUR
 from lib.tgauth.errors import InvalidSession, LoginStale, NotAllowed, StoreUnavailable
 from lib.tgauth.sessions import service as module
 from lib.tgauth.sessions.base import Session

@@ -1,4 +1,4 @@
-"""The environment (lib/tgauth/settings.py)."""
+"""The environment (lib/tgauth/settings/__init__.py)."""
 
 import dataclasses
 import re
@@ -6,15 +6,16 @@ import re
 import pytest
 
 import lib.tgauth.settings
-from lib.tgauth.credentials import Credentials
-from lib.tgauth.environment import DAY, DEVELOPMENT_BOT_TOKEN, HOUR
+from lib.tgauth.clock import DAY, HOUR
 from lib.tgauth.errors import Misconfigured, NotFound
 from lib.tgauth.settings import get_settings, read_settings
+from lib.tgauth.settings.reader import DEVELOPMENT_BOT_TOKEN
+from lib.tgauth.settings.source import Source
 
 TOKEN = "123456789:AAE-test_token-of-no-bot"
 SECRET = "0123456789abcdef0123456789abcdef"
 UPSTASH = {"UPSTASH_REDIS_REST_URL": "https://a.upstash.io", "UPSTASH_REDIS_REST_TOKEN": "t"}
-REST = Credentials("upstash", "https://a.upstash.io", "t")
+REST = Source("upstash", "https://a.upstash.io", "t")
 KV = {"KV_REST_API_URL": "https://a.upstash.io", "KV_REST_API_TOKEN": "t"}
 
 
@@ -136,7 +137,7 @@ def test_empty_means_unset():
         ({**UPSTASH, "REDIS_URL": "redis://localhost"}, "store",
          REST._replace(variable="UPSTASH_REDIS_REST_URL")),
         ({"REDIS_URL": "redis://localhost"}, "store",
-         Credentials("redis", "redis://localhost", variable="REDIS_URL")),
+         Source("redis", "redis://localhost", variable="REDIS_URL")),
         ({"TELEGRAM_OAUTH_URL": "https://oauth.telegram.org/"}, "oauth_url", "https://oauth.telegram.org"),
         ({"TELEGRAM_API_URL": "https://api.telegram.org/"}, "api_url", "https://api.telegram.org"),
         ({"TELEGRAM_API_URL": "http://127.0.0.1:9/_telegram/"}, "api_url", "http://127.0.0.1:9/_telegram"),

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from lib.tgauth.environment import DAY
+from lib.tgauth.clock import DAY
 from lib.tgauth.errors import InvalidSession
 from lib.tgauth.keys import keys_of
 from lib.tgauth.sessions import degraded, token

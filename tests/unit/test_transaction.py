@@ -10,12 +10,12 @@ from hypothesis import assume, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from lib.tgauth.clock import CLOCK_SKEW
 from lib.tgauth.errors import MalformedRequest
 from lib.tgauth.keys import Signer, keys_of
 from lib.tgauth.sessions.record import Record
 from lib.tgauth.sessions.token import Claims, random_n, random_slot, seal
 from lib.tgauth.settings import read_settings
-from lib.tgauth.telegram.checks import CLOCK_SKEW
 from lib.tgauth.telegram.transaction import LIFETIME, Transaction, begin, resume
 from lib.tgauth.user import TelegramUser
 from lib.tgauth.web.return_to import MAX_LENGTH, require_return_to

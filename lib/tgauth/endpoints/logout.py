@@ -8,7 +8,7 @@ from ..web.respond import no_content
 
 def logout(request: Request) -> Response:
     """204 and the cookie gone, also when the token opened nothing; 503 keeps the cookie for another try."""
-    token, transport = request.credentials()
+    token, transport = request.presented()
     if transport == "cookie":
         request.require_own_page()
     if token is not None and request.service.delete_session(token):

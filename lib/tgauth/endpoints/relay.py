@@ -6,10 +6,10 @@ code comes from the preview itself, which has no cookie.
 
 from urllib.parse import urlencode
 
+from ..clock import CLOCK_SKEW
 from ..errors import InvalidSession, MalformedRequest
 from ..relay.codes import keep_code, take_code
 from ..relay.tickets import CODE_SECONDS, TICKET_SECONDS, code_for, read_code, read_ticket
-from ..telegram.checks import CLOCK_SKEW
 from ..web.endpoint import Response, endpoint
 from ..web.navigation import navigation, query_fields
 from ..web.request import Request

@@ -4,10 +4,9 @@ import json
 
 from ..errors import IdentityProviderUnavailable, LoginRejected
 from ..settings import Settings
-from ..telegram.checks import is_user_id
 from ..telegram.http import post_json
 from ..telegram.transaction import Transaction
-from ..user import Proof, TelegramUser
+from ..user import Proof, TelegramUser, is_user_id
 
 
 def redeem(

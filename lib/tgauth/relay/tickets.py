@@ -12,11 +12,11 @@ from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from typing import Self
 
-from ..credentials import LOOPBACK
+from ..clock import CLOCK_SKEW
 from ..errors import InvalidGrant
 from ..keys import SIGNATURE, Signer, hkdf, keys_of
 from ..settings import Settings
-from ..telegram.checks import CLOCK_SKEW
+from ..settings.hosts import LOOPBACK
 from ..telegram.transaction import Transaction
 from .hosts import is_listed
 

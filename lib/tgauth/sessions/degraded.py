@@ -12,7 +12,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict
 
 from .. import log
-from ..environment import DAY
+from ..clock import DAY
 from ..keys import SIGNATURE, Keys
 from ..settings import Settings
 from .record import Record, load

@@ -6,13 +6,12 @@ With a shared store the record there decides (tgauth.sessions.token); without on
 
 from typing import NamedTuple
 
+from ..clock import CLOCK_SKEW
 from ..errors import InvalidSession
 from ..keys import keys_of
 from ..settings import Settings
 from .record import Record
 from .token import Claims, is_mini_app, seal, unseal
-
-_CLOCK_SKEW = 60
 
 
 class Lifetime(NamedTuple):
@@ -58,7 +57,7 @@ class Issuer:
             claims, carried = unseal(token, self._keys), None
         if claims is None:
             raise InvalidSession("malformed, or not signed with a key of this deployment")
-        if claims.issued_at > now + _CLOCK_SKEW:
+        if claims.issued_at > now + CLOCK_SKEW:
             raise InvalidSession("issued in the future")
         if now >= self.ends_at(claims.slot, claims.issued_at):
             raise InvalidSession("past its absolute lifetime")

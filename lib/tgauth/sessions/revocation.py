@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple, Self
 
-from ..environment import DAY
+from ..clock import DAY
 from ..errors import StoreUnavailable
 
 _TIME = re.compile(r"[0-9]{1,12}")

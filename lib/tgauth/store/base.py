@@ -9,8 +9,8 @@ Times to live are whole seconds. All methods are safe to call from several threa
 from collections.abc import Collection, Mapping
 from typing import NamedTuple, Protocol
 
-from ..credentials import StoreKind
 from ..errors import StoreUnavailable
+from ..settings.source import StoreKind
 
 
 class Unanswered(StoreUnavailable):

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from .. import budget, log
-from ..credentials import StoreKind
 from ..errors import StoreUnavailable
+from ..settings.source import StoreKind
 from . import answers, reasons
 from .base import Count, StoreFull, Unanswered, counted
 from .pulse import Pulse

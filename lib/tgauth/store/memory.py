@@ -6,7 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
-from ..credentials import StoreKind
+from ..settings.source import StoreKind
 from .base import Count, counted
 
 MAX_KEYS = 10_000

@@ -17,7 +17,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
 from .. import budget
-from ..credentials import StoreKind
+from ..settings.source import StoreKind
 from . import reasons
 from .hashes import Command, HashStore
 from .reasons import Reason

@@ -9,10 +9,10 @@ from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from ..credentials import StoreKind
 from ..deferred import deferred
 from ..http_client import HttpClient
 from ..http_connection import AnswerTooLong
+from ..settings.source import StoreKind
 from . import reasons
 from .hashes import Command, HashStore
 from .reasons import Reason

@@ -4,32 +4,14 @@ import hmac
 import re
 from collections.abc import Iterable
 
-from ..environment import BOT_TOKEN
+from ..clock import CLOCK_SKEW
 from ..errors import LoginRejected, LoginStale, MalformedRequest
-
-CLOCK_SKEW = 60
-"""Seconds that Telegram's clock may be ahead of ours."""
+from ..settings.reader import BOT_TOKEN
 
 UNIX_TIME = re.compile(r"[1-9][0-9]{0,11}")
-_USER_ID = re.compile(r"[1-9][0-9]{0,15}")
 _MAC = re.compile(r"[0-9a-f]{64}")
 # Half of a surrogate pair, which JSON can spell, has no UTF-8 to sign.
 _NEVER_SIGNED = re.compile(r"[\n\ud800-\udfff]")
-
-
-def is_user_id(text: str) -> bool:
-    """Whether `text` is a Telegram id: at most 52 significant bits (https://core.telegram.org/bots/api#user).
-
-    In plain digits: int() alone would take '1_7', ' 17' and Arabic digits too.
-    """
-    return bool(_USER_ID.fullmatch(text)) and int(text) < 1 << 52
-
-
-def read_user_id(value: object) -> int | None:
-    """A Telegram id in JSON, a number or the digits of one; None for anything else."""
-    if type(value) is int:
-        return value if 0 < value < 1 << 52 else None
-    return int(value) if isinstance(value, str) and is_user_id(value) else None
 
 
 def require_bot_token(bot_token: str) -> bytes:

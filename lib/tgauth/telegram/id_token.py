@@ -10,9 +10,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, StrictInt, StrictStr
 
+from ..clock import CLOCK_SKEW
 from ..errors import LoginRejected
-from ..user import Proof, TelegramUser, read_text
-from .checks import CLOCK_SKEW, read_user_id
+from ..user import Proof, TelegramUser, read_text, read_user_id
 from .jwk import Algorithm, Key, decode
 
 ALGORITHMS: tuple[Algorithm, ...] = ("RS256", "ES256")

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 
 from .. import budget, log
-from ..environment import DAY, HOUR
+from ..clock import DAY, HOUR
 from ..errors import IdentityProviderUnavailable, LoginRejected
 from .jwk import Algorithm, Key, read_key
 

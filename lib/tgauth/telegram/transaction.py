@@ -13,10 +13,10 @@ import secrets
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 
+from ..clock import CLOCK_SKEW
 from ..keys import SIGNATURE, keys_of
 from ..settings import Settings
 from ..user import Proof
-from .checks import CLOCK_SKEW
 
 LIFETIME = 600
 """Seconds from the start of a login to its end."""

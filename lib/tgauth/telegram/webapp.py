@@ -8,9 +8,10 @@ import re
 from base64 import urlsafe_b64decode
 from urllib.parse import parse_qsl
 
+from ..clock import CLOCK_SKEW
 from ..errors import LoginRejected, MalformedRequest
 from ..user import Proof, TelegramUser
-from .checks import CLOCK_SKEW, data_check_string, require_bot_token, require_fresh, require_mac
+from .checks import data_check_string, require_bot_token, require_fresh, require_mac
 from .webapp_user import parse_user
 
 MAX_AGE = 24 * 3600

@@ -6,8 +6,7 @@ Source: https://core.telegram.org/bots/webapps#webappuser
 import json
 
 from ..errors import LoginRejected
-from ..user import TelegramUser
-from .checks import read_user_id
+from ..user import TelegramUser, read_user_id
 
 _FIELDS = (
     *("first_name", "last_name", "username", "photo_url", "language_code"),

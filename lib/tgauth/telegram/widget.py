@@ -7,18 +7,11 @@ import hashlib
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
+from ..clock import CLOCK_SKEW
 from ..errors import LoginRejected, MalformedRequest
 from ..settings import Settings
-from ..user import Proof, TelegramUser
-from .checks import (
-    CLOCK_SKEW,
-    UNIX_TIME,
-    data_check_string,
-    is_user_id,
-    require_bot_token,
-    require_fresh,
-    require_mac,
-)
+from ..user import Proof, TelegramUser, is_user_id
+from .checks import UNIX_TIME, data_check_string, require_bot_token, require_fresh, require_mac
 
 _REQUIRED = ("id", "auth_date", "hash")
 _OPTIONAL = ("first_name", "last_name", "username", "photo_url")

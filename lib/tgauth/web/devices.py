@@ -6,7 +6,7 @@ from typing import Any
 from ..errors import MalformedRequest, NotFound
 from ..sessions.devices import Device
 from ..sessions.token import SLOT
-from ..telegram.checks import is_user_id
+from ..user import is_user_id
 from .navigation import query_fields
 from .request import Request
 

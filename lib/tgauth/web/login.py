@@ -181,7 +181,7 @@ def log_in(request: Request, user: TelegramUser, proof: Proof, transport: Transp
 
     # Whoever is refused from here on is known: the log says who it was.
     request.notes["user_ref"] = request.reference("user", str(user.id))
-    presented, carried_by = request.credentials()
+    presented, carried_by = request.presented()
     session = request.service.create_session(
         user,
         proof,

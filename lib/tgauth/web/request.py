@@ -7,7 +7,6 @@ from functools import cached_property
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
-from ..credentials import HOST, LOOPBACK
 from ..errors import (
     BodyTooLarge,
     CrossSiteBlocked,
@@ -21,6 +20,7 @@ from ..keys import keys_of
 from ..sessions.base import Session
 from ..sessions.service import SessionService, get_session_service
 from ..settings import Settings, get_settings, unknown_origin
+from ..settings.hosts import HOST, LOOPBACK
 from ..user import Transport
 from .cookies import cookie_name, read_cookie
 from .json import parse_object
@@ -169,14 +169,14 @@ class Request:
 
         With `own_page`, for requests that change something, a cookie must come from a page of ours.
         """
-        token, transport = self.credentials()
+        token, transport = self.presented()
         if own_page and transport == "cookie":
             self.require_own_page()
         if token is None:
             raise Unauthenticated("no session cookie and no bearer token")
         return token, transport
 
-    def credentials(self) -> tuple[str | None, Transport]:
+    def presented(self) -> tuple[str | None, Transport]:
         """The token that was presented, and how. With a bearer token the cookie does not count.
 
         Credentials of another scheme are for whatever stands in front of this site, and an empty header has

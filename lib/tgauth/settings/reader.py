@@ -1,10 +1,11 @@
-"""How each variable is read, and what is said about a value that cannot be meant. Used by tgauth.settings."""
+"""How each variable is read, and what is said about a value that cannot be meant. Used by `read_settings`."""
 
 import re
 from collections.abc import Mapping
 from typing import Literal
 
-from .credentials import HOST, LOOPBACK
+from ..clock import DAY
+from .hosts import HOST, LOOPBACK, www_twin
 
 Environment = Literal["production", "preview", "development"]
 
@@ -12,9 +13,6 @@ DEVELOPMENT_BOT_TOKEN = "1000000001:tgauth-development-token-never-use-this"  # 
 
 OAUTH_URL = "https://oauth.telegram.org"
 API_URL = "https://api.telegram.org"
-
-HOUR = 3600
-DAY = 24 * HOUR
 
 BOT_TOKEN = re.compile(r"[1-9][0-9]{0,19}:[A-Za-z0-9_-]+")
 # As text, so that a start compiles those alone whose variables are set.
@@ -35,15 +33,6 @@ _SECRET = r"[\x20-\x7e]{32,}"  # noqa: S105 (a form, no secret)
 
 def _is_port(digits: str) -> bool:
     return not digits or 0 < int(digits) < 65536
-
-
-def www_twin(host: str) -> str | None:
-    """The same host with `www.` in front, or without it; None at vercel.app, where nobody has both.
-
-    Vercel recommends that one of the two redirects to the other, and the production URL can name either.
-    """
-    twin = host.removeprefix("www.") if host.startswith("www.") else f"www.{host}"
-    return None if "." not in host.strip(".") or "." not in twin or host.endswith(".vercel.app") else twin
 
 
 class Reader:

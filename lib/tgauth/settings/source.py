@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from .hosts import HOST, LOOPBACK
+
 StoreKind = Literal["memory", "upstash", "redis"]
 Problem = Callable[[str, str], None]
 
-LOOPBACK = re.compile(r"(localhost|[a-z0-9.-]+\.localhost|127\.0\.0\.1)(:[0-9]{1,5})?")
-HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?")
 # Of REDIS_URL. Names of Docker Compose services have underscores; urlsplit has checked what was in brackets.
 _HOST = r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?|[0-9a-f.:]*:[0-9a-f.:]*"
 _TOKEN = r"[\x21-\x7e]+"  # noqa: S105 (a form, no token)
@@ -32,7 +32,7 @@ _PAIRS = (
 _REDIS_FORM = "set redis://user:password@host:port or rediss://…"
 
 
-class Credentials(NamedTuple):
+class Source(NamedTuple):
     """Where sessions are kept: the REST pair of `upstash`, the whole REDIS_URL of `redis`, or nothing.
 
     `variable` is the one that the URL stands in.
@@ -44,7 +44,7 @@ class Credentials(NamedTuple):
     variable: str = ""
 
     def __repr__(self) -> str:
-        return f"Credentials(kind={self.kind!r})"
+        return f"Source(kind={self.kind!r})"
 
     @property
     def exposed(self) -> bool:
@@ -53,7 +53,7 @@ class Credentials(NamedTuple):
         return parts.scheme == "redis" and not _PRIVATE_HOST.fullmatch(parts.hostname or "")
 
 
-def read_credentials(text: Callable[[str], str], problem: Problem) -> Credentials:
+def read_source(text: Callable[[str], str], problem: Problem) -> Source:
     """The first complete source, of the two REST pairs and REDIS_URL; `problem` gets name and fix."""
     for url_name, token_name in _PAIRS:
         url, token = text(url_name), text(token_name)
@@ -61,7 +61,7 @@ def read_credentials(text: Callable[[str], str], problem: Problem) -> Credential
             return _rest(url_name, url.rstrip("/"), token_name, token, problem)
         if url or token:
             problem(token_name if url else url_name, "is missing from the pair; set both")
-            return Credentials("upstash")
+            return Source("upstash")
     return _redis(text("REDIS_URL"), problem)
 
 
@@ -71,7 +71,7 @@ def prefixed(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(name for name in names if name.endswith(known)))
 
 
-def _rest(url_name: str, url: str, token_name: str, token: str, problem: Problem) -> Credentials:
+def _rest(url_name: str, url: str, token_name: str, token: str, problem: Problem) -> Source:
     scheme, _, host = url.lower().partition("://")
     parts = _parts(f"{scheme}://{host}")
     if (
@@ -85,23 +85,23 @@ def _rest(url_name: str, url: str, token_name: str, token: str, problem: Problem
         problem(url_name, "is not encrypted; use https")
     if not re.fullmatch(_TOKEN, token):
         problem(token_name, "has white space or other characters that no token has; copy it again")
-    return Credentials("upstash", f"{scheme}://{host}", token, url_name)
+    return Source("upstash", f"{scheme}://{host}", token, url_name)
 
 
-def _redis(url: str, problem: Problem) -> Credentials:
+def _redis(url: str, problem: Problem) -> Source:
     if not url:
-        return Credentials()
+        return Source()
     # Railway's advice for ioredis; redis-py tries both families anyway.
     url = url.removesuffix("?family=0")
     parts = _parts(url)
     if wrong := _wrong(url, parts):
         problem("REDIS_URL", wrong)
     if wrong or parts is None:
-        return Credentials("redis")
+        return Source("redis")
     host = parts.hostname or ""
     if not host.endswith(".upstash.io") or host.startswith("fly-"):
         # Fly's Upstash has no REST.
-        return Credentials("redis", url, variable="REDIS_URL")
+        return Source("redis", url, variable="REDIS_URL")
     # Upstash's password is its REST token, on the same host, for its default user.
     if parts.username not in ("default", "", None):
         problem("REDIS_URL", "names another user than Upstash's default; copy the URL of the user default")
@@ -109,7 +109,7 @@ def _redis(url: str, problem: Problem) -> Credentials:
         problem("REDIS_URL", "has no password; copy the whole URL from Upstash's console")
     else:
         return _rest("REDIS_URL", f"https://{host}", "REDIS_URL", unquote(parts.password), problem)
-    return Credentials("upstash")
+    return Source("upstash")
 
 
 def _parts(url: str) -> SplitResult | None:

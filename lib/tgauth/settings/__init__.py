@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .credentials import LOOPBACK, Credentials, prefixed, read_credentials
-from .environment import API_URL, DAY, HOUR, OAUTH_URL, Environment, Reader
-from .errors import Misconfigured, NotFound
+from ..clock import DAY, HOUR
+from ..errors import Misconfigured, NotFound
+from .hosts import LOOPBACK
+from .reader import API_URL, OAUTH_URL, Environment, Reader
+from .source import Source, prefixed, read_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Settings:
     mini_app_limit: int
     allow: frozenset[int] | None
     deny: frozenset[int]
-    store: Credentials
+    store: Source
     store_prefixed: tuple[str, ...]
     session_read: Literal["primary", "replica"]
     admin_token: str | None = field(repr=False)
@@ -166,7 +168,7 @@ def read_settings(env: Mapping[str, str]) -> Settings:
         mini_app_limit=read.number("MINI_APP_LIMIT", 10, most=1000),
         allow=read.ids("TELEGRAM_ALLOW") if read.text("TELEGRAM_ALLOW") else None,
         deny=read.ids("TELEGRAM_DENY"),
-        store=read_credentials(read.text, read.problem),
+        store=read_source(read.text, read.problem),
         store_prefixed=prefixed(name for name, value in env.items() if value.strip()),
         session_read=read.session_read(),
         admin_token=read.admin_token(),
