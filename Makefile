@@ -8,7 +8,7 @@ python = $(VENV)/bin/python
 .PHONY: dev test check lint typescript browsers slow vercel-check doctor bench peers load faults fuzz mutants openapi clean screenshots
 
 dev: $(VENV)/$(if $(filter memory,$(STORE)),run,dev)
-	@$(python) -m dev.server --port $(PORT) --store $(STORE) --env-files
+	@$(python) -m dev.serve --port $(PORT) --store $(STORE) --env-files
 
 test: $(VENV)/dev
 	@dev/test
@@ -30,29 +30,29 @@ slow: $(VENV)/dev
 	@dev/test slow
 
 vercel-check: $(VENV)/dev
-	@$(python) -m dev.vercel_check
+	@$(python) -m dev.vercel.check
 
 # The shell expands URL and OLD, and ONLY below, so that nothing in them is run.
 doctor: $(VENV)/dev
 	@$(python) -m dev.doctor $(if $(JSON),--json) $(if $(OLD),--old="$$OLD") $(if $(URL),"$$URL")
 
 bench: $(VENV)/dev
-	@$(python) -m dev.bench $(if $(ONLY),--only "$$ONLY") $(if $(QUICK),--quick) $(if $(BIG),--big) $(if $(JSON),--json)
+	@$(python) -m dev.measure.bench $(if $(ONLY),--only "$$ONLY") $(if $(QUICK),--quick) $(if $(BIG),--big) $(if $(JSON),--json)
 
 load: $(VENV)/dev
-	@$(python) -m dev.load $(if $(JSON),--json) $(if $(MINUTES),--minutes "$$MINUTES")
+	@$(python) -m dev.measure.load $(if $(JSON),--json) $(if $(MINUTES),--minutes "$$MINUTES")
 
 faults: $(VENV)/dev
-	@$(python) -m dev.faults $(if $(QUICK),--quick) $(if $(JSON),--json)
+	@$(python) -m dev.prove.faults $(if $(QUICK),--quick) $(if $(JSON),--json)
 
 fuzz: $(VENV)/dev
-	@$(python) -m dev.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json)
+	@$(python) -m dev.prove.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json)
 
 mutants: $(VENV)/dev
-	@$(python) -m dev.mutants $(if $(MODULE),"$$MODULE")
+	@$(python) -m dev.prove.mutants $(if $(MODULE),"$$MODULE")
 
 peers: $(VENV)/dev
-	@$(python) -m dev.bench.peers $(if $(JSON),--json) $(if $(QUICK),--quick)
+	@$(python) -m dev.measure.peers $(if $(JSON),--json) $(if $(QUICK),--quick)
 
 openapi: $(VENV)/dev
 	@$(python) -m dev.openapi
@@ -61,7 +61,7 @@ screenshots: $(VENV)/dev
 	@$(python) -m dev.screenshots
 
 clean:
-	rm -rf .venv .venv-* dev/vercel/node_modules dev/typescript/node_modules dev/browsers/node_modules dev/bench/peers/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-* dev/vercel/node_modules dev/typescript/node_modules dev/browsers/node_modules dev/measure/peers/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/python:
 	@python=$$(dev/find-python) && "$$python" -m venv --clear $(VENV)

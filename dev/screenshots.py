@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
-from dev.process import ROOT, running
+from dev.serve.process import ROOT, running
 
 IMAGES = ROOT / "docs" / "images"
 MOST_BYTES = 60_000

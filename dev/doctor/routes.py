@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dev.doctor.report import Check, ok, problem, warning
-from dev.router import UnsupportedConfig, compile_source
+from dev.serve.router import UnsupportedConfig, compile_source
 from lib.tgauth.routes import ROUTES
 
 OWN = ("/api/telegram/", "/api/status")

@@ -1,11 +1,11 @@
-"""What bodies may hold. The functions read them by hand, so tests/unit/test_openapi.py sends them there."""
+"""What bodies may hold. The functions read them by hand, so tests/dev/test_openapi.py sends them there."""
 
 from dev.openapi.forms import Schema, exactly, one_of, record, ref
 from lib.tgauth.sessions.token import SLOT
-from lib.tgauth.telegram.checks import _MAC, _USER_ID, UNIX_TIME
+from lib.tgauth.telegram.checks import _MAC, UNIX_TIME
 from lib.tgauth.telegram.login import OUR_FIELDS
 from lib.tgauth.telegram.widget import FIELDS
-from lib.tgauth.user import Transport
+from lib.tgauth.user import _USER_ID, Transport
 from lib.tgauth.web.return_to import _PATH, MAX_LENGTH
 
 # A value that Telegram cannot have signed, as null, counts as absent.

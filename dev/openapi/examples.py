@@ -4,8 +4,8 @@ import hashlib
 from base64 import urlsafe_b64encode
 from typing import Any
 
-from dev.signing import sign_init_data, sign_widget
-from dev.users import USERS
+from dev.telegram.signing import sign_init_data, sign_widget
+from dev.telegram.users import USERS
 from lib.tgauth.relay.tickets import Ticket, _ticket_signer, code_for
 from lib.tgauth.settings import read_settings
 from lib.tgauth.settings.reader import DEVELOPMENT_BOT_TOKEN

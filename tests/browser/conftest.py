@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Playwright, sync_playwright
 
-from dev.process import Server, running
+from dev.serve.process import Server, running
 from lib.tgauth.settings.reader import DEVELOPMENT_BOT_TOKEN
 
 ARGUMENTS = [

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from dev.process import Server
+from dev.serve.process import Server
 from tests.browser.conftest import OpenPage
 from tests.browser.states import STATES, show
 

@@ -5,8 +5,8 @@ from urllib.parse import quote, urlencode
 import pytest
 from playwright.sync_api import Page, Request, expect
 
-from dev.process import Server
-from dev.signing import tg_auth_result
+from dev.serve.process import Server
+from dev.telegram.signing import tg_auth_result
 from tests.browser.clients import ANDROID
 from tests.browser.steps import ALICE, BOBBY, begin, log_in, pick, proof, session_cookies, start, user_id
 

@@ -6,7 +6,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from playwright.sync_api import Page, Request, expect
 
-from dev.process import Server
+from dev.serve.process import Server
 from tests.browser.conftest import OpenPage
 from tests.browser.states import STATES, show
 from tests.browser.steps import ALICE, MEI, begin, callback_link, log_in, pick, proof, start, widget_link

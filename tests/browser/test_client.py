@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, Request, Route, expect
 
-from dev.process import Server, running
+from dev.serve.process import Server, running
 from tests.browser.clients import ANDROID, APPS, BROWSERS, WEB, telegram_web
 from tests.browser.steps import ALICE, MARIA, MEI, log_in, pick, proof, session_cookies, user_id
 

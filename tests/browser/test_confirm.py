@@ -8,7 +8,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from dev.signing import sign_widget
+from dev.telegram.signing import sign_widget
 from lib.tgauth.settings.reader import DEVELOPMENT_BOT_TOKEN
 from tests.browser.steps import (
     ALICE,

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from dev.process import Server, running
-from dev.proofs import widget
-from dev.users import User
+from dev.serve.process import Server, running
+from dev.telegram.proofs import widget
+from dev.telegram.users import User
 from tests.browser.conftest import OpenPage
 from tests.browser.steps import log_in, pick, session_cookies, start, user_id
 

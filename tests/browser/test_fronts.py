@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from dev.process import running
+from dev.serve.process import running
 from tests.browser.conftest import OpenPage
 from tests.browser.front import Reply, front
 from tests.browser.steps import log_in

@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from dev.process import Server
-from dev.signing import tg_auth_result
+from dev.serve.process import Server
+from dev.telegram.signing import tg_auth_result
 from tests.browser.steps import (
     ALICE,
     MARIA,

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, Request, Route, expect
 
-from dev.process import Server
+from dev.serve.process import Server
 from tests.browser.clients import APPS, BROWSERS, IOS, WEB, telegram_web
 
 pytestmark = pytest.mark.browser

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from dev.browsers.check import install_linters, listed
 from dev.npm import MissingTool
-from dev.process import Server, running
+from dev.serve.process import Server, running
 from tests.browser.clients import IOS
 from tests.browser.conftest import OpenPage
 from tests.browser.steps import ALICE, BOBBY, log_in, pick, proof, start, user_id, widget_link

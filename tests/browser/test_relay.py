@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from dev.process import Server
+from dev.serve.process import Server
 from lib.tgauth.relay import tickets
 from lib.tgauth.relay.tickets import TICKET_SECONDS
 from lib.tgauth.settings import read_settings

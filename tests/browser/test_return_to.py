@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 import pytest
 from playwright.sync_api import Page, expect
 
-from dev.process import Server
+from dev.serve.process import Server
 from tests.browser.steps import ALICE, begin, log_in, pick, proof, start, user_id, widget_link
 
 pytestmark = pytest.mark.browser

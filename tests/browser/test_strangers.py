@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from dev.process import Server
-from dev.signing import tg_auth_result
+from dev.serve.process import Server
+from dev.telegram.signing import tg_auth_result
 from tests.browser.steps import (
     ALICE,
     BOBBY,

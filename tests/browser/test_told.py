@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from dev.process import Server, running
+from dev.serve.process import Server, running
 from tests.browser.conftest import OpenPage
 from tests.browser.steps import ALICE, MARIA, begin, callback_link, pick, proof, start, user_id, widget_link
 

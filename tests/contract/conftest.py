@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from dev.upstash import Upstash
-from dev.valkey import Valkey
+from dev.upstash.server import Upstash
+from dev.upstash.valkey import Valkey
 from lib.tgauth.store.base import Store
 from lib.tgauth.store.memory import MemoryStore
 from lib.tgauth.store.redis import RedisStore

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from dev.resp import Connection
-from dev.valkey import Valkey
+from dev.upstash.resp import Connection
+from dev.upstash.valkey import Valkey
 from lib.tgauth.store.base import Count, Store
 from tests.contract.conftest import Subject
 

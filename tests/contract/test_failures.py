@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from dev.upstash import Upstash
-from dev.upstash_faults import Fault, FaultKind
-from dev.valkey import Valkey
+from dev.upstash.faults import Fault, FaultKind
+from dev.upstash.server import Upstash
+from dev.upstash.valkey import Valkey
 from lib.tgauth.errors import StoreUnavailable
 from lib.tgauth.store.base import Store, Unanswered
 from lib.tgauth.store.redis import RedisStore

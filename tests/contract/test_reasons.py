@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.valkey import Valkey
+from dev.upstash.valkey import Valkey
 from lib.tgauth.errors import StoreUnavailable
 from lib.tgauth.store import reasons
 from lib.tgauth.store.reasons import Reason

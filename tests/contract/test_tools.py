@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dev import valkey as launcher
-from dev.valkey import Unavailable, Valkey
+from dev.upstash import valkey as launcher
+from dev.upstash.valkey import Unavailable, Valkey
 from tests.contract.tools import lacks, start_valkey
 
 

@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import pytest
 
-from dev.valkey import Unavailable, Valkey
+from dev.upstash.valkey import Unavailable, Valkey
 
 
 def lacks(what: object) -> NoReturn:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from dev.runtime import ROOT, SOURCE_BOOT, Function
 from dev.vercel.proxy import HOST
-from tests.unit.web.conftest import BOT_TOKEN, Clock, Site
+from dev.vercel.runtime import ROOT, SOURCE_BOOT, Function
+from tests.site import BOT_TOKEN, Clock, Site
 
 EXAMPLES = ROOT / "docs/examples"
 ENV = {

@@ -8,7 +8,7 @@ import pytest
 
 from dev.vercel.proxy import HOST, Response
 from tests.examples.conftest import EXAMPLES, NO_STORE, Start
-from tests.unit.web.conftest import COOKIE, OWN_PAGE, USER, Site
+from tests.site import COOKIE, OWN_PAGE, USER, Site
 
 JSON = {"content-type": "application/json"}
 ORIGIN = f"https://{HOST}"

@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from dev.npm import MissingTool
-from dev.process import Server, running
+from dev.serve.process import Server, running
 from dev.typescript.check import HERE, compile_examples, install
 from tests.browser.clients import ANDROID, BROWSERS
 from tests.examples.conftest import EXAMPLES

@@ -16,8 +16,8 @@ import requests
 import schemathesis
 from hypothesis import strategies as st
 
-from dev.signing import sign_init_data, sign_widget
-from dev.users import USERS
+from dev.telegram.signing import sign_init_data, sign_widget
+from dev.telegram.users import USERS
 from lib.tgauth.relay.tickets import Ticket, _ticket_signer
 from lib.tgauth.settings import read_settings
 from lib.tgauth.settings.reader import DEVELOPMENT_BOT_TOKEN

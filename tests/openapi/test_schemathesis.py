@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from dev.process import Server, running
+from dev.serve.process import Server, running
 from tests.openapi.hooks import ENV
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -5,8 +5,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from dev.upstash import Upstash
-from dev.valkey import Unavailable, Valkey
+from dev.upstash.server import Upstash
+from dev.upstash.valkey import Unavailable, Valkey
 from tests.contract.tools import lacks
 from tests.store.deployment import ENV, Crowd, Instance, Person, instance
 

@@ -15,8 +15,8 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Literal
 
-from dev.signing import sign_init_data, sign_widget
-from dev.valkey import Valkey
+from dev.telegram.signing import sign_init_data, sign_widget
+from dev.upstash.valkey import Valkey
 from lib.tgauth.sessions.service import SessionService
 from lib.tgauth.settings import read_settings
 from lib.tgauth.store.base import Store

@@ -7,9 +7,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from dev.serving import Serving, serving
-from dev.upstash import Fault, Upstash
-from dev.valkey import Valkey
+from dev.telegram.serving import Serving, serving
+from dev.upstash.server import Fault, Upstash
+from dev.upstash.valkey import Valkey
 from lib.tgauth.keys import keys_of
 from lib.tgauth.sessions.token import Claims, random_n, random_slot, seal
 from lib.tgauth.settings import read_settings

@@ -10,9 +10,9 @@ from urllib.parse import parse_qsl, unquote
 
 import pytest
 
-from dev.signing import web_app_key
-from dev.upstash import Upstash
-from dev.valkey import Valkey
+from dev.telegram.signing import web_app_key
+from dev.upstash.server import Upstash
+from dev.upstash.valkey import Valkey
 from lib.tgauth.keys import keys_of
 from lib.tgauth.settings import read_settings
 from tests.store.conftest import Launch, credentials

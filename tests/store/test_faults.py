@@ -15,8 +15,8 @@ from typing import Any, cast
 
 import pytest
 
-from dev.upstash import Fault, Upstash
-from dev.valkey import Valkey
+from dev.upstash.server import Fault, Upstash
+from dev.upstash.valkey import Valkey
 from lib.tgauth.sessions.service import SessionService
 from lib.tgauth.store.redis import RedisStore
 from lib.tgauth.telegram.login import Login, verify_login

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from dev.valkey import Valkey
+from dev.upstash.valkey import Valkey
 from lib.tgauth.errors import InvalidSession, LoginStale
 from lib.tgauth.sessions.base import Session
 from lib.tgauth.sessions.service import SessionService

@@ -8,9 +8,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from dev.runtime import Function
-from dev.upstash import Upstash
-from dev.valkey import Valkey
+from dev.upstash.server import Upstash
+from dev.upstash.valkey import Valkey
+from dev.vercel.runtime import Function
 from tests.store.conftest import credentials
 from tests.store.deployment import ENV, OWN_PAGE, Answer, Instance, Person, held
 

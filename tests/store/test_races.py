@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dev.valkey import Valkey
+from dev.upstash.valkey import Valkey
 from tests.store.deployment import Answer, Crowd, Held, Instance, Person, held, live
 
 Figure = Callable[[str], None]

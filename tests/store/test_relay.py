@@ -14,8 +14,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from dev.upstash import Fault, Upstash
-from dev.valkey import Valkey
+from dev.upstash.server import Fault, Upstash
+from dev.upstash.valkey import Valkey
 from lib.tgauth.errors import InvalidGrant, StoreUnavailable
 from lib.tgauth.keys import Signer, hkdf
 from lib.tgauth.relay.codes import keep_code, take_code

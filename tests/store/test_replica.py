@@ -8,8 +8,8 @@ from functools import cache
 
 import pytest
 
-from dev.upstash import Upstash
-from dev.valkey import Valkey
+from dev.upstash.server import Upstash
+from dev.upstash.valkey import Valkey
 from tests.store.conftest import credentials, start_instances
 from tests.store.deployment import ENV, Instance, Person
 

@@ -5,8 +5,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from dev.upstash import Upstash
-from dev.valkey import Valkey
+from dev.upstash.server import Upstash
+from dev.upstash.valkey import Valkey
 from lib.tgauth.keys import keys_of
 from lib.tgauth.sessions.token import unseal
 from lib.tgauth.settings import read_settings

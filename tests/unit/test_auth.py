@@ -25,7 +25,7 @@ from lib.tgauth.sessions.base import Session
 from lib.tgauth.web.endpoint import Response, endpoint
 from lib.tgauth.web.request import Request
 from lib.tgauth.web.respond import json_response
-from tests.unit.web.conftest import (
+from tests.site import (
     COOKIE,
     DAY,
     ENV,

@@ -14,9 +14,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from dev.serving import Serving, serving
-from dev.signing import sign_init_data, sign_widget
-from dev.users import USERS
+from dev.telegram.serving import Serving, serving
+from dev.telegram.signing import sign_init_data, sign_widget
+from dev.telegram.users import USERS
 
 ROOT = Path(__file__).resolve().parents[2]
 BOT_TOKEN = "987654321:AAimportsabcdefghijklmnopqrstuvwxyz"
@@ -394,10 +394,10 @@ def installed(file: str) -> set[str]:
         (
             ("requirements.txt", "dev/requirements.txt"),
             [
-                "dev.server",
-                "dev.telegram",
-                "dev.oidc",
-                "dev.bot_api",
+                "dev.serve",
+                "dev.telegram.app",
+                "dev.telegram.oidc",
+                "dev.telegram.bot_api",
                 "lib.tgauth.wsgi",
                 "lib.tgauth.telegram.provider",
             ],

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from dev.signing import sign_init_data, sign_widget
-from dev.upstash import Upstash
-from dev.valkey import Unavailable, Valkey
+from dev.telegram.signing import sign_init_data, sign_widget
+from dev.upstash.server import Upstash
+from dev.upstash.valkey import Unavailable, Valkey
 from lib import tgauth
 from tests.contract.tools import lacks
 

@@ -16,8 +16,8 @@ from lib.tgauth.settings import Settings, read_settings
 from lib.tgauth.store.memory import MemoryStore
 from lib.tgauth.user import Proof, TelegramUser, Transport
 from tests.clock import Clock
-from tests.unit.logins import WatchedStore
-from tests.unit.logins import service as watched_service
+from tests.unit.sessions.logins import WatchedStore
+from tests.unit.sessions.logins import service as watched_service
 
 ENV = {"TELEGRAM_BOT_TOKEN": "123456:token", "VERCEL_ENV": "production"}
 REDIS = {"UPSTASH_REDIS_REST_URL": "https://x.upstash.io", "UPSTASH_REDIS_REST_TOKEN": "t"}

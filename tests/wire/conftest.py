@@ -7,7 +7,7 @@ from typing import Protocol
 
 import pytest
 
-from dev.runtime import ROOT, Function
+from dev.vercel.runtime import ROOT, Function
 
 ECHO = '''
 """Answers with what it was given."""

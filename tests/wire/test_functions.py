@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from dev.runtime import Function
-from dev.signing import sign_init_data, sign_widget
+from dev.telegram.signing import sign_init_data, sign_widget
 from dev.vercel.proxy import CLIENT_IP, HOST, Response
+from dev.vercel.runtime import Function
 from tests.wire.conftest import StartFunction
 
 BOT_TOKEN = "987654321:AAwireCanaryabcdefghijklmnopqrstuvw"

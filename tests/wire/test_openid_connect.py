@@ -7,9 +7,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 import pytest
 
-from dev.runtime import Function
-from dev.serving import Serving, serving
+from dev.telegram.serving import Serving, serving
 from dev.vercel.proxy import HOST, Response
+from dev.vercel.runtime import Function
 from tests.wire.conftest import StartFunction
 from tests.wire.test_functions import COOKIE, ENV, ORIGIN
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.process import running
+from dev.serve.process import running
 from tests.contract.tools import lacks
 
 ROOT = Path(__file__).resolve().parents[2]

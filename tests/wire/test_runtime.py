@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from dev.runtime import Function, FunctionError
 from dev.vercel.proxy import CLIENT_IP, HOST, decode_response
+from dev.vercel.runtime import Function, FunctionError
 
 
 def send(echo: Function, *lines: str, body: bytes = b"", half_close: bool = False) -> bytes:
@@ -24,7 +24,7 @@ def seen(echo: Function, *lines: str, body: bytes = b"", half_close: bool = Fals
 
 
 def test_environment_is_exact(monkeypatch: pytest.MonkeyPatch, task_root: Path) -> None:
-    """A function started by dev.runtime sees the environment it is given and nothing of ours."""
+    """A function started by dev.vercel.runtime sees the environment it is given and nothing of ours."""
     monkeypatch.setenv("TELEGRAM_BOT_TOKEN", "inherited")
     with Function.from_source("api/echo.py", {"GREETING": "hello"}, task_root) as fresh:
         given = fresh.request("GET", "/").json()

@@ -15,7 +15,7 @@ from lib.tgauth.telegram.checks import data_check_string
 from lib.tgauth.telegram.webapp import _fields
 from lib.tgauth.web.respond import SECURITY_HEADERS
 from lib.tgauth.web.return_to import require_return_to
-from tests.unit.web.conftest import Answer
+from tests.site import Answer
 
 DOCUMENT: dict[str, Any] = json.loads(
     (Path(__file__).resolve().parents[3] / "docs/openapi.json").read_text(encoding="utf-8")

@@ -15,10 +15,10 @@ from werkzeug.wrappers import Request, Response
 
 import lib.tgauth.telegram.http
 import lib.tgauth.telegram.provider
-from dev.oidc import KEYS_PATH, TOKEN_PATH, Received
-from dev.serving import Serving, serving
-from dev.users import USERS, User
-from tests.unit.web.conftest import (
+from dev.telegram.oidc import KEYS_PATH, TOKEN_PATH, Received
+from dev.telegram.serving import Serving, serving
+from dev.telegram.users import USERS, User
+from tests.site import (
     BOT_ID,
     CLIENT_SECRET,
     COOKIE,

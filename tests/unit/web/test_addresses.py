@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.unit.web.conftest import COOKIE, HOST, NOW, ORIGIN, OWN_PAGE, Clock, Site
+from tests.site import COOKIE, HOST, NOW, ORIGIN, OWN_PAGE, Clock, Site
 from tests.unit.web.telegram import Browser, Telegram, fixtures, parameter, session_cookies
 
 running, telegram = fixtures

@@ -13,7 +13,7 @@ import lib.tgauth.http_client
 import lib.tgauth.telegram.jwks
 import lib.tgauth.telegram.provider
 from lib.tgauth.errors import StoreUnavailable
-from tests.unit.web.conftest import (
+from tests.site import (
     AUTH_SECRET,
     BOT_TOKEN,
     CLIENT_SECRET,

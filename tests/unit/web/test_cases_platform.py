@@ -8,7 +8,7 @@ import pytest
 
 from lib.tgauth.auth import authenticate
 from lib.tgauth.errors import RateLimited, StoreUnavailable
-from tests.unit.web.conftest import COOKIE, ENV, HOST, ORIGIN, Clock, Site
+from tests.site import COOKIE, ENV, HOST, ORIGIN, Clock, Site
 from tests.unit.web.telegram import Browser, Telegram, fixtures, session_cookies
 
 running, telegram = fixtures

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from lib.tgauth.web.cookies import cookie_name, read_cookie, set_session_cookie
 from lib.tgauth.web.response import Response
-from tests.unit.web.conftest import COOKIE, DAY, LOCAL_ENV, OWN_PAGE, Clock, Site
+from tests.site import COOKIE, DAY, LOCAL_ENV, OWN_PAGE, Clock, Site
 
 LOOPBACK_HOSTS = ["localhost", "localhost:3000", "127.0.0.1:3000", "preview.localhost:3000"]
 

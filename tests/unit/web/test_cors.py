@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.web.conftest import APPS, ENV, METHODS, Answer, Clock, Site
+from tests.site import APPS, ENV, METHODS, Answer, Clock, Site
 
 APP = "https://app.example"
 OTHER = "https://other.example:8443"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.unit.web.conftest import BOT_TOKEN, LOCAL_ENV, ORIGIN, Answer, Clock, Site
+from tests.site import BOT_TOKEN, LOCAL_ENV, ORIGIN, Answer, Clock, Site
 
 SITES = [
     None,

@@ -8,13 +8,13 @@ from urllib.parse import urlencode
 import pytest
 
 import lib.tgauth.telegram.http
-import tests.unit.web.conftest as conftest
-from dev.bot_api import CHAT_ID, METHOD_PATH, BotApi
+import tests.site as conftest
 from dev.openapi.examples import ENV as EXAMPLE_ENV
 from dev.openapi.examples import TIME, examples
-from dev.serving import Serving, serving
+from dev.telegram.bot_api import CHAT_ID, METHOD_PATH, BotApi
+from dev.telegram.serving import Serving, serving
 from lib.tgauth.errors import StoreUnavailable
-from tests.unit.web.conftest import (
+from tests.site import (
     BOT_ID,
     BOT_TOKEN,
     CLIENT_SECRET,
@@ -26,6 +26,8 @@ from tests.unit.web.conftest import (
     Site,
     send,
 )
+from tests.unit.endpoints.test_relay import RELAY, Pair
+from tests.unit.endpoints.test_relay import fixtures as relay_fixtures
 from tests.unit.web.described import (
     DOCUMENT,
     Observer,
@@ -37,8 +39,6 @@ from tests.unit.web.described import (
     valid,
 )
 from tests.unit.web.telegram import Browser, Telegram, fixtures, parameter
-from tests.unit.web.test_relay import RELAY, Pair
-from tests.unit.web.test_relay import fixtures as relay_fixtures
 
 _, telegram = fixtures
 listening, pair = relay_fixtures

@@ -17,7 +17,7 @@ from lib.tgauth.errors import Problem, StoreUnavailable
 from lib.tgauth.web.endpoint import endpoint
 from lib.tgauth.web.request import Request
 from lib.tgauth.web.response import Response
-from tests.unit.web.conftest import (
+from tests.site import (
     APPS,
     COOKIE,
     DAY,

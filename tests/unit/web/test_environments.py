@@ -12,7 +12,7 @@ import pytest
 from lib.tgauth.keys import keys_of
 from lib.tgauth.sessions.service import SessionService
 from lib.tgauth.telegram.transaction import resume
-from tests.unit.web.conftest import (
+from tests.site import (
     BOT_ID,
     BOT_TOKEN,
     COOKIE,
@@ -26,8 +26,7 @@ from tests.unit.web.conftest import (
     Clock,
     Site,
 )
-from tests.unit.web.telegram import NAVIGATION, PAGE, Browser, parameter
-from tests.unit.web.test_relay import (
+from tests.unit.endpoints.test_relay import (
     BRANCH,
     HOST,
     PREVIEW,
@@ -38,6 +37,7 @@ from tests.unit.web.test_relay import (
     fixtures,
     refused,
 )
+from tests.unit.web.telegram import NAVIGATION, PAGE, Browser, parameter
 
 listening, pair = fixtures
 

@@ -11,7 +11,7 @@ import pytest
 
 from lib.tgauth.errors import StoreUnavailable
 from lib.tgauth.sessions.service import SessionService
-from tests.unit.web.conftest import COOKIE, NOW, OWN_PAGE, Answer, Site
+from tests.site import COOKIE, NOW, OWN_PAGE, Answer, Site
 from tests.unit.web.telegram import (
     ALICE,
     MARIA,

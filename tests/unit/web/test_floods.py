@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lib.tgauth.web.request import Request
-from tests.unit.web.conftest import (
+from tests.site import (
     HOST,
     ORIGIN,
     Answer,

@@ -15,7 +15,7 @@ import pytest
 from lib.tgauth import log
 from lib.tgauth.errors import StoreUnavailable
 from lib.tgauth.sessions.service import SessionService
-from tests.unit.web.conftest import (
+from tests.site import (
     APPS,
     AUTH_SECRET,
     BOT_TOKEN,

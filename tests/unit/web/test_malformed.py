@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import lib.tgauth.sessions.service
 import lib.tgauth.settings
-from dev.faults.client import environ_of
-from tests.unit.web.conftest import (
+from dev.prove.faults.client import environ_of
+from tests.site import (
     APPS,
     BOT_TOKEN,
     COOKIE,

@@ -15,16 +15,16 @@ import pytest
 from werkzeug.wrappers import Request, Response
 
 import lib.tgauth.telegram.http
-from dev.bot_api import CHAT_ID, METHOD_PATH, BotApi, chat_member, refusal, success
-from dev.oidc import TOKEN_PATH
-from dev.runtime import Function
-from dev.serving import Serving, serving
-from dev.signing import sign_widget
+from dev.telegram.bot_api import CHAT_ID, METHOD_PATH, BotApi, chat_member, refusal, success
+from dev.telegram.oidc import TOKEN_PATH
+from dev.telegram.serving import Serving, serving
+from dev.telegram.signing import sign_widget
+from dev.vercel.runtime import Function
 from lib.tgauth import budget
 from lib.tgauth.auth import authenticate
 from lib.tgauth.errors import StoreUnavailable
 from lib.tgauth.http_client import HttpClient
-from tests.unit.web.conftest import (
+from tests.site import (
     BOT_ID,
     BOT_TOKEN,
     CLIENT_SECRET,

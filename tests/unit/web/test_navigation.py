@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from tests.unit.web.conftest import (
+from tests.site import (
     BOT_TOKEN,
     CLIENT_SECRET,
     HOST,

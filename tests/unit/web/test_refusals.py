@@ -21,9 +21,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from dev.grants import OAuthError
-from dev.signing import Keys, sign_init_data, sign_widget
-from tests.unit.web.conftest import (
+from dev.telegram.grants import OAuthError
+from dev.telegram.signing import Keys, sign_init_data, sign_widget
+from tests.site import (
     AUTH_SECRET,
     BOT_TOKEN,
     CLIENT_SECRET,

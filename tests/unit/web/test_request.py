@@ -8,7 +8,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from lib.tgauth.errors import BodyTooLarge, MalformedRequest
 from lib.tgauth.web.request import MAX_BODY, Request
-from tests.unit.web.conftest import APPS, COOKIE, METHODS, ORIGIN, OWN_PAGE, Site
+from tests.site import APPS, COOKIE, METHODS, ORIGIN, OWN_PAGE, Site
 from tests.unit.web.test_json import REFUSED
 
 # The relay is not there without its secret.

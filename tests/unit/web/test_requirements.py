@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.unit.web.conftest import Answer, Clock, Site
+from tests.site import Answer, Clock, Site
 
 Send = Callable[[Site, str], Answer]
 

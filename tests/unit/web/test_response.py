@@ -10,7 +10,7 @@ from lib.tgauth.web.endpoint import endpoint
 from lib.tgauth.web.request import Request
 from lib.tgauth.web.respond import json_response
 from lib.tgauth.web.response import Headers, Response
-from tests.unit.web.conftest import ORIGIN, Site
+from tests.site import ORIGIN, Site
 
 BAD = ["a\r\nSet-Cookie: b=c", "a\nb", "a\rb", "a\x00b", "a\x7fb", "a\x0bb", "é", "я", "\u2028", "a\n"]
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.unit.web.conftest import ENV, LOCAL_ENV, OWN_PAGE, USER, Answer, Clock, Site
+from tests.site import ENV, LOCAL_ENV, OWN_PAGE, USER, Answer, Clock, Site
 from tests.unit.web.telegram import ALICE, PAGE, Browser, Telegram, fixtures, parameter
 
 running, telegram = fixtures

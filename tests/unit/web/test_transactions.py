@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.web.conftest import (
+from tests.site import (
     AUTH_SECRET,
     CLIENT_SECRET,
     COOKIE,

@@ -1,0 +1,473 @@
+"""What the doctor sees of a deployment from outside (dev/doctor: deployment, site, headers, relay)."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from email.utils import formatdate
+
+import pytest
+import requests
+import responses
+
+from dev.doctor import deployment
+from dev.doctor.client import Client
+from dev.doctor.deployment import check_deployment
+from dev.serve.process import ROOT, running
+from lib.tgauth.web.respond import SECURITY_HEADERS
+
+SITE = "https://example.com"
+COOKIE = "__Host-tgauth-tx-PnOQCe3d=v; Path=/; Max-Age=600; HttpOnly; SameSite=Lax; Secure"
+API_HEADERS = dict(SECURITY_HEADERS)
+PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Strict-Transport-Security": "max-age=63072000",
+}
+OIDC = {
+    "methods": ["oidc", "widget"],
+    "relay_url": None,
+    "oidc_url": f"https://oauth.telegram.org/auth?client_id=1&redirect_uri={SITE}/telegram/callback",
+    "widget_auth_url": f"https://oauth.telegram.org/auth?bot_id=1&origin={SITE}",
+    "widget_redirect_url": f"{SITE}/telegram/login?state=x",
+}
+WIDGET = {**OIDC, "methods": ["widget"], "oidc_url": None}
+TICKET = "https://prod.example/telegram/relay?ticket=app.example~x"
+RELAY = {**OIDC, "methods": ["relay"], "relay_url": TICKET, "oidc_url": None, "widget_redirect_url": None}
+
+
+def problem(status, code):
+    return {"status": status, "json": {"code": code}, "content_type": "application/problem+json"}
+
+
+GOOD = {
+    "GET /health": {"json": {"status": "ok", "store": "upstash"}},
+    "POST /telegram/start": {"json": OIDC, "headers": {**API_HEADERS, "Set-Cookie": COOKIE}},
+    "GET /telegram/verify": problem(401, "invalid_session"),
+    "POST /telegram/start of a stranger": problem(403, "cross_site_blocked"),
+    "GET /": {"body": "<html>", "headers": PAGE_HEADERS},
+}
+
+
+@pytest.fixture
+def web():
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        yield mock
+
+
+def deploy(mock, site=SITE, **changes):
+    """A deployment that answers as tgauth does, but for `changes`."""
+    for target, answer in {**GOOD, **changes}.items():
+        method, path, *stranger = target.split()
+        headers = {"Origin": deployment.STRANGER if stranger else site}
+        match = [responses.matchers.header_matcher(headers)] if method == "POST" else []
+        mock.add(method, f"{site}{path}", match=match, **answer)
+
+
+def checked(site=SITE, **options):
+    found = {check.name: check for check in check_deployment(site, Client(), **options)}
+    for check in found.values():
+        assert bool(check.fix) == (check.status != "ok"), check
+    return found
+
+
+def wrong(found):
+    return {name: check.status for name, check in found.items() if check.status != "ok"}
+
+
+def test_a_deployment_that_is_all_right(web):
+    """Every check is there and ok, and the Allowed URLs are said exactly."""
+    deploy(web)
+    found = checked()
+    assert wrong(found) == {}
+    names = "reachable https health headers origin cookie login junk-token cross-site page pace"
+    assert set(found) == set(names.split())
+    assert f"{SITE}/telegram/callback and {SITE}" in found["login"].message
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        {"body": requests.ConnectionError("NameResolutionError of the host")},
+        {"body": requests.ConnectTimeout("x")},
+        {"body": requests.exceptions.SSLError("x")},
+        {"body": UnicodeError("x")},
+    ],
+)
+def test_a_site_that_does_not_answer(web, failure):
+    """Whatever goes wrong on the way is one problem."""
+    web.get(f"{SITE}/health", **failure)
+    assert wrong(checked()) == {"reachable": "problem"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "name", "says"),
+    [
+        ({"status": 401, "body": "<html>Authentication Required</html>"}, "protection", "Protection"),
+        (
+            {"status": 302, "headers": {"Location": "https://vercel.com/sso-api?url=x"}},
+            "protection",
+            "Protection",
+        ),
+        (
+            {"status": 200, "body": "<html>", "headers": {"Set-Cookie": "_vercel_sso_nonce=x; Path=/"}},
+            "protection",
+            "Protection",
+        ),
+        ({"status": 403, "body": "<html>"}, "protection", "firewall"),
+        (
+            {"status": 308, "headers": {"Location": "https://u:hunter22@www.example.com/health"}},
+            "redirect",
+            "https://www.example.com",
+        ),
+        ({"status": 308, "headers": {"Location": "/de/health"}}, "redirect", "another address"),
+        ({"status": 308, "headers": {"Location": "https://[x"}}, "redirect", "another address"),
+        ({"status": 308, "headers": {"Location": "/health/"}}, "redirect", "a slash is put behind"),
+        ({"status": 308, "headers": {"Location": f"{SITE}/health/"}}, "redirect", "a slash is put behind"),
+        ({"status": 308, "headers": {"Location": f"{SITE}/de/health"}}, "redirect", "another address"),
+        (
+            {"status": 500, "body": "x", "headers": {"X-Vercel-Error": "FUNCTION_INVOCATION_FAILED"}},
+            "reachable",
+            "FUNCTION_INVOCATION_FAILED",
+        ),
+        ({"status": 404, "body": "x", "headers": {"X-Vercel-Error": "NOT_FOUND"}}, "reachable", "NOT_FOUND"),
+        ({"status": 404, "body": "The page could not be found"}, "reachable", "404"),
+        (
+            {"status": 200, "body": "<!doctype html>", "content_type": "text/html"},
+            "reachable",
+            "shows a page",
+        ),
+        ({"status": 200, "body": "<html>"}, "reachable", "200"),
+        ({"status": 200, "json": []}, "reachable", "200"),
+    ],
+)
+def test_what_stands_before_it(web, answer, name, says):
+    """Vercel's protection, redirects and other servers are told apart; then nothing else is asked."""
+    web.get(f"{SITE}/health", **answer)
+    found = checked()
+    assert wrong(found) == {name: "problem"}
+    assert says in found[name].message
+    assert "hunter22" not in found[name].message + found[name].fix
+    assert len(web.calls) == 1
+
+
+def test_a_redirects_body_is_not_read_to_its_end(web):
+    """Nor is its target looked at by the client."""
+    web.get(f"{SITE}/", status=308, headers={"Location": "https://[x"}, body=b"a" * 1_000_000)
+    assert len(Client().ask("GET", f"{SITE}/").body) == 256 * 1024
+
+
+def test_a_redirect_says_what_to_set(web):
+    """From the bare domain to www: which address to check, and which variables follow no redirect."""
+    web.get(f"{SITE}/health", status=307, headers={"Location": "https://www.example.com/health"})
+    fix = checked()["redirect"].fix
+    assert "check https://www.example.com instead" in fix
+    assert "AUTH_ORIGIN" in fix
+    assert "AUTH_RELAY_URL" in fix
+
+
+def test_the_bypass_of_deployment_protection(web):
+    """It is sent with every request over https, and never without encryption."""
+    deploy(web)
+    checked(bypass="bypass-secret")
+    assert {call.request.headers["x-vercel-protection-bypass"] for call in web.calls} == {"bypass-secret"}
+    web.calls.reset()
+    deploy(web, "http://example.com")
+    checked("http://example.com", bypass="bypass-secret")
+    assert not any("x-vercel-protection-bypass" in call.request.headers for call in web.calls)
+
+
+def test_without_encryption(web):
+    """http is a problem but for this machine."""
+    deploy(web, "http://example.com")
+    assert checked("http://example.com")["https"].status == "problem"
+    deploy(web, "http://localhost:3000")
+    assert checked("http://localhost:3000")["https"].status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ({"status": 308, "headers": {"Location": "/health/"}}, '"trailingSlash": true'),
+        ({"status": 200, "body": "<!doctype html>", "content_type": "text/html"}, "put it last"),
+        ({"status": 404, "headers": {"X-Vercel-Error": "NOT_FOUND"}}, "vercel.json has tgauth's rewrites"),
+        ({"status": 404, "headers": {"X-Vercel-Error": "DEPLOYMENT_NOT_FOUND"}}, "it was deleted"),
+        ({"status": 502, "headers": {"X-Vercel-Error": "BAD_GATEWAY"}}, "at its log"),
+    ],
+)
+def test_what_to_do_about_it(web, answer, says):
+    """Each of them has a fix of its own."""
+    web.get(f"{SITE}/health", **answer)
+    (check,) = checked().values()
+    assert says in check.fix
+
+
+def test_the_rest_is_looked_at_where_sessions_do_not_work(web):
+    """A store that is down says nothing of cookies, headers and refusals."""
+    down = {"json": {"status": "down", "store": None, "problem": "store_full"}, "status": 503}
+    deploy(web, **{"GET /health": down})
+    found = checked()
+    assert wrong(found) == {"health": "problem"}
+    assert {"cookie", "headers", "cross-site"} <= found.keys()
+
+
+@pytest.mark.parametrize(("offset", "status"), [(0, "ok"), (45, "warning"), (-70, "problem")])
+def test_the_clock(web, offset, status):
+    """The Date header against this machine."""
+    date = {"Date": formatdate(time.time() + offset, usegmt=True)}
+    deploy(web, **{"GET /health": {**GOOD["GET /health"], "headers": date}})
+    assert checked()["clock"].status == status
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("misconfigured", "event misconfigured"),
+        ("relay_required", "docs/PREVIEWS.md"),
+        ("store_unavailable", "event store_unavailable"),
+        ("internal", "event sys_crash"),
+        ("something_else", "function's log"),
+    ],
+)
+def test_a_deployment_that_cannot_log_in(web, code, says):
+    """The code leads to the line of the log that has the reason."""
+    deploy(web, **{"POST /telegram/start": {**problem(503, code), "headers": API_HEADERS}})
+    found = checked()
+    assert wrong(found) == {"login": "problem"}
+    assert says in found["login"].fix
+
+
+@pytest.mark.parametrize(
+    "cookie",
+    [
+        COOKIE.replace("__Host-", ""),
+        COOKIE.replace("; Secure", ""),
+        COOKIE.replace("HttpOnly; ", ""),
+        COOKIE.replace("SameSite=Lax; ", ""),
+        COOKIE.replace("Lax", "None"),
+        COOKIE.replace("Path=/", "Path=/telegram"),
+        f"{COOKIE}; Domain=example.com",
+        "unrelated=1",
+    ],
+)
+def test_every_attribute_of_the_cookie_counts(web, cookie):
+    """Without one of them, or with a Domain, it is a problem."""
+    start = {**GOOD["POST /telegram/start"], "headers": {**API_HEADERS, "Set-Cookie": cookie}}
+    deploy(web, **{"POST /telegram/start": start})
+    assert wrong(checked()) == {"cookie": "problem"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Cache-Control", None),
+        ("Cache-Control", "public, max-age=0"),
+        ("Content-Security-Policy", None),
+        ("Content-Security-Policy", "default-src 'self'"),
+        ("Content-Security-Policy", "default-src 'none'"),
+        ("Referrer-Policy", None),
+        ("Referrer-Policy", "unsafe-url"),
+        ("Strict-Transport-Security", None),
+        ("Strict-Transport-Security", "max-age=0"),
+        ("X-Content-Type-Options", None),
+    ],
+)
+def test_every_header_of_the_api_counts(web, name, value):
+    """One that is missing or weaker is a problem that names it."""
+    headers = {key: text for key, text in API_HEADERS.items() if key != name} | (
+        {name: value} if value else {}
+    )
+    start = {**GOOD["POST /telegram/start"], "headers": {**headers, "Set-Cookie": COOKIE}}
+    deploy(web, **{"POST /telegram/start": start})
+    found = checked()
+    assert wrong(found) == {"headers": "problem"}
+    assert name in found["headers"].message
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("Content-Security-Policy", "", "no Content-Security-Policy"),
+        ("Content-Security-Policy", "default-src 'self' 'unsafe-inline'", "scripts be 'unsafe-inline'"),
+        ("Content-Security-Policy", "script-src 'self' 'unsafe-eval'", "scripts be 'unsafe-eval'"),
+        ("Content-Security-Policy", "default-src 'self'; style-src 'unsafe-inline'", "styles be"),
+        ("X-Content-Type-Options", "", "nosniff"),
+        ("Strict-Transport-Security", "", "Strict-Transport-Security"),
+        ("Referrer-Policy", "no-referrer", "no-referrer"),
+        ("Cross-Origin-Opener-Policy", "same-origin", "popup"),
+    ],
+)
+def test_the_pages_headers(web, name, value, says):
+    """They may be the owner's own, so what is weak is a warning."""
+    deploy(web, **{"GET /": {"body": "<html>", "headers": {**PAGE_HEADERS, name: value}}})
+    found = checked()
+    assert wrong(found) == {"page": "warning"}
+    assert says in found["page"].message
+
+
+@pytest.mark.parametrize(
+    ("target", "answer", "name", "status"),
+    [
+        ("GET /", {"status": 404}, "page", "warning"),
+        ("GET /telegram/verify", {"status": 404, "body": "no"}, "junk-token", "problem"),
+        ("GET /telegram/verify", {"json": {"user": {"id": 1}}}, "junk-token", "problem"),
+        ("GET /telegram/verify", problem(401, "unauthenticated"), "junk-token", "warning"),
+        ("GET /telegram/verify", problem(503, "misconfigured"), "junk-token", "problem"),
+        (
+            "GET /telegram/verify",
+            {"status": 401, "json": {"code": "invalid_session"}},
+            "junk-token",
+            "problem",
+        ),
+        ("POST /telegram/start of a stranger", {"json": OIDC}, "cross-site", "problem"),
+        (
+            "POST /telegram/start of a stranger",
+            {**problem(403, "cross_site_blocked"), "headers": {"Access-Control-Allow-Origin": "*"}},
+            "cross-site",
+            "problem",
+        ),
+        ("POST /telegram/start of a stranger", problem(503, "misconfigured"), "cross-site", "problem"),
+        ("POST /telegram/start", {"json": {"methods": []}}, "login", "problem"),
+        ("POST /telegram/start", {"body": "<html>"}, "login", "problem"),
+    ],
+)
+def test_answers_that_are_not_tgauths(web, target, answer, name, status):
+    """Each request has one right answer, and every other one shows."""
+    if target == "POST /telegram/start":
+        answer["headers"] = {**API_HEADERS, "Set-Cookie": COOKIE}
+    deploy(web, **{target: answer})
+    assert wrong(checked()) == {name: status}
+
+
+@pytest.mark.parametrize("refused", ["by name", "by kind"])
+def test_both_signs_of_another_site_count(web, refused):
+    """A stranger is refused for its Origin alone as for its Sec-Fetch-Site; one of the two is too little."""
+
+    def start(request):
+        if request.headers["Origin"] == SITE:
+            return 200, {**API_HEADERS, "Set-Cookie": COOKIE}, json.dumps(OIDC)
+        if ("Sec-Fetch-Site" in request.headers) == (refused == "by kind"):
+            return 403, {}, json.dumps({"code": "cross_site_blocked"})
+        return 200, {}, json.dumps(OIDC)
+
+    deploy(web)
+    for match in list(web.registered()):
+        if match.method == "POST":
+            web.remove(match)
+    web.add_callback(responses.POST, f"{SITE}/telegram/start", callback=start)
+    assert wrong(checked()) == {"cross-site": "problem"}
+
+
+@pytest.mark.parametrize("target", list(GOOD)[1:])
+def test_a_connection_that_breaks_later(web, target):
+    """One request without an answer is a problem of its own, and the others are still looked at."""
+    deploy(web, **{target: {"body": requests.ConnectionError("x")}})
+    assert set(wrong(checked()).values()) == {"problem"}
+    assert len(web.calls) > 5
+
+
+def test_another_name_of_the_site(web):
+    """Logins that belong to another origin set no cookie here: which one it is, and what to set."""
+    start = {"json": OIDC, "headers": API_HEADERS}
+    deploy(web, "https://alias.example", **{"POST /telegram/start": start})
+    found = checked("https://alias.example")
+    assert wrong(found) == {"origin": "warning"}
+    assert SITE in found["origin"].message
+    assert "AUTH_ORIGIN=https://alias.example" in found["origin"].fix
+
+
+def test_a_name_to_which_the_sites_own_redirects(web):
+    """Where the origin that logins come back to leads here, the button is a circle: what to set."""
+    here = "https://www.alias.example"
+    deploy(web, here, **{"POST /telegram/start": {"json": OIDC, "headers": API_HEADERS}})
+    web.get(f"{SITE}/health", status=308, headers={"Location": f"{here}/health"})
+    found = checked(here)
+    assert wrong(found) == {"origin": "problem"}
+    assert SITE in found["origin"].message
+    assert f"AUTH_ORIGIN={here}" in found["origin"].fix
+
+
+def test_the_allowed_urls_of_both_names(web):
+    """What @BotFather must know is said for the name with www. too."""
+    deploy(web)
+    message = checked()["login"].message
+    name = SITE.removeprefix("https://")
+    assert f"exactly these two: {SITE}/telegram/callback and {SITE};" in message
+    assert f"https://www.{name}/telegram/callback and https://www.{name}" in message
+
+
+@pytest.mark.parametrize(("text", "status"), [("Log in", "ok"), ("Bot domain invalid", "problem")])
+def test_the_widgets_domain(web, text, status):
+    """Where the widget is the way, Telegram's page is opened as a login would."""
+    start = {**GOOD["POST /telegram/start"], "json": WIDGET}
+    deploy(web, **{"POST /telegram/start": start})
+    web.get("https://oauth.telegram.org/auth", body=text)
+    found = checked()
+    assert "/setdomain" in found["login"].message
+    assert found["widget-domain"].status == status
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "says"),
+    [
+        ({"status": 303, "headers": {"Location": "https://prod.example/relay.html?ticket=x"}}, "ok", "logs"),
+        ({"status": 303, "headers": {"Location": "https://prod.example/error.html"}}, "problem", "redirects"),
+        ({"status": 308, "headers": {"Location": "https://www.prod.example/x"}}, "problem", "redirects"),
+        ({"status": 404}, "problem", "nobody in for previews"),
+        (problem(400, "invalid_grant"), "problem", "does not take"),
+        (problem(503, "shared_store_required"), "problem", "no Redis"),
+        ({"status": 401, "body": "<html>"}, "problem", "answers 401"),
+        ({"body": requests.ConnectionError("x")}, "problem", "does not answer"),
+    ],
+)
+def test_a_preview(web, answer, status, says):
+    """Production is asked with the ticket that the preview signed, which is not shown."""
+    start = {**GOOD["POST /telegram/start"], "json": RELAY}
+    deploy(web, **{"POST /telegram/start": start})
+    web.get("https://prod.example/telegram/relay", **answer)
+    check = checked()["relay"]
+    assert (check.status, says in check.message) == (status, True), check
+    assert "ticket=" not in check.message + check.fix
+
+
+def test_a_preview_whose_production_is_not_encrypted(web):
+    """Then the ticket is not sent there."""
+    start = {**GOOD["POST /telegram/start"], "json": {**RELAY, "relay_url": TICKET.replace("https", "http")}}
+    deploy(web, **{"POST /telegram/start": start})
+    assert checked()["relay"].status == "problem"
+    assert not any("prod.example" in call.request.url for call in web.calls)
+
+
+def test_a_slow_deployment(web, monkeypatch):
+    """Above the limit the pace is a warning; the limit is lowered here, so that nobody waits."""
+    monkeypatch.setattr(deployment, "FAR_MS", 0)
+    deploy(web)
+    assert wrong(checked()) == {"pace": "warning"}
+
+
+@pytest.mark.slow
+def test_against_the_development_server():
+    """The whole of it over real HTTP, as `make doctor URL=…` runs it: ok, under another name, and broken."""
+
+    def run(*arguments):
+        command = [sys.executable, "-m", "dev.doctor", *arguments]
+        return subprocess.run(
+            command, cwd=ROOT, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, timeout=60
+        )
+
+    with running() as server:
+        done = run(server.origin)
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+        assert "0 problems, 1 warning." in done.stdout
+        alias = run(server.origin.replace("localhost", "127.0.0.1"), f"--old={server.origin}")
+        assert "warning  origin" in alias.stdout
+        assert "problem  earlier" in alias.stdout
+        assert "make dev" not in alias.stdout
+    with running(env={"SESSION_TTL": "30d"}) as server:
+        done = run(server.origin)
+        assert done.returncode == 1
+        assert "problem  health: is down" in done.stdout
+        assert "1 problem, 0 warnings." in done.stdout
+    assert run(server.origin).returncode == 1

@@ -1,0 +1,101 @@
+"""What the doctor makes of each answer that GET /health can give (dev/doctor/health.py)."""
+
+import json
+import re
+
+import pytest
+
+from dev.doctor.client import Answer
+from dev.doctor.health import check_health
+from dev.serve.process import ROOT
+
+WHY = ("unreachable", "credentials", "rights", "too_old", "full", "quota")
+STORE = ("store", *(f"store_{why}" for why in WHY))
+DOWN = ("settings", "origin", "bot_token", *STORE)
+DEGRADED = {"memory": "warning", "memory_prefix": "problem", "chat": "problem", "bot_token": "problem"}
+CASES = json.loads((ROOT / "tests/cases/platform/08_health_green.json").read_text())["cases"]
+
+
+def said(http, **fields):
+    return check_health(Answer(http, {}, (), json.dumps(fields).encode(), 0.0))
+
+
+def down(code):
+    return said(503, status="down", store=None, problem=code)
+
+
+def degraded(code):
+    return said(200, status="degraded", store="memory", problem=code)
+
+
+@pytest.mark.parametrize(
+    ("status", "fields", "expected"),
+    [
+        (200, {"status": "ok", "store": "upstash"}, "ok"),
+        (200, {"status": "ok", "store": "redis"}, "ok"),
+        (200, {"status": "ok", "store": "memory"}, "warning"),
+        (200, {"status": "ok", "store": "disk"}, "problem"),
+        (200, {"status": "fine"}, "problem"),
+        (200, {"status": "down", "store": None}, "problem"),
+        (500, {}, "problem"),
+    ],
+)
+def test_what_is_well(status, fields, expected):
+    """Upstash or Redis is well, memory is a choice, and what tgauth does not say is a problem."""
+    assert said(status, **fields).status == expected
+
+
+@pytest.mark.parametrize("code", DOWN)
+def test_down(code):
+    """Each reason is a problem that says where it is explained."""
+    check = down(code)
+    assert check.status == "problem"
+    assert check.message.startswith("is down: ")
+    assert re.search(r"(docs/\w+|README)\.md#", check.fix)
+
+
+@pytest.mark.parametrize(("code", "status"), DEGRADED.items())
+def test_degraded(code, status):
+    """Memory is a warning, and what keeps people from logging in, or was not meant, is a problem."""
+    check = degraded(code)
+    assert check.status == status
+    assert check.message.startswith("is degraded: ")
+    assert re.search(r"docs/\w+\.md|README\.md#", check.fix)
+
+
+def test_each_has_words_of_its_own():
+    """No two reasons share a text or a fix, but for the one that only the log tells more of."""
+    checks = [*map(down, DOWN), *map(degraded, DEGRADED)]
+    different = len({*DOWN, *DEGRADED})
+    assert len({check.message.partition(": ")[2] for check in checks}) == different
+    assert len({check.fix for check in checks}) == different
+
+
+@pytest.mark.parametrize("code", ["store_on_fire", "", 7, None, ["store"]])
+def test_what_a_later_version_may_say(code):
+    """A reason that is not known, and none, lead to the log."""
+    assert "vercel logs" in down(code).fix
+    if code:
+        assert "vercel logs" in degraded(code).fix
+
+
+def test_a_version_from_before_there_were_reasons():
+    """Degraded alone meant memory, and down alone could be anything."""
+    assert "UPSTASH_REDIS_REST_URL" in said(200, status="degraded", store="memory").fix
+    assert "vercel logs" in said(503, status="down", store=None).fix
+
+
+@pytest.mark.parametrize(
+    ("number", "check", "fix"),
+    [
+        (0, down("store_too_old"), "Redis 8 or Valkey 9.1"),
+        (1, down("store_rights"), "the standard token"),
+        (2, down("origin"), "AUTH_ORIGIN"),
+        (3, degraded("memory"), "UPSTASH_REDIS_REST_URL"),
+    ],
+)
+def test_what_was_green_once(number, check, fix):
+    """Each case in which nobody could log in, or a logout did not hold, is no longer called well."""
+    assert "/health 200 ok" in CASES[number]["now"]
+    assert check.status in ("problem", "warning")
+    assert fix in check.fix

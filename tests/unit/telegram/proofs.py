@@ -1,0 +1,98 @@
+"""What the tests of the verifiers share: one bot, one person, one moment, and the published vectors."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from dev.telegram.signing import sign_init_data, sign_widget
+
+BOT_TOKEN = "123456789:AAE-test_token-of-no-bot"
+BOT_ID = 123456789
+NOW = 1_800_000_000
+PRIVATE_KEY = bytes(range(32))
+PUBLIC_KEY = Ed25519PrivateKey.from_private_bytes(PRIVATE_KEY).public_key().public_bytes_raw()
+
+WIDGET: dict[str, Any] = {
+    "id": 279058397,
+    "first_name": "Анна",
+    "last_name": "O'Neil & Sons",
+    "username": "anna_n",
+    "photo_url": "https://t.me/i/userpic/320/anna.jpg",
+    "auth_date": NOW - 10,
+}
+PERSON: dict[str, Any] = {
+    "id": 279058397,
+    "first_name": "Анна + / ?",
+    "last_name": "O'Neil & Sons",
+    "username": "anna_n",
+    "language_code": "ru",
+    "is_premium": True,
+    "allows_write_to_pm": False,
+    "photo_url": "https://t.me/i/userpic/320/anna.svg",
+}
+
+CONTROLS = [chr(code) for code in (0x00, 0x09, 0x0A, 0x0D, 0x1F, 0x7F, 0x80, 0x85, 0x9F)]
+NOT_NUMBERS = {
+    "empty": "",
+    "zero": "0",
+    "leading zero": "017",
+    "plus": "+17",
+    "minus": "-17",
+    "underscore": "1_7",
+    "space before": " 17",
+    "space after": "17 ",
+    "no-break space": "17\u00a0",
+    "hexadecimal": "0x11",
+    "exponent": "1e3",
+    "fraction": "17.0",
+    "words": "NaN",
+    "Arabic digits": "١٧",
+    "full-width digits": "１７",
+    "superscript": "1²",
+    "17 digits": "1" * 17,
+    "5000 digits": "1" * 5000,
+}
+
+
+def changed(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `changes`; the ellipsis takes a field away."""
+    return {name: value for name, value in {**base, **changes}.items() if value is not ...}
+
+
+def widget(**changes: Any) -> dict[str, Any]:
+    """The widget's answer with a genuine hash, also over values that Telegram would never send."""
+    return sign_widget(changed(WIDGET, changes), BOT_TOKEN)
+
+
+def init_data(**changes: Any) -> str:
+    """A Mini App's initData with a genuine hash; `user` is JSON text as it stands, or a mapping."""
+    base = {"query_id": "AAHdF6IQ", "user": PERSON, "auth_date": NOW - 10}
+    return sign_init_data(changed(base, changes), BOT_TOKEN)
+
+
+def signed_init_data(**changes: Any) -> str:
+    """As `init_data`, with a third-party signature of the test key."""
+    base = {"query_id": "AAHdF6IQ", "user": PERSON, "auth_date": NOW - 10}
+    return sign_init_data(changed(base, changes), BOT_TOKEN, PRIVATE_KEY)
+
+
+VECTORS: list[dict[str, Any]] = json.loads(
+    (Path(__file__).parents[2] / "vectors" / "telegram.json").read_text(encoding="utf-8")
+)["vectors"]
+
+
+def vectors(kind: str) -> list[Any]:
+    """The published vectors of one kind, as parameters named after them."""
+    found = [pytest.param(vector, id=vector["id"]) for vector in VECTORS if vector["kind"] == kind]
+    assert found, f"no vector of kind {kind}"
+    return found
+
+
+def auth_date(text: str) -> int:
+    """The `auth_date` of initData, or 0 where it has none."""
+    return int(dict(parse_qsl(text)).get("auth_date", "0"))
