@@ -50,7 +50,7 @@ def check_store(settings: Settings) -> Iterator[Check]:
     finally:
         with contextlib.suppress(StoreUnavailable):
             store.delete(key, "one", "two")
-        store._redis.close()  # type: ignore[attr-defined]
+        store.close()  # type: ignore[attr-defined]
 
 
 def _check(store: HashStore, settings: Settings, key: str) -> Iterator[Check]:

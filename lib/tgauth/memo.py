@@ -5,30 +5,47 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 
-class Memo:
-    """Names with a time to forget each; over `limit` the oldest goes. `clock` gives Unix seconds."""
+class Memo[T]:
+    """Values by name, each with a time to forget it; over `limit` the oldest goes. `clock`: Unix seconds."""
 
     def __init__(self, clock: Callable[[], float], limit: int = 4096) -> None:
         self._clock = clock
         self._limit = limit
-        self._held: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self._held: OrderedDict[str, tuple[float, T]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def remember(self, name: str, seconds: float) -> None:
-        """Know `name` for so many seconds from now."""
+    def remember(self, name: str, value: T, seconds: float) -> None:
+        """Keep `value` for so many seconds from now, in place of what was there."""
         with self._lock:
-            self._put(name, self._clock() + seconds, 1)
+            self._put(name, self._clock() + seconds, value)
+
+    def recall(self, name: str) -> T | None:
+        """The value that was remembered, until its time is over."""
+        with self._lock:
+            held = self._held.get(name)
+            return held[1] if held and self._clock() < held[0] else None
 
     def knows(self, name: str) -> bool:
-        """Whether `name` was remembered and its time is not over."""
-        return self.times(name) > 0
+        """Whether there is such a value."""
+        return self.recall(name) is not None
 
-    def first(self, name: str, seconds: float) -> bool:
-        """Remember `name`, and say whether it was not known: of many who ask at once, one hears yes."""
-        return self.count(name, seconds) == 1
+    def _put(self, name: str, ends_at: float, value: T) -> None:
+        self._held[name] = (ends_at, value)
+        self._held.move_to_end(name)
+        # Drop expired entries from the old end; if all share one lifetime this drops every expired one.
+        now = self._clock()
+        while self._held:
+            oldest, (over_at, _) = next(iter(self._held.items()))
+            if len(self._held) <= self._limit and now < over_at:
+                break
+            del self._held[oldest]
+
+
+class Tally(Memo[int]):
+    """How often each name was counted, from its first time on and for so many seconds."""
 
     def count(self, name: str, seconds: float) -> int:
-        """How often `name` was counted in the `seconds` that began with the first time, this one included."""
+        """Count `name` once more, and say how often that was in its time: the seconds since the first."""
         with self._lock:
             ends_at, times = self._held.get(name, (0.0, 0))
             if self._clock() >= ends_at:
@@ -36,22 +53,13 @@ class Memo:
             self._put(name, ends_at, times + 1)
             return times + 1
 
+    def first(self, name: str, seconds: float) -> bool:
+        """Count `name`, and say whether it was not known: of many who ask at once, one hears yes."""
+        return self.count(name, seconds) == 1
+
     def times(self, name: str) -> int:
         """How often `name` was counted in its time so far; 0 once that is over."""
-        with self._lock:
-            ends_at, times = self._held.get(name, (0.0, 0))
-            return times if self._clock() < ends_at else 0
-
-    def _put(self, name: str, ends_at: float, times: int) -> None:
-        self._held[name] = (ends_at, times)
-        self._held.move_to_end(name)
-        # The oldest go that are over; where all names have one lifetime, that is every one of them.
-        now = self._clock()
-        while self._held:
-            oldest, (over_at, _) = next(iter(self._held.items()))
-            if len(self._held) <= self._limit and now < over_at:
-                break
-            del self._held[oldest]
+        return self.recall(name) or 0
 
 
 class Latest[T]:
@@ -64,9 +72,9 @@ class Latest[T]:
         self._lock = threading.Lock()
 
     def get(self, ask: Callable[[T], tuple[T, float]]) -> T:
-        """The answer; where it is too old, what `ask` gives, with its seconds, for the one that there was.
+        """The answer; once it is too old, `ask` is given it, and gives a new one with its seconds.
 
-        Of many at once one asks, and the others hear what was known.
+        One of several threads asks; the others meanwhile get the old answer.
         """
         if self._clock() >= self._until and self._lock.acquire(blocking=False):
             try:

@@ -57,14 +57,14 @@ def upstash(shared_valkey: Valkey) -> Iterator[Upstash]:
 def upstash_store(upstash: Upstash) -> Iterator[UpstashStore]:
     store = UpstashStore(upstash.url, upstash.token)
     yield store
-    store._redis.close()
+    store.close()
 
 
 @pytest.fixture(scope="session")
 def redis_store(shared_valkey: Valkey) -> Iterator[RedisStore]:
     store = RedisStore(shared_valkey.url)
     yield store
-    store._redis.close()
+    store.close()
 
 
 @pytest.fixture(params=["upstash_store", "redis_store"], ids=["upstash", "redis"])

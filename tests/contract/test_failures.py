@@ -41,7 +41,7 @@ def gone(request: pytest.FixtureRequest) -> Iterator[Store]:
     else:
         store = RedisStore(f"redis://127.0.0.1:{port}/0")
     yield store
-    store._redis.close()
+    store.close()
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ def test_a_taken_field_does_not_come_back(subject: Subject, at_once: AtOnce) -> 
     """No renewal, look or second create that runs beside the taking undoes it."""
 
     def use_or_take(number: int) -> object:
-        fields = {"code": "2", "spent": "1"}
+        fields = {"code": "2", "used": "1"}
         uses = (
             lambda: subject.store.take(KEY, "code"),
             lambda: subject.store.renew(KEY, "code", 100),
@@ -90,12 +90,12 @@ def test_a_taken_field_does_not_come_back(subject: Subject, at_once: AtOnce) -> 
         return uses[number % len(uses)]()
 
     for _ in range(ROUNDS):
-        subject.store.create(KEY, {"code": "1", "spent": "1"}, window=50, renew="code", ttl=100)
+        subject.store.create(KEY, {"code": "1", "used": "1"}, window=50, renew="code", ttl=100)
         answers = at_once(use_or_take)
         assert sorted([answers[0] or "", answers[4] or ""]) == ["", "1"]
         assert (answers[3], answers[7]) == (False, False)
-        assert subject.store.show(KEY, "code", None) == (None, {"spent": "1"})
-        subject.store.delete(KEY, "spent")
+        assert subject.store.show(KEY, "code", None) == (None, {"used": "1"})
+        subject.store.delete(KEY, "used")
 
 
 def test_a_deleted_field_does_not_come_back(subject: Subject, at_once: AtOnce) -> None:

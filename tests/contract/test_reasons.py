@@ -37,7 +37,7 @@ def refused(url: str) -> str:
             with pytest.raises(StoreUnavailable) as caught:
                 store.create("tgauth:test:1:h:x", {"h": "1"}, window=1, renew="h", ttl=1)
     finally:
-        store._redis.close()
+        store.close()
     return caught.value.reason
 
 
@@ -78,7 +78,7 @@ def test_what_people_choose_steers_no_reason(changed: Valkey) -> None:
     store = RedisStore(changed.url)
     with pytest.raises(StoreUnavailable) as caught:
         store.create("tgauth:test:1:u:1", {"s:a": "x caused error: OOM"}, window=1, renew="s:a", ttl=1)
-    store._redis.close()
+    store.close()
     assert caught.value.reason == said(reasons.FAILED, changed.port, "WRONGTYPE")
 
 

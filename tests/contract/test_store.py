@@ -129,11 +129,11 @@ def test_take_of_nothing_is_a_miss(subject: Subject) -> None:
 
 def test_what_was_taken_can_be_created_again(subject: Subject) -> None:
     """Only what is left beside it keeps a second create away, as a relay's spent ticket does."""
-    fields = {"code": "1", "spent": "1"}
+    fields = {"code": "1", "used": "1"}
     assert subject.store.create(KEY, fields, window=50, renew="code", ttl=10) == (True, fields)
-    assert subject.store.remaining(KEY, "code", "spent") == [10, 50]
+    assert subject.store.remaining(KEY, "code", "used") == [10, 50]
     assert subject.store.take(KEY, "code") == "1"
-    assert subject.store.create(KEY, fields, window=50, renew="code", ttl=10) == (False, {"spent": "1"})
+    assert subject.store.create(KEY, fields, window=50, renew="code", ttl=10) == (False, {"used": "1"})
     assert subject.store.take(KEY, "code") is None
     subject.advance(51)
     assert subject.store.create(KEY, fields, window=50, renew="code", ttl=10)[0]

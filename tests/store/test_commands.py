@@ -11,6 +11,7 @@ from dev.telegram.serving import Serving, serving
 from dev.upstash.server import Fault, Upstash
 from dev.upstash.valkey import Valkey
 from lib.tgauth.keys import keys_of
+from lib.tgauth.sessions import devices
 from lib.tgauth.sessions.token import Claims, random_n, random_slot, seal
 from lib.tgauth.settings import read_settings
 from lib.tgauth.store.pulse import Pulse
@@ -218,8 +219,8 @@ def test_revoking_takes_one_command_more_after_a_race(
     store = Slow(upstash.url, upstash.token)
     ours = service(store, credentials(upstash))
     before = upstash.commands, upstash.requests
-    ours.revoke_sessions(mine.token, "cookie", keep_current=keep)
-    store._redis.close()
+    devices.revoke_sessions(ours, mine.token, "cookie", keep_current=keep)
+    store.close()
     # The login's three commands in one round trip are not the revocation's.
     assert (upstash.commands - before[0] - 3, upstash.requests - before[1] - 1) == (6, 3)
     assert len(late) == 1
@@ -626,7 +627,7 @@ def test_a_day_of_health(upstash: Upstash) -> None:
         now[0] = second
         store.check(f"tgauth:production:1:h:{second}")
     assert upstash.commands == 24 * (3 + 11)
-    store._redis.close()
+    store.close()
 
 
 def test_what_health_writes_is_gone_in_a_minute(upstash: Upstash, valkey: Valkey) -> None:
@@ -636,7 +637,7 @@ def test_what_health_writes_is_gone_in_a_minute(upstash: Upstash, valkey: Valkey
     assert valkey.run("KEYS", "tgauth:production:2:*") == [b"tgauth:production:2:h:check"]
     (left,) = valkey.run("HTTL", "tgauth:production:2:h:check", "FIELDS", "1", "h")
     assert 0 < left <= 60
-    store._redis.close()
+    store.close()
 
 
 @pytest.mark.parametrize(

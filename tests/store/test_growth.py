@@ -7,6 +7,7 @@ import pytest
 
 from dev.upstash.valkey import Valkey
 from lib.tgauth.errors import InvalidSession, LoginStale
+from lib.tgauth.sessions import devices
 from lib.tgauth.sessions.base import Session
 from lib.tgauth.sessions.service import SessionService
 from lib.tgauth.store.redis import RedisStore
@@ -74,7 +75,7 @@ def timeline(timed_valkey: Valkey) -> Iterator[Callable[..., Timeline]]:
 
     yield make
     for one in made:
-        one.store._redis.close()
+        one.store.close()
 
 
 # 4,000 take 33 hours: what is remembered for a day has long stopped to grow.
@@ -115,17 +116,17 @@ def test_ending_and_revoking_leaves_nothing(
     mine = at.log_in(person.widget(at.now))
     for number in range(rounds):
         other, mini = at.log_in(person.widget(at.now)), at.log_in(person.init_data(at.now))
-        assert at.sessions.end_session(mine.token, other.id)
-        assert at.sessions.end_session(mine.token, mini.id)
+        assert devices.end_session(at.sessions, mine.token, other.id)
+        assert devices.end_session(at.sessions, mine.token, mini.id)
         at.log_in(person.widget(at.now))
         if number % 5 == 4:
-            at.sessions.revoke_sessions(mine.token, keep_current=True)
+            devices.revoke_sessions(at.sessions, mine.token, keep_current=True)
         at.advance(3600)
         # Ended initData is remembered for as long as it could log in, which is a day.
         assert len(fields(at.valkey, person)) <= 20 + 3 * 26
         # What has expired is removed in real time, of which many rounds here take none.
         assert at.size(person) <= 500
-    at.sessions.revoke_sessions(mine.token)
+    devices.revoke_sessions(at.sessions, mine.token)
     assert not [name for name in fields(at.valkey, person) if name.startswith("s:") and name[2:] == mine.id]
     at.advance(DAY + 121)
     assert at.emptied()
@@ -153,7 +154,7 @@ def test_ended_initdata_stays_ended_for_as_long_as_it_is_valid(
     at = timeline(SESSION_TTL=str(ttl))
     init_data = person.init_data(at.now)
     mine, mini = at.log_in(person.widget(at.now)), at.log_in(init_data)
-    assert at.sessions.end_session(mine.token, mini.id)
+    assert devices.end_session(at.sessions, mine.token, mini.id)
     for seconds in (1, ttl + 1, ttl + 1):
         at.advance(min(seconds, 3601))
         elsewhere = at.instance()
@@ -168,7 +169,7 @@ def test_a_revocation_outlasts_every_older_proof(timeline: Callable[..., Timelin
     """Until the last of its initData has expired, no proof from before the revocation logs in."""
     at = timeline()
     init_data = person.init_data(at.now)
-    at.sessions.revoke_sessions(at.log_in(person.widget(at.now)).token)
+    devices.revoke_sessions(at.sessions, at.log_in(person.widget(at.now)).token)
     for _ in range(24):
         with pytest.raises(LoginStale):
             at.log_in(init_data, at.instance())
@@ -190,11 +191,11 @@ def test_a_week_of_launches(timeline: Callable[..., Timeline], person: Person) -
         last_used[made.id] = at.now
         if number % 28 == 27:
             at.sessions.get_session(website.token)
-        listed = at.sessions.list_sessions(made.token)
+        listed = devices.list_sessions(at.sessions, made.token)
         minis = {device.id for device in listed if device.method == "webapp"}
         assert len(minis) <= 10
         assert all(at.now - last_used[slot] < DAY for slot in minis)
         assert website.id in {device.id for device in listed}
     at.advance(DAY + 1)
-    assert [device.id for device in at.sessions.list_sessions(website.token)] == [website.id]
+    assert [device.id for device in devices.list_sessions(at.sessions, website.token)] == [website.id]
     assert {name for name in fields(at.valkey, person) if name.startswith("s:")} == {f"s:{website.id}"}

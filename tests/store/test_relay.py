@@ -265,7 +265,7 @@ def test_the_store_fails_while_the_user_agrees(upstash: Upstash, kind: Any, afte
     else:
         keep_code(ours, state, user, seconds=120, ticket_seconds=720)
     assert take_code(ours, state) == user.to_json()
-    store._redis.close()
+    store.close()
 
 
 def test_no_line_holds_a_secret(project: Project, person: Person) -> None:

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lib.tgauth.memo import Memo
+from lib.tgauth.memo import Tally
 from tests.clock import Clock
 
 
@@ -16,9 +16,9 @@ def clock() -> Clock:
 
 def test_a_name_is_known_for_its_time(clock: Clock) -> None:
     """A name is known until its seconds are over, and not at that second."""
-    memo = Memo(clock)
+    memo = Tally(clock)
     assert not memo.knows("a")
-    memo.remember("a", 60)
+    memo.remember("a", 1, 60)
     assert memo.knows("a")
     assert not memo.knows("b")
     clock.advance(59.9)
@@ -29,9 +29,9 @@ def test_a_name_is_known_for_its_time(clock: Clock) -> None:
 
 def test_names_have_times_of_their_own(clock: Clock) -> None:
     """A short-lived name that is remembered later goes before a long-lived one."""
-    memo = Memo(clock)
-    memo.remember("long", 100)
-    memo.remember("short", 10)
+    memo = Tally(clock)
+    memo.remember("long", 1, 100)
+    memo.remember("short", 1, 10)
     clock.advance(10)
     assert memo.knows("long")
     assert not memo.knows("short")
@@ -39,10 +39,10 @@ def test_names_have_times_of_their_own(clock: Clock) -> None:
 
 def test_remembering_again_begins_anew(clock: Clock) -> None:
     """The last `remember` decides how long."""
-    memo = Memo(clock)
-    memo.remember("a", 10)
+    memo = Tally(clock)
+    memo.remember("a", 1, 10)
     clock.advance(9)
-    memo.remember("a", 10)
+    memo.remember("a", 1, 10)
     clock.advance(9)
     assert memo.knows("a")
     clock.advance(1)
@@ -51,36 +51,36 @@ def test_remembering_again_begins_anew(clock: Clock) -> None:
 
 def test_over_the_limit_the_oldest_goes(clock: Clock) -> None:
     """Memory is bounded; what was remembered longest ago, and not since, is forgotten first."""
-    memo = Memo(clock, limit=3)
+    memo = Tally(clock, limit=3)
     for name in "abc":
-        memo.remember(name, 1000)
-    memo.remember("a", 1000)
-    memo.remember("d", 1000)
+        memo.remember(name, 1, 1000)
+    memo.remember("a", 1, 1000)
+    memo.remember("d", 1, 1000)
     assert [name for name in "abcd" if memo.knows(name)] == ["a", "c", "d"]
     for number in range(1000):
-        memo.remember(str(number), 1000)
+        memo.remember(str(number), 1, 1000)
     assert len(memo._held) == 3
 
 
 def test_what_is_over_takes_no_room(clock: Clock) -> None:
     """With the next name everything goes whose time is over, so memory is what a lifetime brings."""
-    memo = Memo(clock)
+    memo = Tally(clock)
     for number in range(1000):
-        memo.remember(f"a{number}", 60)
+        memo.remember(f"a{number}", 1, 60)
         clock.advance(1)
     assert len(memo._held) <= 60
     clock.advance(60)
-    memo.remember("b", 0)
+    memo.remember("b", 1, 0)
     assert len(memo._held) == 0
-    memo.remember("c", 60)
+    memo.remember("c", 1, 60)
     assert memo.knows("c")
 
 
 def test_the_default_limit(clock: Clock) -> None:
     """4,096 names fit, as documented."""
-    memo = Memo(clock)
+    memo = Tally(clock)
     for number in range(4097):
-        memo.remember(str(number), 1000)
+        memo.remember(str(number), 1, 1000)
     assert not memo.knows("0")
     assert memo.knows("1")
     assert memo.knows("4096")
@@ -88,7 +88,7 @@ def test_the_default_limit(clock: Clock) -> None:
 
 def test_counting_within_a_window(clock: Clock) -> None:
     """The count includes this time, and the window begins with the first one and does not slide."""
-    memo = Memo(clock)
+    memo = Tally(clock)
     assert [memo.count("a", 60) for _ in range(3)] == [1, 2, 3]
     assert memo.count("b", 60) == 1
     clock.advance(59)
@@ -99,7 +99,7 @@ def test_counting_within_a_window(clock: Clock) -> None:
 
 def test_the_first_of_many(clock: Clock) -> None:
     """A name is new once in its time, which begins with that once and does not slide; then again."""
-    memo = Memo(clock)
+    memo = Tally(clock)
     assert memo.first("a", 60)
     assert memo.first("b", 60)
     assert memo.knows("a")
@@ -115,8 +115,8 @@ def test_the_first_of_many(clock: Clock) -> None:
 
 def test_what_was_remembered_is_not_first(clock: Clock) -> None:
     """A name that is known from elsewhere is not new, until that time is over."""
-    memo = Memo(clock)
-    memo.remember("a", 10)
+    memo = Tally(clock)
+    memo.remember("a", 1, 10)
     assert not memo.first("a", 600)
     clock.advance(10)
     assert memo.first("a", 600)
@@ -124,14 +124,14 @@ def test_what_was_remembered_is_not_first(clock: Clock) -> None:
 
 def test_of_many_at_once_one_is_first(clock: Clock) -> None:
     """Of a thousand who ask in sixteen threads, one hears that it is the first."""
-    memo = Memo(clock)
+    memo = Tally(clock)
     with ThreadPoolExecutor(16) as pool:
         assert sum(pool.map(lambda _: memo.first("a", 60), range(1000))) == 1
 
 
 def test_parallel_counts_lose_none(clock: Clock) -> None:
     """A thousand counts in sixteen threads are all the numbers from 1 to 1,000."""
-    memo = Memo(clock)
+    memo = Tally(clock)
     with ThreadPoolExecutor(16) as pool:
         counts = list(pool.map(lambda _: memo.count("a", 60), range(1000)))
     assert sorted(counts) == list(range(1, 1001))

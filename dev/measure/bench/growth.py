@@ -73,7 +73,7 @@ class Grown:
     def close(self) -> None:
         self._connection.close()
         for store in self._stores:
-            store._redis.close()
+            store.close()
 
 
 def measure(*, quick: bool, big: bool = False, note: Callable[[str], None]) -> Result:

@@ -99,7 +99,7 @@ class Traffic:
     def close(self) -> None:
         """Give the connections up."""
         self._connection.close()
-        self._store._redis.close()
+        self._store.close()
 
     def tokens(self, count: int) -> list[str]:
         """As many cookie sessions, each of another user, that are in the store."""

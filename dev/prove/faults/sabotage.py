@@ -4,7 +4,8 @@ A function of these takes effect in the process that calls it.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from math import inf
 from typing import Any
 
 import lib.tgauth.http_client
@@ -13,7 +14,7 @@ import lib.tgauth.store.upstash
 import lib.tgauth.web.endpoint
 import lib.tgauth.web.membership
 from lib.tgauth.errors import Problem, StoreUnavailable, Unavailable
-from lib.tgauth.sessions import create
+from lib.tgauth.sessions import login
 from lib.tgauth.web.cookies import set_session_cookie
 
 
@@ -69,34 +70,34 @@ def opens_the_gate() -> None:
 
 def takes_proofs_twice() -> None:
     """A second attempt leaves another mark than the first."""
-    real = create.Creation._attempt
+    real = login._write
     lost = threading.local()
 
-    def attempt(self: Any, slot: str, record: Any, proof: Any) -> tuple[bool, dict[str, str]]:
+    def write(sessions: Any, slot: str, record: Any, proof: Any) -> tuple[bool, dict[str, str]]:
         if getattr(lost, "one", False):
             proof = proof._replace(check_string=f"{proof.check_string} again")
         lost.one = True
-        made = real(self, slot, record, proof)
+        made = real(sessions, slot, record, proof)
         lost.one = False
         return made
 
-    create.Creation._attempt = attempt
+    login._write = write
 
 
 def forgets_what_ended() -> None:
     """What a refused login has left in the store counts as a session."""
-    real = create._is_over
+    real = login._has_ended
 
-    def is_over(proof: Any, places: Any, record: Any, ours: set[str], held: Mapping[str, str]) -> bool:
-        made_now = record is None or record.n in ours
-        return made_now and real(proof, places, record, ours, held)
+    def has_ended(*what: Any) -> bool:
+        *_, began_at = what
+        return began_at == inf and real(*what)
 
-    create._is_over = is_over
+    login._has_ended = has_ended
 
 
 def keeps_the_old_session() -> None:
     """A login ends nothing."""
-    create.Creation._end_surplus = lambda *_: None
+    login._make_room = lambda *_: None
 
 
 def says_it_worked() -> None:

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 from dev.prove.faults.client import COOKIE, OWN_PAGE
 from dev.prove.faults.deployment import BOT_TOKEN, PREVIEW, Ground, Instance, Lane
 from dev.telegram.signing import sign_init_data, sign_widget
+from lib.tgauth.sessions import devices
 from lib.tgauth.sessions.service import SessionService
 from lib.tgauth.telegram.login import Login, verify_login
 from lib.tgauth.user import Transport
@@ -169,13 +170,13 @@ def ended_elsewhere(_: Lane, scene: Scene) -> None:
     scene.held["ended"] = scene.init_data()
     dead = scene.enter("bearer", init_data=scene.held["ended"])
     scene.held["dead"] = dead
-    scene.ground.clean.service.end_session(scene.mine.token, dead.id)
+    devices.end_session(scene.ground.clean.service, scene.mine.token, dead.id)
 
 
 def revoked(_: Lane, scene: Scene) -> None:
     """Have ended all other sessions; a proof from before was never used."""
     scene.held |= {"unused": scene.widget(), "unused mini": scene.init_data()}
-    scene.ground.clean.service.revoke_sessions(scene.mine.token, keep_current=True)
+    devices.revoke_sessions(scene.ground.clean.service, scene.mine.token, keep_current=True)
     scene.sessions = {"mine": scene.mine}
 
 

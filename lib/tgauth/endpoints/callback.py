@@ -5,7 +5,7 @@ from ..telegram.oidc import authorization_code
 from ..telegram.transaction import Transaction
 from ..user import Proof, TelegramUser
 from ..web.endpoint import Response, endpoint
-from ..web.login import finish_login, redeem
+from ..web.login import finish_login, prove_code
 from ..web.navigation import navigation, query_fields
 from ..web.request import Request
 
@@ -19,7 +19,7 @@ def callback(request: Request) -> Response:
 
     def prove(transaction: Transaction) -> tuple[TelegramUser, Proof]:
         code = authorization_code(answer, expected_issuer=request.settings.oauth_url)
-        return redeem(request, code, transaction)
+        return prove_code(request, code, transaction)
 
     return finish_login(request, answer.get("state"), prove)
 

@@ -34,7 +34,7 @@ def relay(request: Request) -> Response:
         case {"ticket": str(text), "user": int(user_id), **others} if not others:
             return _agree(request, text, user_id)
         case {"code": str(code), "verifier": str(verifier), "host": str(host), **others} if not others:
-            return _redeem(request, code, verifier, host)
+            return _give_user(request, code, verifier, host)
     raise MalformedRequest("the body holds neither a ticket and a user nor a code, verifier and host")
 
 
@@ -53,7 +53,7 @@ def _agree(request: Request, text: str, user_id: int) -> Response:
     return json_response({"url": f"{ticket.origin}/telegram/callback?{urlencode(answer)}"})
 
 
-def _redeem(request: Request, code: str, verifier: str, host: str) -> Response:
+def _give_user(request: Request, code: str, verifier: str, host: str) -> Response:
     settings, service = request.settings, request.service
     ticket = read_code(code, host=host, verifier=verifier, settings=settings, now=service.now())
     request.notes["event"] = "relay_redeemed"

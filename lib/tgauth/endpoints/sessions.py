@@ -1,6 +1,7 @@
 """GET /telegram/sessions: where the caller is logged in. DELETE ends one of them, all others, or all."""
 
 from ..errors import NotFound
+from ..sessions import devices
 from ..web.cookies import set_session_cookie
 from ..web.devices import device_list, ending_query, named_session
 from ..web.endpoint import Response, endpoint
@@ -14,7 +15,7 @@ def list_sessions(request: Request) -> Response:
         raise NotFound("a single session cannot be read")
     token, transport = request.require_token()
     return json_response(
-        device_list(request.service.list_sessions(token, transport, renew=request.method == "GET"))
+        device_list(devices.list_sessions(request.service, token, transport, renew=request.method == "GET"))
     )
 
 
@@ -27,11 +28,11 @@ def end_sessions(request: Request) -> Response:
     keep_current, user_id = ending_query(request, slot)
     token, transport = request.require_token(own_page=True)
     if user_id is not None:
-        request.service.require_user(token, user_id)
+        devices.require_user(request.service, token, user_id)
     request.notes["event"] = "authn_token_revoked"
     if slot is None:
-        request.service.revoke_sessions(token, transport, keep_current=keep_current)
-    elif not request.service.end_session(token, slot, transport):
+        devices.revoke_sessions(request.service, token, transport, keep_current=keep_current)
+    elif not devices.end_session(request.service, token, slot, transport):
         raise NotFound("the user has no session with this id")
     response = no_content()
     if transport == "cookie" and slot is None and not keep_current:

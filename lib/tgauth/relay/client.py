@@ -1,4 +1,4 @@
-"""A preview redeems the code that production gave its browser, from server to server."""
+"""A preview asks production whose code its browser brought, from server to server."""
 
 import json
 
@@ -9,7 +9,7 @@ from ..telegram.transaction import Transaction
 from ..user import Proof, TelegramUser, is_user_id
 
 
-def redeem(
+def ask_production(
     code: str, transaction: Transaction, *, settings: Settings, origin: str
 ) -> tuple[TelegramUser, Proof]:
     """Whose login the code is.

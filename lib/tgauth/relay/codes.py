@@ -9,34 +9,34 @@ from ..sessions.base import Sessions
 from ..settings import Settings
 from ..user import TelegramUser
 
-_CODE, _SPENT = "code", "spent"
+_CODE, _USED = "code", "used"
 
 
 def keep_code(
-    service: Sessions, state: str, user: TelegramUser, *, seconds: int, ticket_seconds: int
+    sessions: Sessions, state: str, user: TelegramUser, *, seconds: int, ticket_seconds: int
 ) -> None:
     """Keep for `seconds` who logs in with the code of the ticket that has this `state`.
 
     Raises `InvalidGrant` when the ticket, which can come again for `ticket_seconds`, was used before, and
     what `require_shared_store` raises.
     """
-    service.require_shared_store()
-    # Signed, so that who can write to the store still cannot say who somebody is.
+    sessions.require_shared_store()
+    # Signed, so that write access to the store is not enough to say who somebody is.
     said = f"{state}{json.dumps(user.to_json())}"
-    fields = {_CODE: keys_of(service.settings).relay_user.sign(said), _SPENT: "1"}
-    key = _key(service.settings, state)
-    created, _ = service.store.create(key, fields, window=ticket_seconds, renew=_CODE, ttl=seconds)
+    fields = {_CODE: keys_of(sessions.settings).relay_user.sign(said), _USED: "1"}
+    key = _key(sessions.settings, state)
+    created, _ = sessions.store.create(key, fields, window=ticket_seconds, renew=_CODE, ttl=seconds)
     if not created:
         raise InvalidGrant("the ticket was used before")
 
 
-def take_code(service: Sessions, state: str) -> dict[str, Any]:
+def take_code(sessions: Sessions, state: str) -> dict[str, Any]:
     """Whose login it was, as the API shows a user; raises `InvalidGrant` from the second time on."""
-    service.require_shared_store()
-    text = service.store.take(_key(service.settings, state), _CODE)
+    sessions.require_shared_store()
+    text = sessions.store.take(_key(sessions.settings, state), _CODE)
     if text is None:
         raise InvalidGrant("the code was used before, or has expired")
-    signed = keys_of(service.settings).relay_user.unsign(text)
+    signed = keys_of(sessions.settings).relay_user.unsign(text)
     if signed is None or not signed.text.startswith(state):
         raise InvalidGrant("what the store has of the code is not ours")
     user: dict[str, Any] = json.loads(signed.text.removeprefix(state))

@@ -56,7 +56,7 @@ def unseal(token: str, keys: Keys) -> tuple[Claims, Record] | None:
     return Claims(int(user_id), slot, record.created_at, record.n), record
 
 
-class Tombstones:
+class Ended:
     """The tokens that this instance has ended, by their `n`, each until the token would end by itself."""
 
     def __init__(self, limit: int = 100_000) -> None:
@@ -73,7 +73,9 @@ class Tombstones:
                 self._ends.popitem(last=False)
                 if not self._full:
                     self._full = True
-                    log.event("tombstones_full", level="warning", reason="the oldest logouts are forgotten")
+                    log.event(
+                        "ended_sessions_forgotten", level="warning", reason="the oldest logouts are forgotten"
+                    )
 
     def covers(self, n: str, now: float) -> bool:
         """Whether the token with this `n` was ended here."""

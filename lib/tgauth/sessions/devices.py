@@ -27,94 +27,101 @@ class Device(NamedTuple):
     current: bool
 
 
-class Devices(Sessions):
-    """The part of `SessionService` that looks after a user's other sessions."""
+def list_sessions(
+    sessions: Sessions, token: str, transport: Transport | None = None, *, renew: bool = True
+) -> list[Device]:
+    """The sessions of the user whose token this is, newest first; raises `InvalidSession`."""
+    claims, held = _show(sessions, token, transport, renew=renew)
+    live = sessions.live(held, claims.user_id)
+    slots = sorted(live, key=lambda slot: (live[slot].created_at, slot), reverse=True)
+    left = sessions.store.remaining(sessions.key(claims.user_id), *(SESSION + slot for slot in slots))
+    return [
+        _device(sessions, slot, live[slot], seconds, current=slot == claims.slot)
+        for slot, seconds in zip(slots, left, strict=True)
+    ]
 
-    def list_sessions(
-        self, token: str, transport: Transport | None = None, *, renew: bool = True
-    ) -> list[Device]:
-        """The sessions of the user whose token this is, newest first; raises `InvalidSession`."""
-        claims, held = self._show(token, transport, renew=renew)
-        live = self._live(held, claims.user_id)
-        slots = sorted(live, key=lambda slot: (live[slot].created_at, slot), reverse=True)
-        left = self.store.remaining(self._key(claims.user_id), *(SESSION + slot for slot in slots))
-        return [
-            self._device(slot, live[slot], seconds, current=slot == claims.slot)
-            for slot, seconds in zip(slots, left, strict=True)
-        ]
 
-    def require_user(self, token: str, user_id: int) -> None:
-        """Raises `InvalidSession` unless the token is this user's; whether it opens anything is not asked."""
-        claims, _ = self._issuer.open(token, self.now())
-        if claims.user_id != user_id:
-            raise InvalidSession("another user than the one whose sessions were shown")
+def require_user(sessions: Sessions, token: str, user_id: int) -> None:
+    """Raises `InvalidSession` unless the token is this user's; whether it opens anything is not asked."""
+    claims, _ = sessions.issuer.open(token, sessions.now())
+    if claims.user_id != user_id:
+        raise InvalidSession("another user than the one whose sessions were shown")
 
-    def end_session(self, token: str, slot: str, transport: Transport | None = None) -> bool:
-        """End a session of the same user and say whether there was one; raises `InvalidSession`."""
-        claims, held = self._show(token, transport, ends=True)
-        if slot not in self._live(held, claims.user_id):
-            return False
-        self._end(claims.user_id, slot)
-        if slot == claims.slot:
-            self._forget(token)
-        return True
 
-    def revoke_sessions(
-        self, token: str, transport: Transport | None = None, *, keep_current: bool = False
-    ) -> None:
-        """End all sessions of the user, or all others; no proof from before makes one again.
+def end_session(sessions: Sessions, token: str, slot: str, transport: Transport | None = None) -> bool:
+    """End a session of the same user and say whether there was one; raises `InvalidSession`."""
+    claims, held = _show(sessions, token, transport, ends=True)
+    if slot not in sessions.live(held, claims.user_id):
+        return False
+    sessions.end_slot(claims.user_id, slot)
+    if slot == claims.slot:
+        sessions.forget(token)
+    return True
 
-        Raises `InvalidSession`.
-        """
-        claims, held = self._show(token, transport, ends=True)
-        key, kept = self._key(claims.user_id), SESSION + claims.slot if keep_current else ""
-        proofs = [record.proof_at for record in self._live(held, claims.user_id).values()]
-        at = max(int(self.now()), Revocation.among(held).at, *proofs)
-        revocation = Revocation(at, claims.n if keep_current else "")
 
-        def doomed(fields: Mapping[str, str]) -> list[str]:
-            return [name for name in fields if name.startswith(SESSION) and name != kept]
+def revoke_sessions(
+    sessions: Sessions, token: str, transport: Transport | None = None, *, keep_current: bool = False
+) -> None:
+    """End all sessions of the user, or all others; no proof from before makes one again.
 
-        left = self.store.revoke(
-            key, *doomed(held), mark=REVOKED, value=revocation.dump(), window=REVOKED_SECONDS
-        )
-        # A login that slipped in between has not seen the mark.
-        if late := doomed(left):
-            self.store.delete(key, *late)
-        if not keep_current:
-            self._forget(token)
+    Raises `InvalidSession`.
+    """
+    claims, held = _show(sessions, token, transport, ends=True)
+    key, kept = sessions.key(claims.user_id), SESSION + claims.slot if keep_current else ""
+    proofs = [record.proof_at for record in sessions.live(held, claims.user_id).values()]
+    at = max(int(sessions.now()), Revocation.among(held).at, *proofs)
+    revocation = Revocation(at, claims.n if keep_current else "")
 
-    def _show(
-        self, token: str, transport: Transport | None, *, renew: bool = True, ends: bool = False
-    ) -> tuple[Claims, dict[str, str]]:
-        """Everything the user's key holds, if the token's own session lives; `ends` is for what ends others.
+    def doomed(fields: Mapping[str, str]) -> list[str]:
+        return [name for name in fields if name.startswith(SESSION) and name != kept]
 
-        Raises `InvalidSession`, and then `SharedStoreRequired` where those could not be reached.
-        """
-        claims, carried = self._open(token, transport)
-        if ends:
-            self.require_shared_store()
-        key, field = self._key(claims.user_id), SESSION + claims.slot
-        idle = self._issuer.idle(claims.slot)
-        text, held = self.store.show(key, field, idle if renew else None)
-        if not renew and carried is None and self._matching(claims, text) is None:
-            # What only reads may come from a replica that lags, so the primary has the last word.
-            text, held = self.store.show(key, field, idle)
-        record = self._record(token, claims, carried, text)
-        return claims, held | {SESSION + claims.slot: record.dump()}
+    left = sessions.store.revoke(
+        key, *doomed(held), mark=REVOKED, value=revocation.dump(), window=REVOKED_SECONDS
+    )
+    # A login that slipped in between has not seen the mark.
+    if late := doomed(left):
+        sessions.store.delete(key, *late)
+    if not keep_current:
+        sessions.forget(token)
 
-    def _device(self, slot: str, record: Record, seconds: int, *, current: bool) -> Device:
-        now, idle = int(self.now()), self._issuer.idle(slot)
-        if seconds < 0:
-            # A replica that lags has not seen it yet, or it ended just now; the primary had it a moment ago.
-            seconds = max(0, record.created_at + idle - now)
-        return Device(
-            id=slot,
-            created_at=record.created_at,
-            last_seen=max(record.created_at, min(now, now - (idle - seconds))),
-            expires_at=min(now + seconds, self._issuer.ends_at(slot, record.created_at)),
-            method=record.method,
-            user_agent=record.user_agent,
-            country=record.country,
-            current=current,
-        )
+
+def _show(
+    sessions: Sessions,
+    token: str,
+    transport: Transport | None,
+    *,
+    renew: bool = True,
+    ends: bool = False,
+) -> tuple[Claims, dict[str, str]]:
+    """Everything the user's key holds, if the token's own session lives; `ends` is for what ends others.
+
+    Raises `InvalidSession`, and then `SharedStoreRequired` where those could not be reached.
+    """
+    claims, carried = sessions.open(token, transport)
+    if ends:
+        sessions.require_shared_store()
+    key, field = sessions.key(claims.user_id), SESSION + claims.slot
+    idle = sessions.issuer.idle(claims.slot)
+    text, held = sessions.store.show(key, field, idle if renew else None)
+    if not renew and carried is None and sessions.matching(claims, text) is None:
+        # A replica that lags may have answered, so the primary has the last word.
+        text, held = sessions.store.show(key, field, idle)
+    record = sessions.record(token, claims, carried, text)
+    return claims, held | {SESSION + claims.slot: record.dump()}
+
+
+def _device(sessions: Sessions, slot: str, record: Record, seconds: int, *, current: bool) -> Device:
+    now, idle = int(sessions.now()), sessions.issuer.idle(slot)
+    if seconds < 0:
+        # A replica that lags has not seen it yet, or it ended just now; the primary had it a moment ago.
+        seconds = max(0, record.created_at + idle - now)
+    return Device(
+        id=slot,
+        created_at=record.created_at,
+        last_seen=max(record.created_at, min(now, now - (idle - seconds))),
+        expires_at=min(now + seconds, sessions.issuer.ends_at(slot, record.created_at)),
+        method=record.method,
+        user_agent=record.user_agent,
+        country=record.country,
+        current=current,
+    )

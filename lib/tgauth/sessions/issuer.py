@@ -34,7 +34,7 @@ class Issuer:
             # Imported only in memory mode.
             from . import degraded
 
-            self._carrying, self._tombstones = degraded, degraded.Tombstones()
+            self._carrying, self._ended = degraded, degraded.Ended()
             ordinary, mini_app = degraded.lifetime(settings), degraded.mini_app_lifetime(settings)
             self._ordinary = Lifetime(ordinary, ordinary)
             self._mini_app = Lifetime(mini_app, mini_app)
@@ -74,12 +74,12 @@ class Issuer:
     def _lifetime(self, slot: str) -> Lifetime:
         return self._mini_app if is_mini_app(slot) else self._ordinary
 
-    def buried(self, n: str, now: float) -> bool:
+    def has_ended(self, n: str, now: float) -> bool:
         """Whether the degraded token with this `n` was ended in this process."""
-        return self.degraded and self._tombstones.covers(n, now)
+        return self.degraded and self._ended.covers(n, now)
 
-    def bury(self, n: str, issued_at: int) -> None:
+    def end(self, n: str, issued_at: int) -> None:
         """Refuse the degraded token with this `n` from now on; in a shared store its record is what ends."""
         if self.degraded:
             # As long as the longest-lived kind of token works.
-            self._tombstones.add(n, issued_at + self._ordinary.absolute)
+            self._ended.add(n, issued_at + self._ordinary.absolute)

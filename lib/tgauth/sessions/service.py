@@ -1,22 +1,44 @@
-"""SessionService: sessions made from a proof, found by a token, renewed by use, ended from any device."""
+"""SessionService: sessions made from a proof, found by a token, renewed by use, ended by a logout."""
 
 import threading
 from typing import Any
 
+from ..errors import InvalidSession
 from ..settings import get_settings
 from ..store.open import open_store
-from ..user import Transport
-from .base import SESSION, Session
-from .create import Creation
-from .devices import Devices
+from ..user import Proof, TelegramUser, Transport
+from . import login
+from .base import ENDED_SECONDS, SESSION, Session, Sessions
 from .revocation import ENDED
 
 
-class SessionService(Creation, Devices):
-    """All that can be done with sessions; making them and devices are in their own modules.
+class SessionService(Sessions):
+    """What most callers need of `Sessions`; a user's other sessions are in tgauth.sessions.devices.
 
-    Raises `StoreUnavailable` from every method when the store cannot be reached: nobody is logged out then.
+    Every method raises `StoreUnavailable` when the store cannot be reached: nobody is logged out then.
     """
+
+    def create_session(
+        self,
+        user: TelegramUser,
+        proof: Proof,
+        *,
+        transport: Transport,
+        user_agent: str = "",
+        country: str = "",
+        replaces: str | None = None,
+    ) -> Session:
+        """Log `user` in with what `proof` showed; raises as `login.refuse_known` and `login.log_in`."""
+        login.refuse_known(self, user, proof, transport)
+        return login.log_in(
+            self,
+            user,
+            proof,
+            transport=transport,
+            user_agent=user_agent,
+            country=country,
+            replaces=replaces,
+        )
 
     def get_session(self, token: str, transport: Transport | None = None, *, renew: bool = True) -> Session:
         """The live session of `token`; raises `InvalidSession` for anything else.
@@ -33,18 +55,37 @@ class SessionService(Creation, Devices):
 
         Raises as `get_session`.
         """
-        claims, carried = self._open(token, transport)
-        idle = self._issuer.idle(claims.slot)
-        text = self.store.renew(self._key(claims.user_id), SESSION + claims.slot, idle)
-        return self._session(claims.slot, self._record(token, claims, carried, text), token)
+        claims, carried = self.open(token, transport)
+        idle = self.issuer.idle(claims.slot)
+        text = self.store.renew(self.key(claims.user_id), SESSION + claims.slot, idle)
+        return self.session(claims.slot, self.record(token, claims, carried, text), token)
+
+    def delete_session(self, token: str) -> bool:
+        """Log `token` out, and say whether it was one of ours that this process has not seen end; idempotent.
+
+        Where initData led to the session, that logs in no more; any token that it led to will do, also one
+        whose own session has ended, but for one past its absolute lifetime.
+        """
+        try:
+            claims, carried = self.issuer.open(token, self.now())
+        except InvalidSession:
+            return False
+        if self.ended.knows(claims.slot) if claims.recurs else self.knows_ended(token, claims):
+            return False
+        was_there = self.end_slot(claims.user_id, claims.slot)
+        self.issuer.end(claims.n, claims.issued_at)
+        self.forget(token)
+        if claims.recurs:
+            self.ended.count(claims.slot, ENDED_SECONDS)
+        return was_there or carried is not None
 
     def get_stats(self) -> dict[str, Any]:
         """Which store, how many users with a session, how many sessions, and whether that is exact.
 
         In memory on Vercel it counts what this one instance has seen, so it is not exact.
         """
-        count = self.store.count(self._users, SESSION, ENDED)
-        local = self._issuer.degraded and self.settings.on_vercel
+        count = self.store.count(self.users, SESSION, ENDED)
+        local = self.issuer.degraded and self.settings.on_vercel
         return {
             "store": self.store.kind,
             "users": count.users,
@@ -54,14 +95,14 @@ class SessionService(Creation, Devices):
 
     def _read(self, token: str, transport: Transport | None) -> Session:
         """As `get_session`, from whichever replica answers; that one may lag, so only the primary says no."""
-        claims, carried = self._open(token, transport)
+        claims, carried = self.open(token, transport)
         if carried is not None:
-            return self._session(claims.slot, carried, token)
-        key, field = self._key(claims.user_id), SESSION + claims.slot
+            return self.session(claims.slot, carried, token)
+        key, field = self.key(claims.user_id), SESSION + claims.slot
         text = self.store.read(key, field)
-        if self._matching(claims, text) is None:
-            text = self.store.renew(key, field, self._issuer.idle(claims.slot))
-        return self._session(claims.slot, self._record(token, claims, None, text), token)
+        if self.matching(claims, text) is None:
+            text = self.store.renew(key, field, self.issuer.idle(claims.slot))
+        return self.session(claims.slot, self.record(token, claims, None, text), token)
 
 
 _service: SessionService | None = None

@@ -6,8 +6,9 @@ carried out, or whose answer is not what it must be, raises `StoreUnavailable` a
 Times to live are whole seconds. All methods are safe to call from several threads.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from ..errors import StoreUnavailable
 from ..settings.source import StoreKind
@@ -35,14 +36,13 @@ def counted(names: Collection[str], field_prefix: str, ended_prefix: str) -> int
     return sum(ended_prefix + rest not in names for rest in found)
 
 
-class Store(Protocol):
+class Store(ABC):
     """A hash of fields for every key."""
 
-    @property
-    def kind(self) -> StoreKind:
-        """What /health and the log call it."""
-        ...
+    kind: StoreKind
+    """What /health and the log call it."""
 
+    @abstractmethod
     def create(
         self, key: str, fields: Mapping[str, str], *, window: int, renew: str, ttl: int
     ) -> tuple[bool, dict[str, str]]:
@@ -52,53 +52,53 @@ class Store(Protocol):
 
             MULTI; HSETEX key FNX EX window FIELDS …; HGETEX key EX ttl FIELDS 1 renew; HGETALL key; EXEC
         """
-        ...
 
+    @abstractmethod
     def renew(self, key: str, field: str, ttl: int) -> str | None:
         """The field's value, which from now lives `ttl` seconds; None when it is not there.
 
         HGETEX key EX ttl FIELDS 1 field: a write to Redis, so the primary answers it, and it touches only
         what exists, so it cannot bring a deleted session back.
         """
-        ...
 
+    @abstractmethod
     def read(self, key: str, field: str) -> str | None:
         """The field's value, its time to live untouched: HGET key field."""
-        ...
 
+    @abstractmethod
     def put(self, key: str, fields: Mapping[str, str], ttl: int) -> None:
         """Set all `fields`, whatever is there, for `ttl` seconds: HSETEX key EX ttl FIELDS n field value …"""
-        ...
 
+    @abstractmethod
     def take(self, key: str, field: str) -> str | None:
         """The field's value, which is gone with this; of many who ask at once, one gets it.
 
-        HGETDEL key FIELDS 1 field. Sent once: where the answer is lost, so is the value.
+        HGETDEL key FIELDS 1 field. Not retried: where the answer is lost, so is the value.
         """
-        ...
 
+    @abstractmethod
     def delete(self, key: str, *fields: str) -> int:
         """Delete the fields and say how many were there: HDEL key field …"""
-        ...
 
+    @abstractmethod
     def show(self, key: str, field: str, ttl: int | None) -> tuple[str | None, dict[str, str]]:
         """One field's value, which from now lives `ttl` seconds, and everything the key holds.
 
         MULTI; HGETEX key EX ttl FIELDS 1 field; HGETALL key; EXEC. Without `ttl` it is HGET instead.
         """
-        ...
 
+    @abstractmethod
     def remaining(self, key: str, *fields: str) -> list[int]:
         """Seconds that each field has left, negative for one that is not there: HTTL key FIELDS n field …"""
-        ...
 
+    @abstractmethod
     def revoke(self, key: str, *fields: str, mark: str, value: str, window: int) -> dict[str, str]:
         """Set the field `mark` for `window` seconds, delete `fields`, and give what the key then holds.
 
         MULTI; HSETEX key EX window FIELDS 1 mark value; HDEL key field …; HGETALL key; EXEC
         """
-        ...
 
+    @abstractmethod
     def count(self, prefix: str, field_prefix: str, ended_prefix: str) -> Count:
         """How many fields of keys with `prefix` start with `field_prefix`, and how many keys have such.
 
@@ -107,12 +107,15 @@ class Store(Protocol):
         Bounded work however many there are: DBSIZE, SCAN at most 20 times, HKEYS of at most 500 keys in one
         pipeline. For the owner alone; the one operation of several round trips.
         """
-        ...
 
+    @abstractmethod
     def check(self, key: str) -> None:
         """Raise `StoreUnavailable` unless people can log in, as far as the store decides it.
 
         What the last calls saw tells; where they are too long ago, a PING, or `create` at `key`, which is
         the caller's for a minute. At most 400 commands a day.
         """
-        ...
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the connections that are not in use; the store can be used again."""

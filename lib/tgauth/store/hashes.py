@@ -4,15 +4,14 @@ A subclass sends commands and explains its errors. What comes back is looked at 
 exactly what the command gives is an error too, and never a miss.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from .. import budget, log
 from ..errors import StoreUnavailable
-from ..settings.source import StoreKind
 from . import answers, reasons
-from .base import Count, StoreFull, Unanswered, counted
+from .base import Count, Store, StoreFull, Unanswered, counted
 from .pulse import Pulse
 from .reasons import Reason
 
@@ -25,10 +24,8 @@ _CHECK_SECONDS = 60
 _PORTS = {"https": 443, "http": 80, "redis": 6379, "rediss": 6379}
 
 
-class HashStore(ABC):
-    """See `Store`: hashes whose fields have times to live of their own (Upstash, Redis 8, Valkey 9.1)."""
-
-    kind: StoreKind
+class HashStore(Store):
+    """Hashes whose fields expire by themselves: Upstash, Redis 8, Valkey 9.1."""
 
     def __init__(self, url: str, variable: str) -> None:
         """`variable` is where the owner set `url`, for the log."""
@@ -57,7 +54,7 @@ class HashStore(ABC):
     def create(
         self, key: str, fields: Mapping[str, str], *, window: int, renew: str, ttl: int
     ) -> tuple[bool, dict[str, str]]:
-        """See `Store.create`. Sent once: only who calls can tell whether a first attempt took effect."""
+        # Not retried here: only the caller can tell whether the first attempt took effect.
         pairs = [part for pair in fields.items() for part in pair]
 
         def read(answer: object) -> tuple[bool, dict[str, str]]:
@@ -74,31 +71,26 @@ class HashStore(ABC):
         )
 
     def renew(self, key: str, field: str, ttl: int) -> str | None:
-        """See `Store.renew`. To a server without room this is a write; then the value is read as it is."""
         try:
             return self._one(answers.one_value, "HGETEX", key, "EX", ttl, "FIELDS", 1, field)
         except StoreFull:
+            # A full server refuses HGETEX as a write; fall back to a plain read.
             return self.read(key, field)
 
     def read(self, key: str, field: str) -> str | None:
-        """See `Store.read`."""
         return self._one(answers.value, "HGET", key, field)
 
     def put(self, key: str, fields: Mapping[str, str], ttl: int) -> None:
-        """See `Store.put`."""
         pairs = [part for pair in fields.items() for part in pair]
         self._one(answers.done, "HSETEX", key, "EX", ttl, "FIELDS", len(fields), *pairs)
 
     def take(self, key: str, field: str) -> str | None:
-        """See `Store.take`."""
         return self._observed(lambda: answers.one_value(self._send(["HGETDEL", key, "FIELDS", 1, field])))
 
     def delete(self, key: str, *fields: str) -> int:
-        """See `Store.delete`."""
         return self._one(answers.natural, "HDEL", key, *fields)
 
     def show(self, key: str, field: str, ttl: int | None) -> tuple[str | None, dict[str, str]]:
-        """See `Store.show`."""
 
         def read(answer: object) -> tuple[str | None, dict[str, str]]:
             value, held = answers.parts(answer, 2)
@@ -113,7 +105,6 @@ class HashStore(ABC):
             return self._all(read, own, ["HGETALL", key])
 
     def remaining(self, key: str, *fields: str) -> list[int]:
-        """See `Store.remaining`."""
 
         def read(answer: object) -> list[int]:
             return [answers.integer(seconds) for seconds in answers.parts(answer, len(fields))]
@@ -121,7 +112,6 @@ class HashStore(ABC):
         return self._one(read, "HTTL", key, "FIELDS", len(fields), *fields)
 
     def revoke(self, key: str, *fields: str, mark: str, value: str, window: int) -> dict[str, str]:
-        """See `Store.revoke`."""
         commands: list[Command] = [["HSETEX", key, "EX", window, "FIELDS", 1, mark, value]]
         if fields:
             commands.append(["HDEL", key, *fields])
@@ -136,7 +126,7 @@ class HashStore(ABC):
         return self._all(read, *commands, ["HGETALL", key])
 
     def count(self, prefix: str, field_prefix: str, ended_prefix: str) -> Count:
-        """See `Store.count`. Looks at 20,000 keys and into 500 of them; what is over that is estimated."""
+        # Looks at 20,000 keys and into 500 of them, and estimates the rest.
         total = self._one(answers.natural, "DBSIZE")
         cursor, keys = "0", set[str]()
         for _ in range(_SCAN_STEPS):
@@ -167,7 +157,6 @@ class HashStore(ABC):
         )
 
     def check(self, key: str) -> None:
-        """See `Store.check`."""
         self._pulse.check(login=lambda: self._try_login(key), ping=self.ping)
 
     def ping(self) -> None:

@@ -6,8 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
-from ..settings.source import StoreKind
-from .base import Count, counted
+from .base import Count, Store, counted
 
 MAX_KEYS = 10_000
 _SWEEP_EVERY = 60.0
@@ -15,13 +14,13 @@ _SWEEP_EVERY = 60.0
 Fields = dict[str, tuple[str, float]]
 
 
-class MemoryStore:
+class MemoryStore(Store):
     """The store's contract on a dict: expiry is checked on every read and swept once a minute.
 
     Holds at most `max_keys` users; the least recently used goes first. `clock` gives Unix seconds.
     """
 
-    kind: StoreKind = "memory"
+    kind = "memory"
 
     def __init__(self, clock: Callable[[], float] = time.time, max_keys: int = MAX_KEYS) -> None:
         self._clock = clock
@@ -33,7 +32,6 @@ class MemoryStore:
     def create(
         self, key: str, fields: Mapping[str, str], *, window: int, renew: str, ttl: int
     ) -> tuple[bool, dict[str, str]]:
-        """See `Store.create`."""
         with self._lock:
             held = self._live(key)
             created = not (held.keys() & fields.keys())
@@ -45,7 +43,6 @@ class MemoryStore:
             return created, {name: value for name, (value, _) in held.items()}
 
     def renew(self, key: str, field: str, ttl: int) -> str | None:
-        """See `Store.renew`."""
         with self._lock:
             held = self._live(key)
             if field not in held:
@@ -56,20 +53,17 @@ class MemoryStore:
             return value
 
     def read(self, key: str, field: str) -> str | None:
-        """See `Store.read`."""
         with self._lock:
             value, _ = self._live(key).get(field, (None, 0))
             return value
 
     def put(self, key: str, fields: Mapping[str, str], ttl: int) -> None:
-        """See `Store.put`."""
         with self._lock:
             held = self._live(key)
             held |= {name: (value, self._clock() + ttl) for name, value in fields.items()}
             self._keep(key, held)
 
     def take(self, key: str, field: str) -> str | None:
-        """See `Store.take`."""
         with self._lock:
             held = self._live(key)
             value, _ = held.pop(field, (None, 0))
@@ -77,7 +71,6 @@ class MemoryStore:
             return value
 
     def delete(self, key: str, *fields: str) -> int:
-        """See `Store.delete`."""
         with self._lock:
             held = self._live(key)
             deleted = sum(held.pop(field, None) is not None for field in fields)
@@ -85,7 +78,6 @@ class MemoryStore:
             return deleted
 
     def show(self, key: str, field: str, ttl: int | None) -> tuple[str | None, dict[str, str]]:
-        """See `Store.show`."""
         with self._lock:
             held = self._live(key)
             if field in held and ttl is not None:
@@ -95,13 +87,11 @@ class MemoryStore:
             return values.get(field), values
 
     def remaining(self, key: str, *fields: str) -> list[int]:
-        """See `Store.remaining`."""
         with self._lock:
             held, now = self._live(key), self._clock()
             return [math.ceil(held[field][1] - now) if field in held else -2 for field in fields]
 
     def revoke(self, key: str, *fields: str, mark: str, value: str, window: int) -> dict[str, str]:
-        """See `Store.revoke`."""
         with self._lock:
             held = self._live(key)
             held[mark] = (value, self._clock() + window)
@@ -109,7 +99,6 @@ class MemoryStore:
             return {name: field[0] for name, field in held.items() if name not in fields}
 
     def count(self, prefix: str, field_prefix: str, ended_prefix: str) -> Count:
-        """See `Store.count`; exact for this process."""
         with self._lock:
             self._sweep()
             held = [fields for key, fields in self._keys.items() if key.startswith(prefix)]
@@ -117,7 +106,10 @@ class MemoryStore:
             return Count(users=sum(number > 0 for number in found), sessions=sum(found), exact=True)
 
     def check(self, key: str) -> None:
-        """See `Store.check`; memory always works."""
+        pass
+
+    def close(self) -> None:
+        pass
 
     def _live(self, key: str) -> Fields:
         """The key's fields without the expired ones; changes take effect with `_keep`."""

@@ -17,7 +17,6 @@ from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
 from .. import budget
-from ..settings.source import StoreKind
 from . import reasons
 from .hashes import Command, HashStore
 from .reasons import Reason
@@ -27,9 +26,9 @@ WAIT_SECONDS = 1.2
 
 
 class RedisStore(HashStore):
-    """See `Store`. `url` is `redis://…` or, encrypted, `rediss://…`."""
+    """The store over TCP; `url` is `redis://…` or, encrypted, `rediss://…`."""
 
-    kind: StoreKind = "redis"
+    kind = "redis"
 
     def __init__(self, url: str, variable: str = "REDIS_URL") -> None:
         super().__init__(url, variable)
@@ -42,12 +41,15 @@ class RedisStore(HashStore):
             retry=Retry(NoBackoff(), 0),
             # A thread has one at most, and there is no limit on those.
             max_connections=2**16,
-            # With them on, redis-py takes a connection on which an answer is left over, and gives that out.
+            # With them on, redis-py can reuse a connection that still holds an unread reply, and return that.
             maint_notifications_config=MaintNotificationsConfig(enabled=False),
         )
         # Of its own accord `from_url` takes a class for `redis://` alone.
         pool.connection_class = _InTimeTLS if pool.connection_class is SSLConnection else _InTime
         self._redis: Any = Redis(connection_pool=pool)
+
+    def close(self) -> None:
+        self._redis.close()
 
     def _send(self, command: Command) -> object:
         return self._redis.execute_command(*command)

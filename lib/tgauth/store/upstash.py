@@ -12,7 +12,6 @@ from typing import Any, Final
 from ..deferred import deferred
 from ..http_client import HttpClient
 from ..http_connection import AnswerTooLong
-from ..settings.source import StoreKind
 from . import reasons
 from .hashes import Command, HashStore
 from .reasons import Reason
@@ -32,14 +31,17 @@ _ENCODING: Final = "base64"
 
 
 class UpstashStore(HashStore):
-    """See `Store`. `url` and `token` are the database's REST credentials."""
+    """The store over HTTP; `url` and `token` are the database's REST credentials."""
 
-    kind: StoreKind = "upstash"
+    kind = "upstash"
 
     def __init__(self, url: str, token: str, variable: str = "UPSTASH_REDIS_REST_URL") -> None:
         super().__init__(url, variable)
         self._http = _Requests(seconds=ATTEMPT_SECONDS, max_bytes=MAX_ANSWER)
         self._redis = _Redis(url, token, self._http)
+
+    def close(self) -> None:
+        self._http.close()
 
     def _send(self, command: Command) -> object:
         return self._redis.execute(command)

@@ -27,7 +27,7 @@ class CodeRefused(LoginRejected):
     """Telegram's token endpoint knows no such code, or it is another login's."""
 
 
-def redeem(
+def exchange_code(
     code: str, transaction: Transaction, *, settings: Settings, origin: str, now: float
 ) -> tuple[TelegramUser, Proof]:
     """Exchange the code of a login that this browser began.
@@ -54,7 +54,10 @@ def redeem(
 def check(
     id_token: str, *, settings: Settings, nonces: Collection[str], nonce_required: bool, now: float
 ) -> tuple[TelegramUser, Proof, str | None]:
-    """Verify an id_token that a client brought; raises as `verify_id_token`, `Misconfigured` as `redeem`."""
+    """Verify an id_token that a client brought.
+
+    Raises as `verify_id_token`, and `Misconfigured` as `exchange_code`.
+    """
     settings.require_client_secret()
     return _verify(id_token, settings, nonces, nonce_required=nonce_required, now=now)
 

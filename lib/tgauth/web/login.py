@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from .. import budget, log
 from ..errors import LoginRejected, RateLimited, RelayRequired
 from ..relay import tickets
+from ..sessions import login
 from ..sessions.base import Session
 from ..telegram import oidc
 from ..telegram.login import Login, verify_login
@@ -21,9 +22,9 @@ from .transactions import (
     begin_transaction,
     find_finished,
     keep_finished,
+    mark_used,
     pending_transactions,
     require_transaction,
-    spend,
     take_transaction,
     visit_name,
 )
@@ -79,7 +80,7 @@ def require_login_method(request: Request) -> None:
     settings.require_login_method()
 
 
-def redeem(request: Request, code: str, transaction: Transaction) -> tuple[TelegramUser, Proof]:
+def prove_code(request: Request, code: str, transaction: Transaction) -> tuple[TelegramUser, Proof]:
     """Whose code it is, asked of production in a preview and else of Telegram; raises as both clients.
 
     Beginning a login is free, so anybody can bring codes of their own making: after some of those, from one
@@ -92,14 +93,14 @@ def redeem(request: Request, code: str, transaction: Transaction) -> tuple[Teleg
     if settings.uses_relay:
         from ..relay import client
 
-        return client.redeem(code, transaction, settings=settings, origin=origin)
+        return client.ask_production(code, transaction, settings=settings, origin=origin)
     from ..telegram import provider
 
     now, refused, network = request.service.now(), request.service.refused_codes, request.network
     if network and refused.times(network) >= _REFUSED_CODES:
         raise RateLimited(f"Telegram refused {_REFUSED_CODES} codes from this network within a minute")
     try:
-        return provider.redeem(code, transaction, settings=settings, origin=origin, now=now)
+        return provider.exchange_code(code, transaction, settings=settings, origin=origin, now=now)
     except provider.CodeRefused:
         if network:
             refused.count(network, _REFUSED_SECONDS)
@@ -116,7 +117,7 @@ def return_query(return_to: str, separator: str = "?") -> str:
     return "" if return_to == "/" else f"{separator}{urlencode({'return_to': return_to})}"
 
 
-def identify(request: Request, login: Login) -> tuple[TelegramUser, Proof]:
+def identify(request: Request, body: Login) -> tuple[TelegramUser, Proof]:
     """Whose login it is, and that this browser began it, where it must have.
 
     An id_token that carries a nonce, and every one that becomes a cookie session, must be the answer to a
@@ -125,19 +126,19 @@ def identify(request: Request, login: Login) -> tuple[TelegramUser, Proof]:
     """
     settings, now = request.settings, request.service.now()
     budget.start(budget.TELEGRAM_SECONDS)
-    if login.state is not None:
-        take_transaction(request, login.state)
-    if login.id_token is None:
-        return verify_login(login, settings=settings, now=now)
+    if body.state is not None:
+        take_transaction(request, body.state)
+    if body.id_token is None:
+        return verify_login(body, settings=settings, now=now)
     # Only these bodies pay for importing what checks them.
     from ..telegram.provider import check
 
     begun = {transaction.nonce: transaction for transaction in pending_transactions(request)}
     user, proof, nonce = check(
-        login.id_token,
+        body.id_token,
         settings=settings,
         nonces=begun.keys(),
-        nonce_required=login.transport == "cookie",
+        nonce_required=body.transport == "cookie",
         now=now,
     )
     if nonce is not None:
@@ -160,7 +161,7 @@ def finish_login(
     transaction = require_transaction(request, state)
 
     def finish() -> Session:
-        spend(request, transaction)
+        mark_used(request, transaction)
         user, proof = prove(transaction)
         return log_in(request, user, proof, "cookie")
 
@@ -172,24 +173,25 @@ def finish_login(
 
 
 def log_in(request: Request, user: TelegramUser, proof: Proof, transport: Transport) -> Session:
-    """Make the session, in place of the one that the browser or app had; raises as `create_session`."""
+    """Make the session, in place of the one that the browser or app had.
 
-    def admit() -> None:
-        require_member(request, user.id)
-        # What Telegram took is no reason to give the store less time.
-        budget.start()
-
+    Raises as `refuse_known`, `require_member` and `login.log_in`.
+    """
     # Whoever is refused from here on is known: the log says who it was.
     request.notes["user_ref"] = request.reference("user", str(user.id))
     presented, carried_by = request.presented()
-    session = request.service.create_session(
+    login.refuse_known(request.service, user, proof, transport)
+    require_member(request, user.id)
+    # What Telegram took is no reason to give the store less time.
+    budget.start()
+    session = login.log_in(
+        request.service,
         user,
         proof,
         transport=transport,
         user_agent=request.environ.get("HTTP_USER_AGENT", ""),
         country=request.environ.get("HTTP_X_VERCEL_IP_COUNTRY", ""),
         replaces=presented if carried_by == transport else None,
-        admit=admit,
     )
     request.note_session(session)
     request.notes["event"] = "authn_login_success"

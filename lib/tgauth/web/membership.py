@@ -7,6 +7,8 @@ from ..user import Membership
 from .request import Request
 
 _SECONDS_IN_PASSING = 1
+_OUTSIDER_SECONDS = 10
+_UNANSWERED_SECONDS = 60
 
 
 def require_member(request: Request, user_id: int) -> None:
@@ -29,7 +31,7 @@ def recheck_member(request: Request, session: Session) -> None:
     """
     if not _is_due(request, session):
         return
-    membership = request.service.known_membership(session.user.id)
+    membership = request.service.members.recall(str(session.user.id))
     if membership in (None, "unseen"):
         membership = _ask_again(request, session.user.id, budget.TELEGRAM_SECONDS)
     _log_out_outsider(request, session, membership)
@@ -42,8 +44,8 @@ def recheck_in_passing(request: Request, session: Session) -> None:
     """
     if not _is_due(request, session):
         return
-    membership = request.service.known_membership(session.user.id)
-    if membership is None and request.service.first_to_ask(session.user.id):
+    membership = request.service.members.recall(str(session.user.id))
+    if membership is None and request.service.asked.first(str(session.user.id), _UNANSWERED_SECONDS):
         try:
             membership = _ask_again(request, session.user.id, _SECONDS_IN_PASSING)
         except Problem as problem:
@@ -75,19 +77,23 @@ def _ask_again(request: Request, user_id: int, seconds: float) -> Membership:
 def _log_out_outsider(request: Request, session: Session, membership: Membership | None) -> None:
     if membership == "outsider":
         # Whoever joins again may come with the same initData: the next login asks about the chat anyway.
-        request.service.drop_session(session.token)
+        request.service.end_session_alone(session.token)
         raise InvalidSession("not in TELEGRAM_REQUIRE_CHAT")
 
 
 def _membership(request: Request, user_id: int) -> Membership:
-    """What Telegram says, unless it was no a moment ago: who tries again and again costs nothing."""
-    service = request.service
-    known = service.known_membership(user_id)
+    """Ask Telegram, unless it said no a few seconds ago: repeated attempts cost no request."""
+    service, name = request.service, str(user_id)
+    known = service.members.recall(name)
     if known in ("outsider", "unseen"):
         return known
-    # What asks over HTTP is imported where there is such a chat, and nowhere else.
+    # The HTTP client is imported only where there is such a chat.
     from ..telegram.membership import check_member
 
     found = check_member(user_id, settings=request.settings)
-    service.remember_membership(user_id, found)
+    # People who just joined need not wait long.
+    seconds = request.settings.require_chat_ttl if found == "member" else _OUTSIDER_SECONDS
+    service.members.remember(name, found, seconds)
+    if found != "unseen":
+        service.asked.remember(name, 1, seconds)
     return found

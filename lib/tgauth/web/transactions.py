@@ -63,7 +63,7 @@ def take_transaction(request: Request, state: str | None) -> Transaction:
     Raises `LoginRejected` when this browser did not begin it, or has ended it in this process before.
     """
     transaction = require_transaction(request, state)
-    spend(request, transaction)
+    mark_used(request, transaction)
     return transaction
 
 
@@ -75,9 +75,9 @@ def require_transaction(request: Request, state: str | None) -> Transaction:
     return transaction
 
 
-def spend(request: Request, transaction: Transaction) -> None:
+def mark_used(request: Request, transaction: Transaction) -> None:
     """This login can be finished no other time in this process; its cookie goes. Raises `LoginRejected`."""
-    if not request.service.first_use(f"state|{transaction.state}", LIFETIME):
+    if not request.service.used.first(f"state|{transaction.state}", LIFETIME):
         raise LoginRejected("this login has been finished already")
     _set(request, _name(transaction.state), "", max_age=0)
 

@@ -857,15 +857,15 @@ def test_what_the_store_holds(pair: Pair) -> None:
         (key, held) for key, held in pair.production.store.memory._keys.items() if key not in before
     ]
     assert key == f"tgauth:production:{BOT_ID}:c:{made.text.split('~')[1]}"
-    assert {name: ends - NOW for name, (_, ends) in held.items()} == {"code": 120, "spent": 720}
-    assert held["spent"][0] == "1"
+    assert {name: ends - NOW for name, (_, ends) in held.items()} == {"code": 120, "used": 720}
+    assert held["used"][0] == "1"
     said, _, _ = held["code"][0].rpartition(".")
     assert json.loads(said.removeprefix(made.text.split("~")[1])) == member.verify().json()["user"]
     shown = key + str(held)
     for secret in (code[-43:], made.text[-43:], made.verifier, made.text.split("~")[2], RELAY_SECRET):
         assert secret not in shown
     assert pair.redeem(code, made).status == 200
-    assert set(pair.production.store.memory._keys[key]) == {"spent"}
+    assert set(pair.production.store.memory._keys[key]) == {"used"}
 
 
 def held_code(pair: Pair, made: Made) -> dict[str, tuple[str, float]]:

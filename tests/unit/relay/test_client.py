@@ -130,7 +130,7 @@ def preview(url, **env):
 def redeemed(url, transaction=None, origin=f"https://{HOST}", **env):
     settings = preview(url, **env)
     transaction = transaction or begin(settings, return_to="/", now=NOW)[0]
-    return relay_client.redeem(CODE, transaction, settings=settings, origin=origin)
+    return relay_client.ask_production(CODE, transaction, settings=settings, origin=origin)
 
 
 def unavailable(url):
@@ -175,7 +175,7 @@ def test_who_it_is(production):
     production.reply = (200, {"user": WHOLE})
     settings = preview(production.url)
     transaction, _ = begin(settings, return_to="/", now=NOW)
-    user, proof = relay_client.redeem(CODE, transaction, settings=settings, origin=f"https://{HOST}")
+    user, proof = relay_client.ask_production(CODE, transaction, settings=settings, origin=f"https://{HOST}")
     assert user == TelegramUser(**WHOLE)
     assert user.to_json() == WHOLE
     assert (proof.method, proof.one_time, proof.issued_at) == ("relay", True, NOW)
@@ -404,7 +404,7 @@ def test_no_traceback_shows_a_secret(production):
     for reply in ((500, b"canary-answer"), (200, b"canary-answer"), cut, (400, b"canary-answer")):
         production.reply = reply
         with pytest.raises((IdentityProviderUnavailable, LoginRejected)) as caught:
-            relay_client.redeem(CODE, transaction, settings=settings, origin=f"https://{HOST}")
+            relay_client.ask_production(CODE, transaction, settings=settings, origin=f"https://{HOST}")
         shown = "".join(traceback.format_exception(caught.value)) + str(log.stack(caught.value.__traceback__))
         for secret in (CODE, transaction.verifier, production.url, "canary-answer", SECRET):
             assert secret not in shown

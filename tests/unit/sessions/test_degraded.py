@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from lib.tgauth.clock import DAY
 from lib.tgauth.errors import InvalidSession
 from lib.tgauth.keys import keys_of
-from lib.tgauth.sessions.degraded import MAX_TOKEN, Tombstones, lifetime, seal, unseal
+from lib.tgauth.sessions.degraded import MAX_TOKEN, Ended, lifetime, seal, unseal
 from lib.tgauth.sessions.issuer import Issuer
 from lib.tgauth.sessions.record import Record
 from lib.tgauth.sessions.token import Claims, derived_slot, random_n, random_slot
@@ -255,67 +255,67 @@ def test_lifetime_of_a_mini_app(env, expected):
         issuer.open(token, NOW + expected)
 
 
-def test_a_buried_token_stays_dead():
+def test_an_ended_token_stays_dead():
     """A token that was ended here is known until it would end by itself; others are not touched."""
     issuer = Issuer(settings())
     other = RECORD._replace(n=random_n())
-    issuer.bury(RECORD.n, NOW)
+    issuer.end(RECORD.n, NOW)
     for now in (NOW, NOW + 3600, NOW + DAY - 1):
-        assert issuer.buried(RECORD.n, now)
-        assert not issuer.buried(other.n, now)
+        assert issuer.has_ended(RECORD.n, now)
+        assert not issuer.has_ended(other.n, now)
 
 
-def test_tombstones_expire():
-    """A tombstone is kept to the token's end, and then forgotten."""
-    tombstones = Tombstones()
-    tombstones.add("a", NOW + 10)
-    tombstones.add("b", NOW + 20)
-    assert tombstones.covers("a", NOW + 10)
-    assert not tombstones.covers("a", NOW + 11)
-    assert tombstones.covers("b", NOW + 20)
-    assert not tombstones.covers("b", NOW + 21)
-    assert not tombstones.covers("c", NOW)
+def test_what_has_ended_is_kept_to_the_tokens_end():
+    """What has ended is kept to the token's end, and then forgotten."""
+    ended = Ended()
+    ended.add("a", NOW + 10)
+    ended.add("b", NOW + 20)
+    assert ended.covers("a", NOW + 10)
+    assert not ended.covers("a", NOW + 11)
+    assert ended.covers("b", NOW + 20)
+    assert not ended.covers("b", NOW + 21)
+    assert not ended.covers("c", NOW)
 
 
-def test_tombstones_in_any_order():
+def test_ended_in_any_order():
     """A token that ends later does not lose its tombstone to one that was added before it and ends sooner."""
-    tombstones = Tombstones()
-    tombstones.add("late", NOW + 100)
-    tombstones.add("soon", NOW + 1)
-    assert not tombstones.covers("other", NOW + 50)
-    assert tombstones.covers("late", NOW + 50)
+    ended = Ended()
+    ended.add("late", NOW + 100)
+    ended.add("soon", NOW + 1)
+    assert not ended.covers("other", NOW + 50)
+    assert ended.covers("late", NOW + 50)
 
 
-def test_tombstones_are_bounded(capsys):
-    """Over its limit the oldest tombstone goes, and the owner's log says so, without the token's secret."""
-    tombstones = Tombstones(limit=3)
+def test_ended_are_bounded(capsys):
+    """Over its limit the oldest goes, and the owner's log says so, without the token's secret."""
+    ended = Ended(limit=3)
     for n in ("canary1", "canary2", "canary3"):
-        tombstones.add(n, NOW + 100)
+        ended.add(n, NOW + 100)
     assert capsys.readouterr().out == ""
-    tombstones.add("canary4", NOW + 100)
-    assert [n for n in "1234" if tombstones.covers(f"canary{n}", NOW)] == ["2", "3", "4"]
+    ended.add("canary4", NOW + 100)
+    assert [n for n in "1234" if ended.covers(f"canary{n}", NOW)] == ["2", "3", "4"]
     (line,) = capsys.readouterr().out.splitlines()
-    assert json.loads(line)["event"] == "tombstones_full"
+    assert json.loads(line)["event"] == "ended_sessions_forgotten"
     assert "canary" not in line
 
 
 def test_ending_twice_takes_one_place():
-    """A token that is ended again does not push another's tombstone out."""
-    tombstones = Tombstones(limit=2)
-    tombstones.add("a", NOW + 100)
+    """A token that is ended again does not push another out."""
+    ended = Ended(limit=2)
+    ended.add("a", NOW + 100)
     for _ in range(5):
-        tombstones.add("b", NOW + 100)
-    assert tombstones.covers("a", NOW)
-    assert tombstones.covers("b", NOW)
+        ended.add("b", NOW + 100)
+    assert ended.covers("a", NOW)
+    assert ended.covers("b", NOW)
 
 
-def test_expired_tombstones_make_room(capsys):
+def test_expired_ended_make_room(capsys):
     """A tombstone that nobody needs any more is not counted, so none that counts is dropped for it."""
-    tombstones = Tombstones(limit=2)
-    tombstones.add("a", NOW + 1)
-    tombstones.add("b", NOW + 100)
-    assert not tombstones.covers("a", NOW + 50)
-    tombstones.add("c", NOW + 100)
-    assert tombstones.covers("b", NOW + 50)
-    assert tombstones.covers("c", NOW + 50)
+    ended = Ended(limit=2)
+    ended.add("a", NOW + 1)
+    ended.add("b", NOW + 100)
+    assert not ended.covers("a", NOW + 50)
+    ended.add("c", NOW + 100)
+    assert ended.covers("b", NOW + 50)
+    assert ended.covers("c", NOW + 50)
     assert capsys.readouterr().out == ""

@@ -8,6 +8,7 @@ import pytest
 
 from lib.tgauth.clock import DAY, HOUR
 from lib.tgauth.errors import InvalidSession, LoginStale, SharedStoreRequired, StoreUnavailable
+from lib.tgauth.sessions import devices
 from lib.tgauth.sessions.base import Session
 from lib.tgauth.sessions.service import SessionService
 from lib.tgauth.store.base import StoreFull
@@ -61,7 +62,7 @@ def test_what_stands_beside_its_mark_is_left_over(
     sessions.delete_session(ended.token)
     live = log_in(limited, clock, init_data(clock), transport="bearer")
     store.memory.put(f"tgauth:production:123456:u:{IVAN.id}", {f"s:{ended.id}": record}, HOUR)
-    assert [device.id for device in sessions.list_sessions(live.token)] == [live.id]
+    assert [device.id for device in devices.list_sessions(sessions, live.token)] == [live.id]
     with pytest.raises(LoginStale):
         log_in(service(clock, store, MINI_APP_LIMIT="1"), clock, proof, transport="bearer")
     assert alive(sessions, live) == [True]
@@ -88,17 +89,17 @@ def test_what_is_not_a_slot_is_not_a_session(
     session = log_in(sessions, clock)
     key = f"tgauth:production:123456:u:{IVAN.id}"
     store.memory.put(key, {f"s:{name}": store.fields()[f"s:{session.id}"]}, HOUR)
-    assert [device.id for device in sessions.list_sessions(session.token)] == [session.id]
+    assert [device.id for device in devices.list_sessions(sessions, session.token)] == [session.id]
     log_in(sessions, clock, init_data(clock), transport="bearer")
     assert alive(sessions, session) == [True]
 
 
 ACTIONS: dict[str, Callable[[SessionService, str], object]] = {
-    "list": lambda s, token: s.list_sessions(token, "cookie"),
-    "end": lambda s, token: s.end_session(token, "A" * 16, "cookie"),
-    "end initData's": lambda s, token: s.end_session(token, "z" * 16, "cookie"),
-    "revoke all": lambda s, token: s.revoke_sessions(token, "cookie"),
-    "revoke others": lambda s, token: s.revoke_sessions(token, "cookie", keep_current=True),
+    "list": lambda s, token: devices.list_sessions(s, token, "cookie"),
+    "end": lambda s, token: devices.end_session(s, token, "A" * 16, "cookie"),
+    "end initData's": lambda s, token: devices.end_session(s, token, "z" * 16, "cookie"),
+    "revoke all": lambda s, token: devices.revoke_sessions(s, token, "cookie"),
+    "revoke others": lambda s, token: devices.revoke_sessions(s, token, "cookie", keep_current=True),
 }
 EACH = pytest.mark.parametrize("act", ACTIONS.values(), ids=ACTIONS)
 
@@ -207,9 +208,9 @@ def test_own_session_cannot_be_ended_halfway(
 
     store.before["delete"] = fail
     with pytest.raises(StoreUnavailable):
-        sessions.end_session(made.token, made.id)
+        devices.end_session(sessions, made.token, made.id)
     assert sessions.get_session(made.token).id == made.id
-    assert sessions.end_session(made.token, made.id) is True
+    assert devices.end_session(sessions, made.token, made.id) is True
 
 
 def test_what_a_list_shows(clock: Clock, sessions: SessionService) -> None:
@@ -221,7 +222,7 @@ def test_what_a_list_shows(clock: Clock, sessions: SessionService) -> None:
     clock.advance(100)
     third = log_in(sessions, clock)
     log_in(sessions, clock, user=OLGA)
-    listed = sessions.list_sessions(second.token, "bearer")
+    listed = devices.list_sessions(sessions, second.token, "bearer")
     assert [device.id for device in listed] == [third.id, second.id, first.id]
     assert [device.created_at for device in listed] == [start + 200, start + 100, start]
     assert [device.method for device in listed] == ["widget", "webapp", "widget"]
@@ -234,7 +235,7 @@ def test_a_list_shows_nothing_secret(clock: Clock, sessions: SessionService) -> 
     """No token, no `n` and no signature is in what a list gives."""
     made = log_in(sessions, clock)
     other = log_in(sessions, clock)
-    text = repr(sessions.list_sessions(made.token))
+    text = repr(devices.list_sessions(sessions, made.token))
     for token in (made.token, other.token):
         assert token[4:60] not in text
         assert token.rpartition(".")[2] not in text
@@ -250,7 +251,7 @@ def test_last_seen_and_expires_at(clock: Clock, sessions: SessionService) -> Non
     clock.advance(500)
     mine = log_in(sessions, clock)
     clock.advance(7)
-    listed = {device.id: device for device in sessions.list_sessions(mine.token)}
+    listed = {device.id: device for device in devices.list_sessions(sessions, mine.token)}
     seen = {slot: device.last_seen for slot, device in listed.items()}
     assert seen == {unused.id: start, used.id: start + 1000, mine.id: start + 1507}
     assert {slot: device.expires_at - seen[slot] for slot, device in listed.items()} == dict.fromkeys(
@@ -264,7 +265,7 @@ def test_fractions_of_a_second_do_not_show(clock: Clock, sessions: SessionServic
     made = log_in(sessions, clock)
     for _ in range(20):
         clock.advance(0.35)
-        (device,) = sessions.list_sessions(made.token)
+        (device,) = devices.list_sessions(sessions, made.token)
         assert made.created_at <= device.last_seen <= int(clock())
         assert abs(device.last_seen - clock()) < 2
 
@@ -274,7 +275,7 @@ def test_the_end_is_never_past_the_absolute_one(clock: Clock, store: WatchedStor
     sessions = service(clock, store, SESSION_TTL=str(30 * DAY), SESSION_MAX_AGE=str(40 * DAY))
     made = log_in(sessions, clock)
     clock.advance(20 * DAY)
-    (device,) = sessions.list_sessions(made.token)
+    (device,) = devices.list_sessions(sessions, made.token)
     assert device.expires_at == made.created_at + 40 * DAY
 
 
@@ -287,7 +288,7 @@ def test_last_seen_late_in_a_sessions_life(clock: Clock, store: WatchedStore) ->
         sessions.get_session(used.token)
     clock.advance(100)
     mine = log_in(sessions, clock)
-    listed = {device.id: device.last_seen for device in sessions.list_sessions(mine.token)}
+    listed = {device.id: device.last_seen for device in devices.list_sessions(sessions, mine.token)}
     assert listed[used.id] == used.created_at + 25 * DAY
     assert listed[mine.id] == int(clock())
 
@@ -298,7 +299,7 @@ def test_listing_is_use(clock: Clock, sessions: SessionService, store: WatchedSt
     before = store.ends()
     clock.advance(100)
     store.calls.clear()
-    sessions.list_sessions(mine.token)
+    devices.list_sessions(sessions, mine.token)
     assert store.calls == ["show", "remaining"]
     after = store.ends()
     assert after[f"s:{mine.id}"] == before[f"s:{mine.id}"] + 100
@@ -314,15 +315,15 @@ def test_what_is_over_is_not_listed(clock: Clock, store: WatchedStore) -> None:
         clock.advance(7 * DAY)
         sessions.get_session(old.token)
     mine = log_in(sessions, clock)
-    assert [device.id for device in sessions.list_sessions(mine.token)] == [mine.id, old.id]
+    assert [device.id for device in devices.list_sessions(sessions, mine.token)] == [mine.id, old.id]
     again = log_in(sessions, clock, init_data(clock), transport="bearer")
-    sessions.end_session(mine.token, again.id)
+    devices.end_session(sessions, mine.token, again.id)
     key = f"tgauth:production:123456:u:{IVAN.id}"
     store.memory.create(key, {"s:" + "B" * 16: "garbage"}, window=100, renew="", ttl=1)
     past = {f"s:{old.id}": store.fields()[f"s:{old.id}"]}
     clock.advance(2 * DAY)
     store.memory.create(key, past, window=DAY, renew="", ttl=1)
-    assert [device.id for device in sessions.list_sessions(mine.token)] == [mine.id]
+    assert [device.id for device in devices.list_sessions(sessions, mine.token)] == [mine.id]
     assert alive(sessions, idle, ended, old, again) == [False] * 4
 
 
@@ -335,7 +336,7 @@ def test_a_session_without_a_time_left_is_listed(
     clock.advance(100)
     sessions.get_session(other.token)
     store.before["remaining"] = lambda: service(clock, store).delete_session(other.token)
-    listed = {device.id: device for device in sessions.list_sessions(mine.token)}
+    listed = {device.id: device for device in devices.list_sessions(sessions, mine.token)}
     assert (listed[mine.id].last_seen, listed[mine.id].expires_at) == (start + 100, start + 100 + 30 * DAY)
     assert (listed[other.id].last_seen, listed[other.id].expires_at) == (start, start + 30 * DAY)
 
@@ -347,7 +348,7 @@ def test_a_list_without_a_shared_store(clock: Clock) -> None:
     clock.advance(10)
     elsewhere = log_in(service(clock, shared=False), clock)
     clock.advance(10)
-    listed = sessions.list_sessions(elsewhere.token)
+    listed = devices.list_sessions(sessions, elsewhere.token)
     assert [(device.id, device.current) for device in listed] == [(elsewhere.id, True), (seen.id, False)]
     assert {device.expires_at for device in listed} == {seen.created_at + DAY, elsewhere.created_at + DAY}
 
@@ -357,7 +358,7 @@ def test_last_seen_without_a_shared_store(clock: Clock) -> None:
     sessions = service(clock, shared=False)
     made = log_in(sessions, clock)
     clock.advance(100)
-    (device,) = sessions.list_sessions(made.token)
+    (device,) = devices.list_sessions(sessions, made.token)
     assert device.last_seen == made.created_at + 100
 
 
@@ -365,17 +366,17 @@ def test_ending_another_session(clock: Clock, sessions: SessionService, store: W
     """One session ends at once everywhere, the others live on; a second time there is nothing to end."""
     one, two, mine = log_in(sessions, clock), log_in(sessions, clock), log_in(sessions, clock)
     store.calls.clear()
-    assert sessions.end_session(mine.token, one.id) is True
+    assert devices.end_session(sessions, mine.token, one.id) is True
     assert store.calls == ["show", "delete"]
     assert alive(sessions, one, two, mine) == [False, True, True]
-    assert sessions.end_session(mine.token, one.id) is False
+    assert devices.end_session(sessions, mine.token, one.id) is False
 
 
 def test_ending_ones_own_session(clock: Clock, sessions: SessionService, store: WatchedStore) -> None:
     """Ending the session that asks is a logout: gone everywhere, and known here without asking."""
     for proof in (widget(clock), init_data(clock)):
         mine, other = log_in(sessions, clock, proof), log_in(sessions, clock)
-        assert sessions.end_session(mine.token, mine.id) is True
+        assert devices.end_session(sessions, mine.token, mine.id) is True
         store.calls.clear()
         with pytest.raises(InvalidSession):
             sessions.get_session(mine.token)
@@ -385,8 +386,8 @@ def test_ending_ones_own_session(clock: Clock, sessions: SessionService, store: 
 
 LOGOUTS: dict[str, Callable[[SessionService, Session], object]] = {
     "logout": lambda sessions, made: sessions.delete_session(made.token),
-    "own id": lambda sessions, made: sessions.end_session(made.token, made.id),
-    "all": lambda sessions, made: sessions.revoke_sessions(made.token),
+    "own id": lambda sessions, made: devices.end_session(sessions, made.token, made.id),
+    "all": lambda sessions, made: devices.revoke_sessions(sessions, made.token),
 }
 
 
@@ -508,7 +509,7 @@ def test_there_is_no_such_session(
     """An id that names nothing of this user ends nothing."""
     mine = log_in(sessions, clock)
     before = store.fields()
-    assert sessions.end_session(mine.token, slot) is False
+    assert devices.end_session(sessions, mine.token, slot) is False
     assert store.fields() == before
 
 
@@ -518,11 +519,11 @@ def test_other_users_sessions_are_out_of_reach(
 ) -> None:
     """Somebody else's session is not ended by its id, nor by revoking one's own."""
     theirs, mine = log_in(sessions, clock, make(clock), OLGA), log_in(sessions, clock)
-    assert sessions.end_session(mine.token, theirs.id) is False
-    sessions.revoke_sessions(mine.token, keep_current=True)
-    sessions.revoke_sessions(mine.token)
+    assert devices.end_session(sessions, mine.token, theirs.id) is False
+    devices.revoke_sessions(sessions, mine.token, keep_current=True)
+    devices.revoke_sessions(sessions, mine.token)
     assert alive(sessions, theirs) == [True]
-    assert [device.id for device in sessions.list_sessions(theirs.token)] == [theirs.id]
+    assert [device.id for device in devices.list_sessions(sessions, theirs.token)] == [theirs.id]
 
 
 def test_an_ended_init_data_session_stays_ended(
@@ -532,7 +533,7 @@ def test_an_ended_init_data_session_stays_ended(
     proof = init_data(clock)
     phone, mine = log_in(sessions, clock, proof, transport="bearer"), log_in(sessions, clock)
     store.calls.clear()
-    assert sessions.end_session(mine.token, phone.id) is True
+    assert devices.end_session(sessions, mine.token, phone.id) is True
     assert len(store.calls) == 2
     for instance in (sessions, service(clock, store)):
         with pytest.raises(LoginStale):
@@ -550,8 +551,8 @@ def test_an_ended_init_data_session_stays_ended(
 def test_an_ended_init_data_session_is_ended_once(clock: Clock, sessions: SessionService) -> None:
     """What was ended is no session any more: ending it again finds none, as with a widget's."""
     phone, mine = log_in(sessions, clock, init_data(clock)), log_in(sessions, clock)
-    assert sessions.end_session(mine.token, phone.id) is True
-    assert sessions.end_session(mine.token, phone.id) is False
+    assert devices.end_session(sessions, mine.token, phone.id) is True
+    assert devices.end_session(sessions, mine.token, phone.id) is False
 
 
 def test_ended_init_data_does_not_come_back_another_way(
@@ -560,7 +561,7 @@ def test_ended_init_data_does_not_come_back_another_way(
     """The same initData for the other transport is the same initData, and ended."""
     proof = init_data(clock)
     phone, mine = log_in(sessions, clock, proof, transport="bearer"), log_in(sessions, clock)
-    sessions.end_session(mine.token, phone.id)
+    devices.end_session(sessions, mine.token, phone.id)
     with pytest.raises(LoginStale):
         log_in(service(clock, store), clock, proof, transport="cookie")
 
@@ -570,7 +571,7 @@ def test_rotation_does_not_bring_ended_init_data_back(clock: Clock, store: Watch
     before = service(clock, store, AUTH_SECRET=OLD)
     proof = init_data(clock)
     phone, mine = log_in(before, clock, proof), log_in(before, clock)
-    before.end_session(mine.token, phone.id)
+    devices.end_session(before, mine.token, phone.id)
     rotated = service(clock, store, AUTH_SECRET=f"{NEW},{OLD}")
     held = store.fields()
     assert held.pop(f"s:{phone.id}") == "ended"
@@ -588,12 +589,12 @@ def test_revoking_all(clock: Clock, sessions: SessionService, store: WatchedStor
         log_in(sessions, clock),
     ]
     store.calls.clear()
-    sessions.revoke_sessions(made[2].token)
+    devices.revoke_sessions(sessions, made[2].token)
     assert store.calls == ["show", "revoke"]
     assert alive(sessions, *made) == [False] * 3
     assert store.slots() == set()
     with pytest.raises(InvalidSession):
-        sessions.revoke_sessions(made[2].token)
+        devices.revoke_sessions(sessions, made[2].token)
 
 
 def test_revoking_the_others(clock: Clock, sessions: SessionService, store: WatchedStore) -> None:
@@ -602,7 +603,7 @@ def test_revoking_the_others(clock: Clock, sessions: SessionService, store: Watc
         others = [log_in(sessions, clock), log_in(sessions, clock, init_data(clock))]
         mine = log_in(sessions, clock, make(clock))
         for _ in range(2):
-            sessions.revoke_sessions(mine.token, keep_current=True)
+            devices.revoke_sessions(sessions, mine.token, keep_current=True)
             assert alive(sessions, mine, *others) == [True, False, False]
         assert store.slots() == {mine.id}
         clock.advance(1)
@@ -618,15 +619,25 @@ def stays_ended(clock: Clock, store: WatchedStore, proof: Proof, **env: str) -> 
                 log_in(service(clock, store, **env), clock, proof, transport=transport)
 
 
-@pytest.mark.parametrize("act", ["delete_session", "get_session", "refresh_session", "list_sessions"])
-def test_no_use_of_a_dead_token_shortens_the_end(clock: Clock, store: WatchedStore, act: str) -> None:
+@pytest.mark.parametrize(
+    "act",
+    [
+        SessionService.delete_session,
+        SessionService.get_session,
+        SessionService.refresh_session,
+        devices.list_sessions,
+    ],
+)
+def test_no_use_of_a_dead_token_shortens_the_end(
+    clock: Clock, store: WatchedStore, act: Callable[[SessionService, str], object]
+) -> None:
     """With sessions shorter than initData is good for, who holds both cannot make the end be forgotten."""
     proof, env = init_data(clock), {"SESSION_TTL": "60"}
     owner = service(clock, store, **env)
     phone, mine = log_in(owner, clock, proof), log_in(owner, clock)
-    assert owner.end_session(mine.token, phone.id)
+    assert devices.end_session(owner, mine.token, phone.id)
     with contextlib.suppress(InvalidSession):
-        getattr(service(clock, store, **env), act)(phone.token)
+        act(service(clock, store, **env), phone.token)
     stays_ended(clock, store, proof, **env)
 
 
@@ -636,7 +647,7 @@ def test_a_logout_beside_the_end_is_not_stronger(clock: Clock, store: WatchedSto
     owner, thief = service(clock, store), service(clock, store)
     phone, mine = log_in(owner, clock, proof), log_in(owner, clock)
     ended: list[bool] = []
-    store.before["put"] = lambda: ended.append(owner.end_session(mine.token, phone.id))
+    store.before["put"] = lambda: ended.append(devices.end_session(owner, mine.token, phone.id))
     thief.delete_session(phone.token)
     assert ended == [True]
     stays_ended(clock, store, proof)
@@ -648,7 +659,7 @@ def test_an_end_beside_a_logout_is_an_end(clock: Clock, store: WatchedStore) -> 
     owner, thief = service(clock, store), service(clock, store)
     phone, mine = log_in(owner, clock, proof), log_in(owner, clock)
     store.before["put"] = lambda: thief.delete_session(phone.token)
-    assert owner.end_session(mine.token, phone.id)
+    assert devices.end_session(owner, mine.token, phone.id)
     stays_ended(clock, store, proof)
 
 
@@ -656,7 +667,7 @@ def test_a_kept_init_data_session_is_still_led_to(clock: Clock, sessions: Sessio
     """The Mini App that revoked the others reloads, and gets its own session again."""
     proof = init_data(clock)
     mine = log_in(sessions, clock, proof)
-    sessions.revoke_sessions(mine.token, keep_current=True)
+    devices.revoke_sessions(sessions, mine.token, keep_current=True)
     clock.advance(10)
     assert log_in(sessions, clock, proof).token == mine.token
 
@@ -672,7 +683,7 @@ def test_proofs_from_before_make_no_session(
     log_in(sessions, clock, used)
     unused = [make(clock, at=clock() - age) for age in (0, 1, 100)]
     mine = log_in(sessions, clock)
-    sessions.revoke_sessions(mine.token, keep_current=keep_current)
+    devices.revoke_sessions(sessions, mine.token, keep_current=keep_current)
     held = store.slots()
     assert held == ({mine.id} if keep_current else set())
     clock.advance(5)
@@ -691,7 +702,7 @@ def test_a_proof_from_the_future_is_revoked_too(
     """Telegram's clock may be ahead: the newest proof that made a session is before the revocation."""
     ahead = init_data(clock, at=clock() + 50)
     log_in(sessions, clock, ahead)
-    sessions.revoke_sessions(log_in(sessions, clock).token)
+    devices.revoke_sessions(sessions, log_in(sessions, clock).token)
     clock.advance(5)
     with pytest.raises(LoginStale):
         log_in(service(clock, store), clock, ahead)
@@ -706,8 +717,8 @@ def test_revoking_keeps_what_was_ended_ended(
     """An initData of a clock ahead of ours, ended and then revoked, does not come back for that."""
     ahead = init_data(clock, at=clock() + 50)
     phone, mine = log_in(sessions, clock, ahead), log_in(sessions, clock)
-    sessions.end_session(mine.token, phone.id)
-    sessions.revoke_sessions(mine.token, keep_current=keep_current)
+    devices.end_session(sessions, mine.token, phone.id)
+    devices.revoke_sessions(sessions, mine.token, keep_current=keep_current)
     with pytest.raises(LoginStale):
         log_in(service(clock, store), clock, ahead)
 
@@ -716,7 +727,7 @@ def test_the_mark_outlives_every_proof(clock: Clock, sessions: SessionService, s
     """The revocation is remembered for 24 h and 120 s, as long as the longest-lived proof is fresh."""
     proof = init_data(clock, at=clock() + 60)
     log_in(sessions, clock, proof)
-    sessions.revoke_sessions(log_in(sessions, clock).token)
+    devices.revoke_sessions(sessions, log_in(sessions, clock).token)
     clock.advance(DAY + 119)
     with pytest.raises(LoginStale):
         log_in(service(clock, store), clock, proof)
@@ -729,9 +740,9 @@ def test_a_revocation_never_goes_back(clock: Clock, sessions: SessionService, st
     revoked = int(clock()) + 50
     log_in(sessions, clock, init_data(clock, at=revoked))
     mine = log_in(sessions, clock)
-    sessions.revoke_sessions(mine.token, keep_current=True)
+    devices.revoke_sessions(sessions, mine.token, keep_current=True)
     clock.advance(-30)
-    sessions.revoke_sessions(mine.token, keep_current=True)
+    devices.revoke_sessions(sessions, mine.token, keep_current=True)
     assert store.fields()["r"].partition(":")[0] == str(revoked)
 
 
@@ -746,7 +757,7 @@ def test_a_login_that_slips_in_between_is_dropped(
     slipped: list[Session] = []
     store.before["revoke"] = lambda: slipped.append(log_in(attacker, clock, make(clock)))
     store.calls.clear()
-    sessions.revoke_sessions(mine.token, keep_current=keep_current)
+    devices.revoke_sessions(sessions, mine.token, keep_current=keep_current)
     assert store.calls == ["show", "revoke", "create", "delete"]
     assert alive(sessions, *slipped, mine) == [False, keep_current]
     assert store.slots() == ({mine.id} if keep_current else set())
@@ -768,7 +779,7 @@ def test_a_login_during_the_last_step_is_refused(
         store.before["delete"] = second
 
     store.before["revoke"] = first
-    sessions.revoke_sessions(mine.token)
+    devices.revoke_sessions(sessions, mine.token)
     assert store.slots() == set()
 
 
@@ -777,7 +788,7 @@ def test_a_refresh_in_flight_brings_nothing_back(
 ) -> None:
     """A refresh that began before and ends after the revocation is refused and writes nothing."""
     other, mine = log_in(sessions, clock), log_in(sessions, clock)
-    store.before["renew"] = lambda: service(clock, store).revoke_sessions(mine.token)
+    store.before["renew"] = lambda: devices.revoke_sessions(service(clock, store), mine.token)
     with pytest.raises(InvalidSession):
         sessions.refresh_session(other.token)
     assert store.slots() == set()
@@ -792,7 +803,7 @@ def test_a_revocation_that_is_none_stops_everything(
     for text in ("", "x", "-5", "1.5", "١", "1e9", " 1"):
         store.memory.revoke(key, mark="r", value=text, window=100)
         with pytest.raises(StoreUnavailable):
-            sessions.revoke_sessions(mine.token)
+            devices.revoke_sessions(sessions, mine.token)
         assert alive(sessions, mine) == [True]
 
 
@@ -806,9 +817,9 @@ def test_without_a_shared_store_nothing_is_ended(clock: Clock, keep_current: boo
     store.calls.clear()
     for slot in (other.id, mine.id):
         with pytest.raises(SharedStoreRequired):
-            sessions.end_session(mine.token, slot)
+            devices.end_session(sessions, mine.token, slot)
     with pytest.raises(SharedStoreRequired):
-        sessions.revoke_sessions(mine.token, keep_current=keep_current)
+        devices.revoke_sessions(sessions, mine.token, keep_current=keep_current)
     assert (store.calls, store.fields()) == ([], before)
 
 
@@ -820,7 +831,7 @@ def test_sessions_of_many_users_do_not_mix(clock: Clock, sessions: SessionServic
     }
     for number, ids in made.items():
         mine = log_in(sessions, clock, user=replace(IVAN, id=number))
-        assert {device.id for device in sessions.list_sessions(mine.token)} == {*ids, mine.id}
+        assert {device.id for device in devices.list_sessions(sessions, mine.token)} == {*ids, mine.id}
 
 
 def test_a_lagging_replica_hides_no_session_from_a_list(
@@ -835,5 +846,5 @@ def test_a_lagging_replica_hides_no_session_from_a_list(
         "show",
         lambda key, field, ttl: (None, {}) if ttl is None else show(key, field, ttl),
     )
-    assert [device.id for device in sessions.list_sessions(made.token, renew=False)] == [made.id]
+    assert [device.id for device in devices.list_sessions(sessions, made.token, renew=False)] == [made.id]
     assert sessions.get_session(made.token).id == made.id

@@ -29,6 +29,9 @@ class FakeStore(HashStore):
         self.answers = list(answers)
         self.sent: list[Any] = []
 
+    def close(self) -> None:
+        """There is nothing to close."""
+
     def _answer(self) -> Any:
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):

@@ -72,7 +72,7 @@ class Pipeline:
 def store_with(*errors: Exception | None) -> tuple[RedisStore, Client]:
     """A store whose client meets these outcomes in turn; None is a good answer."""
     store, client = RedisStore(URL), Client(*errors)
-    store._redis.close()
+    store.close()
     store._redis = client
     return store, client
 
@@ -255,7 +255,7 @@ def test_a_server_that_says_nothing() -> None:
         with pytest.raises(Unanswered, match="did not answer in time"):
             create(store)
         assert 0.15 < time.monotonic() - started < 1
-        store._redis.close()
+        store.close()
 
 
 @contextmanager
@@ -281,7 +281,7 @@ def test_a_server_that_drips(scheme: str, beginning: bytes, call: Callable[[Any]
         for _ in range(2):
             with within(0.4):
                 call(store)
-        store._redis.close()
+        store.close()
 
 
 def test_addresses_that_do_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -291,7 +291,7 @@ def test_addresses_that_do_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
         store = RedisStore("redis://canary.example?socket_connect_timeout=0.15")
         with within(0.4):
             create(store)
-        store._redis.close()
+        store.close()
 
 
 def test_an_answer_that_is_left_over_is_nobodys() -> None:
@@ -299,7 +299,7 @@ def test_an_answer_that_is_left_over_is_nobodys() -> None:
     with answering_twice() as port:
         store = RedisStore(f"redis://127.0.0.1:{port}")
         assert [store.read("k", field) for field in ("one", "two", "three")] == ["one", "two", "three"]
-        store._redis.close()
+        store.close()
 
 
 def test_waits() -> None:
@@ -336,7 +336,7 @@ def checked(port: int) -> None:
     try:
         store.read("k", "s:a")
     finally:
-        store._redis.close()
+        store.close()
 
 
 def test_a_private_authority_is_trusted_by_ssl_cert_file(
@@ -402,4 +402,4 @@ def test_the_guides_certificates_do(document: str, tmp_path: Path, monkeypatch: 
         monkeypatch.setattr(socket, "getaddrinfo", resolving(port, "127.0.0.1"))
         store = RedisStore(f"rediss://redis.example.com:{port}")
         store.read("k", "s:a")
-        store._redis.close()
+        store.close()

@@ -112,7 +112,7 @@ class Attempt:
 
     def redeem(self, **changes):
         arguments = {"settings": self.settings, "origin": ORIGIN, "now": NOW, **changes}
-        return provider.redeem(self.code, self.transaction, **arguments)
+        return provider.exchange_code(self.code, self.transaction, **arguments)
 
     def secrets(self):
         """What neither the log nor an error may hold."""
@@ -557,7 +557,7 @@ def test_the_deadline_is_for_the_headers_too(soon, let_go):
     transaction, _ = begin(settings, return_to="/", now=NOW)
     started = time.monotonic()
     with pytest.raises(IdentityProviderUnavailable):
-        provider.redeem("code", transaction, settings=settings, origin=ORIGIN, now=NOW)
+        provider.exchange_code("code", transaction, settings=settings, origin=ORIGIN, now=NOW)
     assert time.monotonic() - started < 0.5
 
 
@@ -578,7 +578,7 @@ def test_nobody_listens(telegram, url, capsys, caplog):
     transaction, _ = begin(settings, return_to="/", now=NOW)
     code = "canary-code-0123456789"
     with pytest.raises(IdentityProviderUnavailable) as caught:
-        provider.redeem(code, transaction, settings=settings, origin=ORIGIN, now=NOW)
+        provider.exchange_code(code, transaction, settings=settings, origin=ORIGIN, now=NOW)
     tells_nothing(caught.value, [SECRET, code, transaction.verifier], capsys, caplog)
     assert "127.0.0.1" not in caught.value.reason
     assert "canary-path" not in caught.value.reason

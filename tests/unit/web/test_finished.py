@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import pytest
 
 from lib.tgauth.errors import StoreUnavailable
+from lib.tgauth.sessions import login
 from lib.tgauth.sessions.service import SessionService
 from tests.site import COOKIE, NOW, OWN_PAGE, Answer, Site
 from tests.unit.web.telegram import (
@@ -207,19 +208,19 @@ def come_meanwhile(service: SessionService, visit: Callable[[], None]) -> None:
     assert waits.wait(10)
 
 
-def test_a_login_that_another_visit_is_finishing(telegram: Telegram) -> None:
+def test_a_login_that_another_visit_is_finishing(telegram: Telegram, monkeypatch: pytest.MonkeyPatch) -> None:
     """One with the cookie as it was before waits for the first one, and has its session."""
     browser = Browser(telegram.site())
     query = telegram.agree(browser.begin("return_to=/x"))
     early = browser.copy()
     service, seen = browser.site.service, Queue[Answer]()
-    original = service.create_session
+    original = login.log_in
 
     def second_visit(*args: object, **options: object) -> object:
         come_meanwhile(service, lambda: seen.put(early.back(query)))
         return original(*args, **options)  # type: ignore[arg-type]
 
-    service.create_session = second_visit  # type: ignore[method-assign, assignment]
+    monkeypatch.setattr(login, "log_in", second_visit)
     first = browser.back(query)
     second = seen.get(timeout=10)
     assert {(answer.status, answer.header("Location")) for answer in (first, second)} == {(303, "/x")}
@@ -228,7 +229,9 @@ def test_a_login_that_another_visit_is_finishing(telegram: Telegram) -> None:
     assert (len(telegram.received()), len(browser.site.store.sessions())) == (1, 1)
 
 
-def test_a_login_that_another_visit_fails_to_finish(telegram: Telegram) -> None:
+def test_a_login_that_another_visit_fails_to_finish(
+    telegram: Telegram, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Who waits for a visit that fails is refused like it."""
     browser = Browser(telegram.site())
     query = telegram.agree(browser.begin("return_to=/x"))
@@ -239,7 +242,7 @@ def test_a_login_that_another_visit_fails_to_finish(telegram: Telegram) -> None:
         come_meanwhile(service, lambda: seen.put(early.back(query)))
         raise StoreUnavailable("as the test wants it")
 
-    service.create_session = fail  # type: ignore[method-assign, assignment]
+    monkeypatch.setattr(login, "log_in", fail)
     assert browser.back(query).code == "store_unavailable"
     assert seen.get(timeout=10).code == "login_rejected"
     assert COOKIE not in early.cookies

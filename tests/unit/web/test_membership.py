@@ -24,6 +24,7 @@ from lib.tgauth import budget
 from lib.tgauth.auth import authenticate
 from lib.tgauth.errors import StoreUnavailable
 from lib.tgauth.http_client import HttpClient
+from lib.tgauth.sessions import login
 from tests.site import (
     BOT_ID,
     BOT_TOKEN,
@@ -642,13 +643,13 @@ def test_a_slow_telegram_leaves_the_store_its_time(
 
     chat.faults[METHOD_PATH] = late
     left = []
-    put = site.service._put
+    store = login._store
 
     def measured(*args: Any) -> Any:
         left.append(budget.remaining())
-        return put(*args)
+        return store(*args)
 
-    monkeypatch.setattr(site.service, "_put", measured)
+    monkeypatch.setattr(login, "_store", measured)
     assert site.login().status == 200
     assert budget.SECONDS - 0.3 < left[0] <= budget.SECONDS
 
@@ -706,7 +707,7 @@ def test_a_refresh_has_a_time_for_the_store_and_one_for_telegram(
     token = site.login().token
     telegram.clock.time = NOW + TTL
     chat.members[USER["id"]] = "left"
-    refresh, delete, at_the_store = site.service.refresh_session, site.service.drop_session, []
+    refresh, delete, at_the_store = site.service.refresh_session, site.service.end_session_alone, []
 
     def slow(*args: Any) -> Any:
         time.sleep(0.5)
@@ -717,7 +718,7 @@ def test_a_refresh_has_a_time_for_the_store_and_one_for_telegram(
         return delete(*args)
 
     monkeypatch.setattr(site.service, "refresh_session", slow)
-    monkeypatch.setattr(site.service, "drop_session", measured)
+    monkeypatch.setattr(site.service, "end_session_alone", measured)
     left = sends(monkeypatch)
     assert site.refresh(cookie=token).status == 401
     assert [4.5 < seconds <= 5 for seconds in left] == [True]
