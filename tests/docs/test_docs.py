@@ -49,7 +49,7 @@ RELAY_REASONS = (
     ),
     (READER, "needs TELEGRAM_BOT_TOKEN; set that, of a bot in the chat"),
     ("lib/tgauth/sessions/base.py", "without Redis other instances cannot be reached"),
-    ("lib/tgauth/sessions/create.py", "kept out by TELEGRAM_ALLOW or TELEGRAM_DENY"),
+    ("lib/tgauth/sessions/login.py", "kept out by TELEGRAM_ALLOW or TELEGRAM_DENY"),
     (
         SETTINGS,
         "AUTH_RELAY_URL: is not set; set production's origin, such as https://example.com",

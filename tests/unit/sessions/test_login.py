@@ -1,4 +1,4 @@
-"""Logging in whatever happens on the way (lib/tgauth/sessions/create.py)."""
+"""Logging in whatever happens on the way (lib/tgauth/sessions/login.py)."""
 
 import re
 from collections.abc import Callable
