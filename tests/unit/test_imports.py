@@ -305,7 +305,7 @@ def telegram() -> Iterator[Serving]:
         yield running
 
 
-OPENID = {"pydantic", "pydantic_core", "cryptography"}
+OPENID = {"cryptography"}
 
 
 def test_login_with_an_id_token(telegram: Serving) -> None:

@@ -1,12 +1,28 @@
 """A preview asks production whose code its browser brought, from server to server."""
 
 import json
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from ..errors import IdentityProviderUnavailable, LoginRejected
 from ..settings import Settings
 from ..telegram.http import post_json
 from ..telegram.transaction import Transaction
-from ..user import Proof, TelegramUser, is_user_id
+from ..user import Proof, TelegramUser
+
+
+class _User(BaseModel):
+    """Who it is, as docs/API.md shows a user; the fields besides the id are read as Telegram's are."""
+
+    model_config = ConfigDict(extra="allow")
+    id: Annotated[StrictInt, Field(gt=0, lt=1 << 52)]
+
+
+class _Given(BaseModel):
+    """Production's answer to a code."""
+
+    user: _User
 
 
 def ask_production(
@@ -28,12 +44,10 @@ def ask_production(
 
 
 def _user(body: bytes) -> TelegramUser:
-    """Whom production names; it writes JSON as docs/API.md has it, so an id is a number."""
+    """The user whom production names."""
     try:
-        match json.loads(body):
-            case {"user": {"id": int(user_id)} as said} if is_user_id(str(user_id)):
-                return TelegramUser.read(user_id, said)
+        user = _Given.model_validate(json.loads(body)).user
     except (ValueError, RecursionError):
         # The parser's own text quotes the answer.
-        pass
-    raise IdentityProviderUnavailable("production gave no user")
+        raise IdentityProviderUnavailable("production gave no user") from None
+    return TelegramUser.read(user.id, user.model_extra or {})

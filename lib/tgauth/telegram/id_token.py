@@ -5,10 +5,8 @@ Sources: https://core.telegram.org/bots/telegram-login, OpenID Connect Core §3.
 
 import json
 import re
-from collections.abc import Callable, Collection
-from typing import Annotated
-
-from pydantic import BaseModel, Field, StrictInt, StrictStr
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 from ..clock import CLOCK_SKEW
 from ..errors import LoginRejected
@@ -24,30 +22,34 @@ MAX_AGE = 600
 # No key but the issuer's own may check it, and nothing that we would have to understand may be left out.
 _FOREIGN_HEADERS = {"jku", "jwk", "x5u", "x5c", "crit", "b64"}
 _PHONE = re.compile(r"\+?[0-9]{3,32}")
+_SUBJECT = re.compile(r"[\x21-\x7e]{1,255}")
 _FORM = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 
 
-class Claims(BaseModel):
-    """The claims that we look at; others may come at any time and are ignored.
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
-    Those that a login is refused for are strict; of the others, what has another type counts as absent.
-    """
 
-    iss: StrictStr
-    aud: StrictStr | list[StrictStr]
-    azp: StrictStr | None = None
-    sub: Annotated[StrictStr, Field(pattern=r"^[\x21-\x7e]{1,255}$")]
-    iat: StrictInt
-    exp: StrictInt
-    nbf: StrictInt | None = None
-    nonce: StrictStr | None = None
-    id: object = None
-    name: object = None
-    given_name: object = None
-    family_name: object = None
-    preferred_username: object = None
-    picture: object = None
-    phone_number: object = None
+def _is_time(value: object) -> bool:
+    return type(value) is int
+
+
+def _is_subject(value: object) -> bool:
+    return isinstance(value, str) and bool(_SUBJECT.fullmatch(value))
+
+
+def _is_audience(value: object) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and all(map(_is_text, value)))
+
+
+_REQUIRED: Mapping[str, Callable[[object], bool]] = {
+    "iss": _is_text,
+    "aud": _is_audience,
+    "sub": _is_subject,
+    "iat": _is_time,
+    "exp": _is_time,
+}
+_OPTIONAL: Mapping[str, Callable[[object], bool]] = {"azp": _is_text, "nbf": _is_time, "nonce": _is_text}
 
 
 def verify_id_token(
@@ -70,16 +72,17 @@ def verify_id_token(
         raise LoginRejected("id_token is not a signed JWT")
     try:
         unverified, payload, signature = (decode(part) for part in parts.groups())
-        header, claims = json.loads(unverified), Claims.model_validate(json.loads(payload.decode()))
+        header, claims = json.loads(unverified), _claims(payload)
     except (ValueError, RecursionError):
         # Their texts quote the token.
         raise LoginRejected("id_token has no header or not the claims that it must have") from None
     algorithm, kid = _algorithm_and_key(header)
     _check(claims, issuer=expected_issuer, audience=expected_audience, now=now)
     user = _user(claims)
-    if claims.nonce is None and nonce_required:
+    nonce: str | None = claims.get("nonce")
+    if nonce is None and nonce_required:
         raise LoginRejected("id_token without nonce: give Telegram.Login the one of POST /telegram/start")
-    if claims.nonce is not None and claims.nonce not in expected_nonces:
+    if nonce is not None and nonce not in expected_nonces:
         raise LoginRejected("nonce belongs to no login that this browser began")
     signing_input = token.rpartition(".")[0]
     key = find_key(kid, algorithm, None)
@@ -88,7 +91,7 @@ def verify_id_token(
         if not _signed(signing_input, signature, key, algorithm):
             raise LoginRejected("the signature of id_token does not match")
     window = MAX_AGE + 2 * CLOCK_SKEW
-    return user, Proof("oidc", signing_input, claims.iat, window, one_time=True), claims.nonce
+    return user, Proof("oidc", signing_input, claims["iat"], window, one_time=True), nonce
 
 
 def _signed(signing_input: str, signature: bytes, key: Key, algorithm: Algorithm) -> bool:
@@ -109,39 +112,55 @@ def _algorithm_and_key(header: object) -> tuple[Algorithm, str]:
     return algorithm, kid
 
 
-def _check(claims: Claims, *, issuer: str, audience: str, now: float) -> None:
+def _claims(payload: bytes) -> dict[str, Any]:
+    """The claims; raises ValueError where one is missing, or has the wrong type, that a login is refused for.
+
+    Others may come at any time. Those that say who it is are read by `TelegramUser.read`.
+    """
+    claims = json.loads(payload.decode())
+    if not isinstance(claims, dict):
+        raise ValueError
+    if not all(has_form(claims.get(name)) for name, has_form in _REQUIRED.items()):
+        raise ValueError
+    given = {name: claims[name] for name in _OPTIONAL if claims.get(name) is not None}
+    if not all(_OPTIONAL[name](value) for name, value in given.items()):
+        raise ValueError
+    return claims
+
+
+def _check(claims: Mapping[str, Any], *, issuer: str, audience: str, now: float) -> None:
     """OpenID Connect Core §3.1.3.7, items 2 to 5, 9 and 10; raises `LoginRejected`."""
-    if claims.iss != issuer:
+    if claims["iss"] != issuer:
         raise LoginRejected("id_token is another issuer's")
-    if claims.aud not in (audience, [audience]) or claims.azp not in (None, audience):
+    if claims["aud"] not in (audience, [audience]) or claims.get("azp") not in (None, audience):
         raise LoginRejected("id_token is for another client")
-    if claims.exp <= now - CLOCK_SKEW:
+    if claims["exp"] <= now - CLOCK_SKEW:
         raise LoginRejected("id_token has expired")
-    if claims.iat > now + CLOCK_SKEW or (claims.nbf is not None and claims.nbf > now + CLOCK_SKEW):
+    if max(claims["iat"], claims.get("nbf") or 0) > now + CLOCK_SKEW:
         raise LoginRejected("id_token is from the future")
-    if claims.iat < now - MAX_AGE:
+    if claims["iat"] < now - MAX_AGE:
         raise LoginRejected("id_token was issued too long ago")
 
 
-def _user(claims: Claims) -> TelegramUser:
+def _user(claims: Mapping[str, Any]) -> TelegramUser:
     """The user, with the name in one piece where Telegram does not say which part is which.
 
     Raises `LoginRejected` where there is no `id`. A phone number that is none is no reason to refuse.
     """
-    if claims.id is None:
+    if claims.get("id") is None:
         raise LoginRejected("id_token without id: the login must ask for the scope profile")
-    user_id = read_user_id(claims.id)
+    user_id = read_user_id(claims.get("id"))
     if user_id is None:
         raise LoginRejected("id_token has an id that is not a Telegram id")
-    given = read_text(claims.given_name)
-    whole = None if given else read_text(claims.name)
-    phone = claims.phone_number
+    given = read_text(claims.get("given_name"))
+    whole = None if given else read_text(claims.get("name"))
+    phone = claims.get("phone_number")
     said = {
         "first_name": given or whole,
-        "last_name": None if whole else claims.family_name,
-        "username": claims.preferred_username,
-        "photo_url": claims.picture,
-        "sub": claims.sub,
+        "last_name": None if whole else claims.get("family_name"),
+        "username": claims.get("preferred_username"),
+        "photo_url": claims.get("picture"),
+        "sub": claims["sub"],
         "phone_number": phone if isinstance(phone, str) and _PHONE.fullmatch(phone) else None,
     }
     return TelegramUser.read(user_id, said)

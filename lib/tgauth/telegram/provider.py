@@ -3,19 +3,23 @@
 Sources: https://core.telegram.org/bots/telegram-login, RFC 6749 §4.1.3 and §5.2, RFC 7636 §4.5.
 """
 
+import contextlib
 import json
+import threading
 from collections.abc import Collection
 from functools import lru_cache, partial
+from typing import TYPE_CHECKING
 
 from ..errors import IdentityProviderUnavailable, LoginRejected, Misconfigured
 from ..http_client import Answer
 from ..settings import Settings
 from ..user import Proof, TelegramUser
 from .http import get, post_form
-from .id_token import verify_id_token
-from .jwks import Keys
 from .oidc import redirect_uri, refused
 from .transaction import Transaction
+
+if TYPE_CHECKING:
+    from .jwks import Keys
 
 _SECRET_REFUSED = (
     "TELEGRAM_CLIENT_SECRET: Telegram refused it; copy the Client Secret of this bot from"  # noqa: S105
@@ -45,7 +49,14 @@ def exchange_code(
         "code_verifier": transaction.verifier,
     }
     url = f"{settings.oauth_url}/token"
-    id_token = _id_token(post_form(url, form, user=client_id, password=client_secret))
+    # What checks the answer takes as long to import as Telegram takes to give it.
+    importing = threading.Thread(target=_import_checks)
+    importing.start()
+    try:
+        response = post_form(url, form, user=client_id, password=client_secret)
+    finally:
+        importing.join()
+    id_token = _id_token(response)
     nonces = [transaction.nonce]
     user, _, _ = _verify(id_token, settings, nonces, nonce_required=False, now=now)
     return user, transaction.proof
@@ -65,6 +76,8 @@ def check(
 def _verify(
     id_token: str, settings: Settings, nonces: Collection[str], *, nonce_required: bool, now: float
 ) -> tuple[TelegramUser, Proof, str | None]:
+    from .id_token import verify_id_token
+
     keys = _keys(settings.oauth_url)
     return verify_id_token(
         id_token,
@@ -75,6 +88,12 @@ def _verify(
         nonce_required=nonce_required,
         now=now,
     )
+
+
+def _import_checks() -> None:
+    # A package that is missing is reported where it is needed.
+    with contextlib.suppress(ImportError):
+        from . import id_token, jwks  # noqa: F401
 
 
 def _id_token(response: Answer) -> str:
@@ -97,7 +116,9 @@ def _id_token(response: Answer) -> str:
 
 
 @lru_cache(maxsize=4)
-def _keys(oauth_url: str) -> Keys:
+def _keys(oauth_url: str) -> "Keys":
+    from .jwks import Keys
+
     return Keys(lambda: _fetch_keys(f"{oauth_url}/.well-known/jwks.json"))
 
 
