@@ -1,7 +1,7 @@
 """The keys in use: one of each purpose for every entry of AUTH_SECRET.
 
 Each is HKDF (RFC 5869, SHA-256) of the entry with the environment, the bot and the purpose in its info, so
-what is signed for one of them is worth nothing for another.
+a signature made for one of them is worth nothing for another.
 """
 
 import hmac
@@ -31,7 +31,7 @@ SIGNATURE = r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]"
 
 
 class Signed(NamedTuple):
-    """What was signed, and with which of the keys: 0 is the newest."""
+    """A signed text, and the number of the key that signed it: 0 is the newest."""
 
     text: str
     key: int
@@ -48,9 +48,9 @@ class Signer:
         return f"{text}.{_signature(self.keys[0], text).decode('ascii')}"
 
     def unsign(self, signed: str) -> Signed | None:
-        """What one of the keys signed, else None; compared in constant time."""
+        """The signed text if one of the keys signed it, else None; compared in constant time."""
         text, dot, signature = signed.rpartition(".")
-        # What is no text at all, such as half of a surrogate pair, is no signature either.
+        # Half of a surrogate pair, which cannot be encoded otherwise, matches no signature.
         given = signature.encode(errors="surrogatepass")
         for number, key in enumerate(self.keys):
             if dot and hmac.compare_digest(_signature(key, text), given):

@@ -1,4 +1,4 @@
-"""Who somebody is on Telegram, and what proved it. A leaf: every layer may import it, it imports none."""
+"""Who somebody is on Telegram, and what proved it. A leaf."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -11,9 +11,9 @@ Transport = Literal["cookie", "bearer"]
 """How a session travels."""
 
 Membership = Literal["member", "outsider", "unseen"]
-"""What somebody is to the chat of TELEGRAM_REQUIRE_CHAT; `unseen` is whom Telegram shows no bot like ours."""
+"""Somebody's place in the chat of TELEGRAM_REQUIRE_CHAT; `unseen`: Telegram will not tell this bot."""
 
-# No name needs these two, and much of what a name is passed on to cannot take them.
+# No name needs these two, and much of the software that a name reaches cannot take them.
 _BLANK = {ord("\n"): " ", 0: " "}
 
 
@@ -36,7 +36,7 @@ def read_user_id(value: object) -> int | None:
 
 
 def read_text(value: object) -> str | None:
-    """Text as it is kept and shown: U+000A and U+0000 become spaces. None for what is empty or not text."""
+    """Text as it is kept and shown: U+000A and U+0000 become spaces. None if it is empty or not text."""
     if not isinstance(value, str):
         return None
     try:
@@ -93,17 +93,17 @@ class TelegramUser:
         return {name: value for name, value in pairs if value is not None}
 
     def who(self) -> dict[str, Any]:
-        """What tells a person which of their accounts it is."""
+        """The fields by which a person recognises which of their accounts it is."""
         shown = ("id", "first_name", "last_name", "username")
         return {name: value for name, value in self.to_json().items() if name in shown}
 
 
 class Proof(NamedTuple):
-    """What Telegram vouched for, as far as sessions care.
+    """What sessions need to know of the message by which Telegram vouched for somebody.
 
     `check_string` is what was signed: it, and not a signature that has several spellings, tells two proofs
     apart. `issued_at` is Unix seconds; `window` is how many seconds after now the proof can still be valid.
-    A `one_time` proof logs in once; the others are presented again by design and lead to the same session.
+    A `one_time` proof logs in once; other kinds are meant to be presented again and lead to the same session.
     """
 
     method: Method

@@ -1,4 +1,4 @@
-"""Codes that production gives to previews: a ticket gets one of them, and each is taken once."""
+"""Codes that production gives to previews: one for a ticket, each taken once."""
 
 import json
 from typing import Any
@@ -15,10 +15,10 @@ _CODE, _USED = "code", "used"
 def keep_code(
     sessions: Sessions, state: str, user: TelegramUser, *, seconds: int, ticket_seconds: int
 ) -> None:
-    """Keep for `seconds` who logs in with the code of the ticket that has this `state`.
+    """Keep for `seconds` which user the code of the ticket with this `state` stands for.
 
-    Raises `InvalidGrant` when the ticket, which can come again for `ticket_seconds`, was used before, and
-    what `require_shared_store` raises.
+    Raises `InvalidGrant` if the ticket, which can be presented for `ticket_seconds`, was used before, and as
+    `require_shared_store`.
     """
     sessions.require_shared_store()
     # Signed, so that write access to the store is not enough to say who somebody is.
@@ -31,7 +31,7 @@ def keep_code(
 
 
 def take_code(sessions: Sessions, state: str) -> dict[str, Any]:
-    """Whose login it was, as the API shows a user; raises `InvalidGrant` from the second time on."""
+    """The user, as the API shows one; raises `InvalidGrant` from the second time on."""
     sessions.require_shared_store()
     text = sessions.store.take(_key(sessions.settings, state), _CODE)
     if text is None:

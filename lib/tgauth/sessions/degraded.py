@@ -2,8 +2,8 @@
 
     tg0_ base64url( user id | slot | record ) . signature
 
-So a login in one function is known in the next, and a restart logs nobody out. What it cannot do: a logout
-reaches only this instance; README.md says so and how to set a store.
+So the next function knows a login, and a restart logs nobody out. Its limit: a logout reaches only this
+instance; README.md says so, and how to set a store.
 """
 
 import re

@@ -1,6 +1,6 @@
 """Where somebody is logged in, and ending that from one of their devices.
 
-Everything here is asked with a token, and done only while that token's own session lives.
+Each function takes a token, and does its work only while that token's own session lives.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ def list_sessions(
 
 
 def require_user(sessions: Sessions, token: str, user_id: int) -> None:
-    """Raises `InvalidSession` unless the token is this user's; whether it opens anything is not asked."""
+    """Raises `InvalidSession` unless the token is this user's; does not check whether its session lives."""
     claims, _ = sessions.issuer.open(token, sessions.now())
     if claims.user_id != user_id:
         raise InvalidSession("another user than the one whose sessions were shown")
@@ -93,9 +93,9 @@ def _show(
     renew: bool = True,
     ends: bool = False,
 ) -> tuple[Claims, dict[str, str]]:
-    """Everything the user's key holds, if the token's own session lives; `ends` is for what ends others.
+    """All that the user's key holds, if the token's own session lives; `ends`: the caller will end some.
 
-    Raises `InvalidSession`, and then `SharedStoreRequired` where those could not be reached.
+    Raises `InvalidSession`, and then `SharedStoreRequired` where other sessions could not be reached.
     """
     claims, carried = sessions.open(token, transport)
     if ends:

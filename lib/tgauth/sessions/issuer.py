@@ -1,4 +1,4 @@
-"""Issues tokens and says what a presented one claims, as far as that needs no store.
+"""Issues tokens, and reads presented ones as far as that is possible without the store.
 
 With a shared store the record there decides (tgauth.sessions.token); without one the token carries it
 (tgauth.sessions.degraded), and a token of the other kind is refused.

@@ -74,7 +74,7 @@ class Record(NamedTuple):
         return json.dumps(held, ensure_ascii=False, separators=(",", ":"))
 
     def shortened(self) -> "Record":
-        """The record without what a cookie has no room for; Telegram's names have at most 64 characters."""
+        """The record cut to fit into a cookie; Telegram's names have at most 64 characters."""
         user = replace(
             self.user,
             first_name=self.user.first_name[:64],
@@ -87,7 +87,7 @@ class Record(NamedTuple):
 
 
 def load(text: str, user_id: int) -> Record | None:
-    """The record of `user_id` in `text`; None for what is none, which then is no session."""
+    """The record of `user_id` in `text`; None if it is not a record, and so not a session."""
     try:
         values = json.loads(text)
     except (ValueError, RecursionError):

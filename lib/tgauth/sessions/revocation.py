@@ -1,4 +1,4 @@
-"""What was ended for good, in a user's hash: all sessions up to a time, or one Mini App's launch."""
+"""Marks in a user's hash of what was ended for good: all sessions up to a time, or one Mini App launch."""
 
 import re
 from collections.abc import Mapping
@@ -19,19 +19,19 @@ The same initData must not bring it back. A field of its own: no use of the slot
 """
 
 REVOKED_SECONDS = DAY + 120
-"""As long as the longest-lived proof is fresh, and what clocks may differ."""
+"""As long as the longest-lived proof is fresh, and twice what clocks may differ."""
 
 
 def ended_at(mark: str) -> int:
-    """The mark's time (Unix seconds); 0, before all sessions, where it is none."""
+    """The mark's time (Unix seconds); 0, which is before all sessions, if it is not a time."""
     return int(mark) if _TIME.fullmatch(mark) else 0
 
 
 class Revocation(NamedTuple):
     """A user ended all their sessions, or all but one.
 
-    Proofs from up to `at` (Unix seconds) make no session any more, and lead to none but the one whose record
-    has the `n` that is `kept`: whatever else is found was left by a login that was refused.
+    Proofs from up to `at` (Unix seconds) no longer make a session. They lead only to the one whose record has
+    the `n` that is `kept`: any other record is debris of a refused login.
     """
 
     at: int
@@ -39,7 +39,7 @@ class Revocation(NamedTuple):
 
     @classmethod
     def among(cls, held: Mapping[str, str]) -> Self:
-        """The last one among a user's fields; one that refuses nothing, where there was none."""
+        """The last one among a user's fields; if there was none, one that refuses nothing."""
         if REVOKED not in held:
             return cls(-1, "")
         at, _, kept = held[REVOKED].partition(":")

@@ -1,8 +1,8 @@
-"""The token of a session in a shared store: opaque, of one spelling, and refused before any command.
+"""The token of a session in a shared store: opaque, spelt in one way only, checked before any command.
 
     tg1_ base64url( user id 8 B, masked | slot 12 B | issued 5 B | n 17 B ) . signature
 
-The mask keeps the owner's id from whoever sees the token; `n` is in the record too, so a signature alone
+The mask hides the user's id from anybody who sees the token; `n` is in the record too, so a signature alone
 opens nothing, and neither does a dump of the store.
 """
 
@@ -94,7 +94,7 @@ def _slot(data: bytes, transport: Transport, *, recurs: bool) -> str:
 
 
 def random_n() -> str:
-    """136 random bits: what makes a token impossible to guess even with the key."""
+    """136 random bits, which make a token impossible to guess even with the key."""
     return _encode(secrets.token_bytes(_NONCE_BYTES))
 
 

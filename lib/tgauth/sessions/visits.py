@@ -1,7 +1,7 @@
-"""Visits that finish a login: of two at once that are the very same, one does it, and both get its answer.
+"""Visits that finish a login: if one comes twice at once, it is made once and both get its answer.
 
-Browsers ask for some addresses twice, and drop what the first request is answered. Only visits that are under
-way in this process are known; every other one is refused like any login that is finished already.
+Browsers request some addresses twice, and drop the answer to the first request. Only visits under way in this
+process are known; any other is refused like a login that is finished already.
 """
 
 import threading
@@ -12,16 +12,16 @@ WAIT = 8.0
 
 
 class Visits[T]:
-    """Those of one process, safe to share between threads."""
+    """The visits under way in one process; safe to share between threads."""
 
     def __init__(self) -> None:
         self._under_way: dict[str, _Visit[T]] = {}
         self._lock = threading.Lock()
 
     def share(self, name: str, make: Callable[[], T]) -> T | None:
-        """What `make` gives, called by the first of many visits of this `name` at once.
+        """The result of `make`, which only the first of several simultaneous visits of this `name` calls.
 
-        Raises what it raises to that one; to the others it then gives None.
+        If `make` raises, the first visit raises that, and the others get None.
         """
         own = _Visit[T]()
         with self._lock:

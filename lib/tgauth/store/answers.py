@@ -1,8 +1,8 @@
-"""What comes back for a command, each taken for nothing else than it must be; raises `Malformed`."""
+"""Readers for the answers to commands, each strict about the form; all raise `Malformed`."""
 
 
 class Malformed(Exception):
-    """Not what the command gives, and never a miss."""
+    """Not an answer that the command gives; never a miss."""
 
 
 def integer(answer: object) -> int:

@@ -1,8 +1,8 @@
 """The store's contract. Every operation is one round trip to Redis, given here in its commands.
 
-A key is a hash of one user; each of its fields lives for a time of its own, so nothing is left behind and
-there is no index to go stale. A field that is missing or expired is no error. An operation that could not be
-carried out, or whose answer is not what it must be, raises `StoreUnavailable` and never looks like a miss.
+A key is a hash of one user; each of its fields has its own time to live, so nothing is left behind and no
+index goes stale. A missing or expired field is not an error. An operation that could not be carried out, or
+whose answer does not have the expected form, raises `StoreUnavailable` and never looks like a miss.
 Times to live are whole seconds. All methods are safe to call from several threads.
 """
 
@@ -15,15 +15,15 @@ from ..settings.source import StoreKind
 
 
 class Unanswered(StoreUnavailable):
-    """It is not known whether what was asked for took effect."""
+    """The operation may have taken effect or not."""
 
 
 class StoreFull(StoreUnavailable):
-    """The server takes no writes, mostly for want of room; it still reads, and mostly deletes."""
+    """The server takes no writes, usually because it is full; it still reads, and usually deletes."""
 
 
 class Count(NamedTuple):
-    """How much a store holds; not `exact` where it only looked at a part."""
+    """How much a store holds; not `exact` if it looked at a part only."""
 
     users: int
     sessions: int
@@ -55,7 +55,7 @@ class Store(ABC):
 
     @abstractmethod
     def renew(self, key: str, field: str, ttl: int) -> str | None:
-        """The field's value, which from now lives `ttl` seconds; None when it is not there.
+        """The field's value, whose time to live becomes `ttl` seconds; None if it is not there.
 
         HGETEX key EX ttl FIELDS 1 field: a write to Redis, so the primary answers it, and it touches only
         what exists, so it cannot bring a deleted session back.
@@ -71,7 +71,7 @@ class Store(ABC):
 
     @abstractmethod
     def take(self, key: str, field: str) -> str | None:
-        """The field's value, which is gone with this; of many who ask at once, one gets it.
+        """Remove the field and return its value; of several simultaneous callers one gets it.
 
         HGETDEL key FIELDS 1 field. Not retried: where the answer is lost, so is the value.
         """
@@ -82,7 +82,7 @@ class Store(ABC):
 
     @abstractmethod
     def show(self, key: str, field: str, ttl: int | None) -> tuple[str | None, dict[str, str]]:
-        """One field's value, which from now lives `ttl` seconds, and everything the key holds.
+        """One field's value, whose time to live becomes `ttl` seconds, and all that the key holds.
 
         MULTI; HGETEX key EX ttl FIELDS 1 field; HGETALL key; EXEC. Without `ttl` it is HGET instead.
         """
@@ -102,7 +102,8 @@ class Store(ABC):
     def count(self, prefix: str, field_prefix: str, ended_prefix: str) -> Count:
         """How many fields of keys with `prefix` start with `field_prefix`, and how many keys have such.
 
-        A field does not count whose name, with `ended_prefix` in place of `field_prefix`, is there, too.
+        A field does not count if there is one with the same name but for `ended_prefix` in place of
+        `field_prefix`.
 
         Bounded work however many there are: DBSIZE, SCAN at most 20 times, HKEYS of at most 500 keys in one
         pipeline. For the owner alone; the one operation of several round trips.
@@ -112,8 +113,8 @@ class Store(ABC):
     def check(self, key: str) -> None:
         """Raise `StoreUnavailable` unless people can log in, as far as the store decides it.
 
-        What the last calls saw tells; where they are too long ago, a PING, or `create` at `key`, which is
-        the caller's for a minute. At most 400 commands a day.
+        The outcome of recent calls answers this; if they are too long ago, a PING, or a `create` at `key`,
+        which nothing else may use for a minute. At most 400 commands a day.
         """
 
     @abstractmethod

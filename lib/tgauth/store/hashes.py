@@ -1,7 +1,7 @@
 """The store's operations as Redis commands, once for every way of sending them.
 
-A subclass sends commands and explains its errors. What comes back is looked at here: an answer that is not
-exactly what the command gives is an error too, and never a miss.
+A subclass sends commands and explains its errors. The answers are checked here: one that does not have
+exactly the form of the command's answer is an error too, and never a miss.
 """
 
 from abc import abstractmethod
@@ -45,10 +45,9 @@ class HashStore(Store):
 
     @abstractmethod
     def _explain(self, error: Exception) -> tuple[Reason, bool]:
-        """What an error of the client's means to the owner, and whether the server said so itself.
+        """What an error of the client means to the owner, and whether the server itself reported it.
 
-        Otherwise it is not known whether what was asked for took effect. The error's own text can hold the
-        credentials.
+        If not, the command may have taken effect or not. The error's own text can hold the credentials.
         """
 
     def create(
@@ -169,7 +168,7 @@ class HashStore(Store):
             self._pulse.note_failure(self._problem(reasons.NOT_THE_FORM, StoreUnavailable))
 
     def _one[T](self, read: Callable[[object], T], *command: str | int) -> T:
-        """Send a command that does no harm when it is sent twice, and `read` the answer."""
+        """Send a command that is harmless if sent twice, and `read` the answer."""
         try:
             return self._observed(lambda: read(self._send(list(command))))
         except Unanswered:
@@ -205,7 +204,7 @@ class HashStore(Store):
             reason, is_servers = self._explain(error)
         kind = StoreFull if reason.cause == "store_full" else StoreUnavailable
         problem = self._problem(reason, kind if is_servers else Unanswered)
-        # What a server refuses one command or one key says nothing of logins: the next check tries one.
+        # A server that refuses one command or one key may still take logins: the next check tries one.
         if is_login or not is_servers or kind is StoreFull:
             self._pulse.note_failure(problem)
         else:

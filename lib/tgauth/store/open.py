@@ -6,10 +6,10 @@ from .base import Store
 
 
 def open_store(settings: Settings) -> Store:
-    """The store that the settings name. Redis says so in the log once it has answered, and memory at once.
+    """The store that the settings name. The log says which: for Redis once it has answered, for memory at once.
 
     Credentials that do not work are an error at every request, and never a reason to use memory. Raises
-    `Misconfigured` where the client is not installed.
+    `Misconfigured` if the client is not installed.
     """
     kind, credentials = settings.store.kind, settings.store
     if credentials.exposed:
@@ -17,7 +17,7 @@ def open_store(settings: Settings) -> Store:
             f"{credentials.variable}: is not encrypted, and its host is not private; use rediss:// (two s)"
         )
         log.event("store_exposed", level="warning", store=kind, reason=exposed)
-    # Each client costs a cold start as much as all the rest, so only the one in use is imported.
+    # Each client costs as much at a cold start as all the rest, so only the one in use is imported.
     try:
         if kind == "upstash":
             from .upstash import UpstashStore

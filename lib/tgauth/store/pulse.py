@@ -1,4 +1,4 @@
-"""Whether a store lets people log in, told from what requests saw of it, so that /health hardly asks."""
+"""Whether a store lets people log in, told from the outcome of requests, so that /health rarely asks it."""
 
 import threading
 import time
@@ -18,10 +18,10 @@ _COMMANDS_A_SECOND = 336 / 86400
 
 
 class Pulse:
-    """What the last calls to a store came to. `clock` gives seconds and never goes back.
+    """The outcome of the last calls to a store. `clock` gives seconds and never goes back.
 
-    That a login works is news for an hour, any answer for five minutes, a failure for ten seconds. What was
-    refused that is no login is no failure by itself: it only makes the next check try one.
+    A login that worked counts for an hour, any answer for five minutes, a failure for ten seconds. A refused
+    command that is not part of a login does not count as a failure: it makes the next check try a login.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -38,7 +38,7 @@ class Pulse:
         with self._lock:
             first, self._answered = not self._answered, True
             now = self._clock()
-            # That something was read does not say that people can log in, but that the store can be reached.
+            # A successful read does not show that people can log in, only that the store can be reached.
             if is_login or (self._problem and self._problem.cause == "store_unreachable"):
                 self._problem = None
             if is_login:
@@ -74,7 +74,7 @@ class Pulse:
     def _ask(self, login: Callable[[], object], ping: Callable[[], object]) -> None:
         with self._lock:
             now = self._clock()
-            # Something else than a login failed: one is tried, but not for each of many such failures.
+            # Something other than a login failed: try one, but not for each of many such failures.
             in_doubt = self._problem is None and now >= self._login_until and now >= self._doubted_until
             is_due = now >= self._until or in_doubt
             self._left = min(_MOST, self._left + (now - self._left_at) * _COMMANDS_A_SECOND)
@@ -88,7 +88,7 @@ class Pulse:
             (login if as_login else ping)()
             cost = _LOGIN_COMMANDS if as_login else _PING_COMMANDS
         except StoreUnavailable as problem:
-            # What never reached the store cost nothing, so an outage is seen to end at once.
+            # A command that never reached the store cost nothing, so the end of an outage is noticed at once.
             cost = (_LOGIN_COMMANDS if as_login else 2 * _PING_COMMANDS) if problem.reached else 0
         with self._lock:
             self._left -= cost

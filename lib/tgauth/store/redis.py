@@ -22,7 +22,7 @@ from .hashes import Command, HashStore
 from .reasons import Reason
 
 WAIT_SECONDS = 1.2
-"""For connecting, and for every part of an answer; all of them together have what `tgauth.budget` leaves."""
+"""For connecting, and for each part of an answer; together they may take what `tgauth.budget` leaves."""
 
 
 class RedisStore(HashStore):
@@ -39,7 +39,7 @@ class RedisStore(HashStore):
             socket_timeout=WAIT_SECONDS,
             socket_connect_timeout=WAIT_SECONDS,
             retry=Retry(NoBackoff(), 0),
-            # A thread has one at most, and there is no limit on those.
+            # One for each thread at most, and the number of threads is not limited.
             max_connections=2**16,
             # With them on, redis-py can reuse a connection that still holds an unread reply, and return that.
             maint_notifications_config=MaintNotificationsConfig(enabled=False),
@@ -56,7 +56,7 @@ class RedisStore(HashStore):
 
     def _send_all(self, commands: Sequence[Command], *, atomic: bool) -> object:
         pipeline = self._redis.pipeline(transaction=atomic)
-        # It would put the command, with what people chose, in front of the server's words.
+        # It would put the command, with text that people chose, in front of the server's words.
         pipeline.annotate_exception = lambda *_: None
         for command in commands:
             pipeline.execute_command(*command)
@@ -64,7 +64,7 @@ class RedisStore(HashStore):
 
     def _explain(self, error: Exception) -> tuple[Reason, bool]:
         text = str(error)
-        # It takes the word off that says which kind of error it is, and keeps that.
+        # redis-py removes the word that names the kind of error, and keeps it here.
         word = getattr(error, "status_code", None)
         if word or (isinstance(error, RedisError) and not isinstance(error, _OWN)):
             return reasons.said(f"{word} {text}" if word else text, reasons.REDIS), True
@@ -81,11 +81,11 @@ class RedisStore(HashStore):
 
 
 _OWN = (Disconnected, TimedOut, InvalidResponse)
-"""What redis-py raises itself; servers' errors are others, or have a `status_code`."""
+"""Errors of redis-py itself; those of servers have other types, or a `status_code`."""
 
 
 class _InTime(Connection):
-    """A connection that holds a request up no longer than that has time.
+    """A connection that never holds a request up longer than its budget of time.
 
     redis-py's own times start anew with every address, and with every byte that arrives.
     """
@@ -119,7 +119,7 @@ class _InTimeTLS(_InTime, SSLConnection):
 
 
 class _Socket:
-    """A connected socket, whose calls wait for so many seconds, and for what the request has left."""
+    """A connected socket whose calls wait at most `seconds`, and no longer than the request has left."""
 
     def __init__(self, connected: socket.socket, seconds: float | None) -> None:
         self._socket = connected
@@ -130,7 +130,7 @@ class _Socket:
         return getattr(self._socket, name)
 
     def settimeout(self, seconds: float) -> None:
-        """As a socket's. The only other time that redis-py sets is 0, to look whether something is there."""
+        """As a socket's. redis-py sets 0 to look whether something has arrived, and otherwise a time."""
         self._looks_only = seconds == 0
 
     def recv(self, size: int) -> bytes:

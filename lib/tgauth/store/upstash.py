@@ -22,7 +22,7 @@ with deferred("httpx"):  # A third of a cold start, and `_Requests` below sends 
     from upstash_redis.http import format_response, make_headers
 
 ATTEMPT_SECONDS = 1.2
-"""For one HTTP request, from connecting to the last byte; an operation takes two at most."""
+"""For one HTTP request, from connecting to the last byte; an operation makes two at most."""
 
 MAX_ANSWER = 1 << 20
 """Bytes of one answer; SESSION_LIMIT of the largest records stay far below."""
@@ -73,14 +73,14 @@ class UpstashStore(HashStore):
 class _Redis(Redis):
     """upstash-redis's client, without telemetry, over requests of ours.
 
-    Not begun as its own `__init__` does, which makes an HTTP client of httpx.
+    Its own `__init__` is not called: that makes an HTTP client of httpx.
     """
 
     def __init__(self, url: str, token: str, http: "_Requests") -> None:
         self._url = url
         self._headers = make_headers(token, _ENCODING, allow_telemetry=False)
         self._http: Any = http
-        # Threads share the client, so a read-your-writes token would be whoever's answered last.
+        # Threads share the client, so a read-your-writes token would be that of the last answer to any.
         self._read_your_writes = False
 
 

@@ -1,4 +1,4 @@
-"""What all ways to log in share: the way to Telegram, whose login it is, and the session it makes."""
+"""The steps that all ways to log in share: going to Telegram, finding out who it is, making the session."""
 
 from collections.abc import Callable
 from urllib.parse import urlencode
@@ -33,9 +33,9 @@ _REFUSED_CODES, _REFUSED_SECONDS = 10, 60
 
 
 def send_to_telegram(request: Request) -> Response:
-    """303 to Telegram's login, or to our login page where only the widget is set up.
+    """303 to Telegram's login, or to our login page if only the widget is set up.
 
-    On a host that Telegram does not know, 303 to the one that it does: the cookie must be set there.
+    On a host that Telegram does not know, 303 to the one that it knows: the cookie must be set there.
     """
     origin, settings = request.require_own_origin(), request.settings
     return_to = requested_return_to(request)
@@ -81,15 +81,15 @@ def require_login_method(request: Request) -> None:
 
 
 def prove_code(request: Request, code: str, transaction: Transaction) -> tuple[TelegramUser, Proof]:
-    """Whose code it is, asked of production in a preview and else of Telegram; raises as both clients.
+    """Whose code it is: a preview asks production, other deployments ask Telegram; raises as both clients.
 
-    Beginning a login is free, so anybody can bring codes of their own making: after some of those, from one
-    network, Telegram is not asked for the rest of the minute. Raises `RateLimited` then. What succeeds, and
-    what fails for another reason, does not count.
+    Beginning a login is free, so anybody can bring codes they made up: after a number of refused ones from
+    one network, raises `RateLimited` for the rest of the minute without asking Telegram. Other failures do
+    not count.
     """
     budget.start(budget.TELEGRAM_SECONDS)
     settings, origin = request.settings, request.require_own_origin()
-    # HTTP and cryptography are imported for those who come with a login of their own, and for nobody else.
+    # HTTP and cryptography are imported only for a browser that has begun a login.
     if settings.uses_relay:
         from ..relay import client
 
@@ -113,16 +113,15 @@ def requested_return_to(request: Request) -> str:
 
 
 def return_query(return_to: str, separator: str = "?") -> str:
-    """The query that lets another of our addresses go on to `return_to`."""
+    """The query with which another of our addresses later goes on to `return_to`."""
     return "" if return_to == "/" else f"{separator}{urlencode({'return_to': return_to})}"
 
 
 def identify(request: Request, body: Login) -> tuple[TelegramUser, Proof]:
-    """Whose login it is, and that this browser began it, where it must have.
+    """Whose login it is; checks that this browser began it, if it must have.
 
-    An id_token that carries a nonce, and every one that becomes a cookie session, must be the answer to a
-    transaction of this browser: any other site's token would do otherwise. Raises as the verifiers, and
-    `LoginRejected`.
+    An id_token that carries a nonce or becomes a cookie session must answer a transaction of this browser:
+    otherwise a token from any other site would do. Raises as the verifiers, and `LoginRejected`.
     """
     settings, now = request.settings, request.service.now()
     budget.start(budget.TELEGRAM_SECONDS)
@@ -130,7 +129,7 @@ def identify(request: Request, body: Login) -> tuple[TelegramUser, Proof]:
         take_transaction(request, body.state)
     if body.id_token is None:
         return verify_login(body, settings=settings, now=now)
-    # Only these bodies pay for importing what checks them.
+    # Imported only for a body with an id_token.
     from ..telegram.provider import check
 
     begun = {transaction.nonce: transaction for transaction in pending_transactions(request)}
@@ -151,9 +150,9 @@ def finish_login(
 ) -> Response:
     """303 to where the login with this state began, with the session cookie; `prove` says whose it is.
 
-    Browsers ask twice for some addresses. The same visit at the same time has the same answer; afterwards it
-    is 303 to the same place, and nothing is done again. Another answer to the same login, and one to a login
-    that failed, is refused. Raises as `prove` and `log_in`, and `LoginRejected`.
+    Browsers request some addresses twice. The same visit at the same time gets the same answer; later it gets
+    303 to the same place, and nothing is done again. Another answer to the same login, or to one that failed,
+    is refused. Raises as `prove` and `log_in`, and `LoginRejected`.
     """
     led = find_finished(request, state)
     if led is not None:
@@ -177,12 +176,12 @@ def log_in(request: Request, user: TelegramUser, proof: Proof, transport: Transp
 
     Raises as `refuse_known`, `require_member` and `login.log_in`.
     """
-    # Whoever is refused from here on is known: the log says who it was.
+    # From here on the log says who was refused.
     request.notes["user_ref"] = request.reference("user", str(user.id))
     presented, carried_by = request.presented()
     login.refuse_known(request.service, user, proof, transport)
     require_member(request, user.id)
-    # What Telegram took is no reason to give the store less time.
+    # Telegram's time does not shorten the store's.
     budget.start()
     session = login.log_in(
         request.service,

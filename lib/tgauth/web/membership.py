@@ -18,7 +18,7 @@ def require_member(request: Request, user_id: int) -> None:
     """
     chat = request.settings.require_chat
     if chat is not None and _membership(request, user_id) != "member":
-        # A chat that has an id alone is joined by invitation, if at all.
+        # A chat without an @name is joined by invitation, if at all.
         told = {"link": f"https://t.me/{chat[1:]}"} if chat.startswith("@") else None
         raise MembershipRequired("not in TELEGRAM_REQUIRE_CHAT", told=told)
 
@@ -26,8 +26,8 @@ def require_member(request: Request, user_id: int) -> None:
 def recheck_member(request: Request, session: Session) -> None:
     """Ask again, once TELEGRAM_REQUIRE_CHAT_TTL has passed since the login or the last answer here.
 
-    Who has left is logged out: raises `InvalidSession`. Without Telegram's answer nobody is: raises what
-    `check_member` raises, and `IdentityProviderUnavailable` where it knows nothing of the user.
+    People who have left are logged out: raises `InvalidSession`. Without an answer from Telegram nobody is:
+    raises what `check_member` raises, and `IdentityProviderUnavailable` if it knows nothing of the user.
     """
     if not _is_due(request, session):
         return
@@ -38,9 +38,9 @@ def recheck_member(request: Request, session: Session) -> None:
 
 
 def recheck_in_passing(request: Request, session: Session) -> None:
-    """As `recheck_member`, where people wait: a second at most, and without an answer everything goes on.
+    """As `recheck_member`, but people are waiting: it takes a second at most, and no answer changes nothing.
 
-    Of many requests at once one asks. Raises `InvalidSession`; why there is no answer goes to the log.
+    Of several simultaneous requests one asks. Raises `InvalidSession`; the log says why there is no answer.
     """
     if not _is_due(request, session):
         return
@@ -65,7 +65,7 @@ def _ask_again(request: Request, user_id: int, seconds: float) -> Membership:
     try:
         membership = _membership(request, user_id)
     finally:
-        # What Telegram took is no reason to give the store less time, and none to give it more.
+        # Telegram's time neither shortens nor extends the store's.
         budget.start(left)
     if membership == "unseen":
         raise IdentityProviderUnavailable(
@@ -76,7 +76,7 @@ def _ask_again(request: Request, user_id: int, seconds: float) -> Membership:
 
 def _log_out_outsider(request: Request, session: Session, membership: Membership | None) -> None:
     if membership == "outsider":
-        # Whoever joins again may come with the same initData: the next login asks about the chat anyway.
+        # People who join again may bring the same initData: the next login asks about the chat anyway.
         request.service.end_session_alone(session.token)
         raise InvalidSession("not in TELEGRAM_REQUIRE_CHAT")
 
