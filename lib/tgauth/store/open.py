@@ -6,7 +6,7 @@ from .base import Store
 
 
 def open_store(settings: Settings) -> Store:
-    """The store that the settings name. The log says which: for Redis once it has answered, for memory at once.
+    """The store that the settings name. The log says which: Redis once it has answered, memory at once.
 
     Credentials that do not work are an error at every request, and never a reason to use memory. Raises
     `Misconfigured` if the client is not installed.
