@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from dev.doctor.client import Answer
+from requests import Response
+
 from dev.doctor.report import Check, ok, problem, warning
 
 _PROXY = (
@@ -65,7 +66,7 @@ def check_api_headers(headers: Mapping[str, str], *, https: bool) -> Iterator[Ch
         yield ok("headers", "the API's answers carry CSP, no-store, nosniff, Referrer-Policy and HSTS")
 
 
-def check_page(answer: Answer, *, https: bool) -> Iterator[Check]:
+def check_page(answer: Response, *, https: bool) -> Iterator[Check]:
     """The page at /, which is tgauth's login page or one of the owner's."""
     headers, policy = answer.headers, _policy(answer.headers)
     scripts = policy.get("script-src", policy.get("default-src", []))

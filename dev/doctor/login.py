@@ -6,7 +6,7 @@ Sources: https://core.telegram.org/bots/telegram-login and https://core.telegram
 
 from collections.abc import Iterator
 
-from dev.doctor.client import Client, NoAnswer
+from dev.doctor.client import Client, NoAnswer, fields
 from dev.doctor.report import Check, ok, problem, warning
 from dev.doctor.telegram import strange, unreachable
 from lib.tgauth.errors import IdentityProviderUnavailable
@@ -96,10 +96,10 @@ def check_domain(address: str, origin: str, client: Client) -> Iterator[Check]:
             f"Telegram says that {domain} is not this bot's domain, so its logins fail there",
             f"send @BotFather /setdomain, choose the bot, send {domain}: {_STEPS}",
         )
-    elif answer.status == 200:
+    elif answer.status_code == 200:
         yield ok("widget-domain", f"Telegram's login page has nothing against {domain}")
     else:
-        yield strange("widget-domain", "Telegram's login page", url, answer.status)
+        yield strange("widget-domain", "Telegram's login page", url, answer.status_code)
 
 
 def _shape(settings: Settings, secret: str) -> str:
@@ -131,12 +131,12 @@ def _client_secret(settings: Settings, secret: str, origin: str | None, client: 
     what = "Telegram's token endpoint"
     try:
         answer = client.ask(
-            "POST", f"{settings.oauth_url}/token", form=form, login=(str(settings.bot_id), secret)
+            "POST", f"{settings.oauth_url}/token", data=form, auth=(str(settings.bot_id), secret)
         )
     except NoAnswer as reason:
         yield unreachable("client-secret", what, settings.oauth_url, str(reason))
         return
-    match answer.status, answer.fields.get("error"):
+    match answer.status_code, fields(answer).get("error"):
         case 400 | 401, "invalid_client":
             yield problem("client-secret", "Telegram refuses TELEGRAM_CLIENT_SECRET", _SECRET_FIX)
         case 400 | 401, "invalid_grant":
@@ -159,10 +159,10 @@ def _keys(settings: Settings, client: Client) -> Iterator[Check]:
         yield unreachable("oidc-keys", what, settings.oauth_url, str(reason))
         return
     try:
-        found = parse(answer.body) if answer.status == 200 else {}
+        found = parse(answer.content) if answer.status_code == 200 else {}
     except IdentityProviderUnavailable:
         found = {}
     if not found:
-        yield strange("oidc-keys", what, settings.oauth_url, answer.status)
+        yield strange("oidc-keys", what, settings.oauth_url, answer.status_code)
         return
     yield ok("oidc-keys", f"Telegram publishes {len(found)} that tgauth can use")

@@ -8,7 +8,9 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from dev.doctor.client import Answer, Client, NoAnswer
+from requests import Response
+
+from dev.doctor.client import Client, NoAnswer, fields
 from dev.doctor.clock import check_clock
 from dev.doctor.report import Check, ok, problem, warning
 from dev.doctor.site import split
@@ -38,7 +40,7 @@ def check_bot(settings: Settings, client: Client) -> Iterator[Check]:
     except NoAnswer as reason:
         yield unreachable("bot-token", "the Bot API", settings.api_url, str(reason))
         return
-    match answer.status, answer.fields:
+    match answer.status_code, fields(answer):
         case 200, {"ok": True, "result": {"id": int(found), "username": str(name)}} if (
             found == settings.bot_id
         ):
@@ -84,9 +86,9 @@ def _webhook(settings: Settings, client: Client) -> Iterator[Check]:
     except NoAnswer as reason:
         yield unreachable("webhook", "the Bot API", settings.api_url, str(reason))
         return
-    info: dict[str, Any] = answer.fields.get("result") if answer.status == 200 else None  # type: ignore[assignment]
+    info: dict[str, Any] = fields(answer).get("result") if answer.status_code == 200 else None  # type: ignore[assignment]
     if not isinstance(info, dict) or not isinstance(info.get("url"), str):
-        yield strange("webhook", "the Bot API", settings.api_url, answer.status)
+        yield strange("webhook", "the Bot API", settings.api_url, answer.status_code)
         return
     if not info["url"]:
         yield ok("webhook", "none is set, and tgauth needs none")
@@ -122,7 +124,7 @@ def _chat(settings: Settings, client: Client) -> Iterator[Check]:
     except NoAnswer as reason:
         yield unreachable("require-chat", "the Bot API", settings.api_url, str(reason))
         return
-    result = chat.fields.get("result")
+    result = fields(chat).get("result")
     if isinstance(result, dict) and result.get("type") == "private":
         yield problem(
             "require-chat",
@@ -130,7 +132,7 @@ def _chat(settings: Settings, client: Client) -> Iterator[Check]:
             f"set the chat's id, which begins with a minus sign, or its @name: {_MEMBERS}",
         )
         return
-    match member.status, member.fields:
+    match member.status_code, fields(member):
         case 200, {"ok": True, "result": {"status": "administrator" | "creator"}}:
             yield ok("require-chat", "the bot is an administrator of the chat and sees who is in it")
         case 200, {"ok": True, "result": {"status": "member" | "restricted"}}:
@@ -145,7 +147,7 @@ def _chat(settings: Settings, client: Client) -> Iterator[Check]:
             )
             yield problem("require-chat", f"{wrong}, so nobody can log in", f"{fix}: {_MEMBERS}")
         case 400 | 403, {"ok": False, "description": str(said)}:
-            wrong, fix = explain_chat(said, member.fields.get("parameters"))
+            wrong, fix = explain_chat(said, fields(member).get("parameters"))
             yield problem(
                 "require-chat",
                 f"{wrong}, so nobody can log in; Telegram says: {said}",
@@ -155,7 +157,7 @@ def _chat(settings: Settings, client: Client) -> Iterator[Check]:
             yield strange("require-chat", "the Bot API", settings.api_url, status)
 
 
-def _call(settings: Settings, client: Client, method: str, **parameters: object) -> Answer:
+def _call(settings: Settings, client: Client, method: str, **parameters: object) -> Response:
     return client.ask("POST", f"{settings.api_url}/bot{settings.bot_token}/{method}", json=parameters)
 
 

@@ -62,12 +62,6 @@ def empty(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def web():
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        yield mock
-
-
-@pytest.fixture
 def unreachable(monkeypatch):
     """Both stores fail with an error that holds what it should not."""
 

@@ -2,19 +2,12 @@
 
 import pytest
 import requests
-import responses
 
 from dev.doctor.client import Client
 from dev.doctor.earlier import check_earlier
 
 OLD = "https://app-1x2y3z-team.vercel.app"
 HEALTH = {"status": "ok", "store": "upstash"}
-
-
-@pytest.fixture
-def web():
-    with responses.RequestsMock() as mock:
-        yield mock
 
 
 def checked(old=OLD):

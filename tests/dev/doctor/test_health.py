@@ -4,8 +4,8 @@ import json
 import re
 
 import pytest
+import requests
 
-from dev.doctor.client import Answer
 from dev.doctor.health import check_health
 from dev.serve.process import ROOT
 
@@ -17,7 +17,9 @@ CASES = json.loads((ROOT / "tests/cases/platform/08_health_green.json").read_tex
 
 
 def said(http, **fields):
-    return check_health(Answer(http, {}, (), json.dumps(fields).encode(), 0.0))
+    answer = requests.Response()
+    answer.status_code, answer._content = http, json.dumps(fields).encode()
+    return check_health(answer)
 
 
 def down(code):
