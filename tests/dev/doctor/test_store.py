@@ -1,6 +1,8 @@
 """What the doctor says of Redis, asked of a real one and of a local Upstash (dev/doctor/store.py)."""
 
 import re
+import socket
+from unittest.mock import Mock
 
 import pytest
 
@@ -8,26 +10,12 @@ from dev.doctor import store
 from dev.doctor.report import line
 from dev.doctor.store import check_store
 from dev.upstash.faults import Fault
-from dev.upstash.server import Upstash
 from lib.tgauth.settings import read_settings
 from lib.tgauth.store.upstash import UpstashStore
-from tests.contract.tools import start_valkey
 
 TOKEN = "123456789:AAE-test_token-of-no-bot"
 SECRET = "0123456789abcdef0123456789abcdef"
 PASSWORD = "password-of-redis"
-
-
-@pytest.fixture(scope="module")
-def valkey():
-    with start_valkey() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def upstash(valkey):
-    with Upstash(valkey.port) as server:
-        yield server
 
 
 def checked(**env):
@@ -87,6 +75,15 @@ def test_a_wrong_token(upstash):
     assert "copy URL and token from one database" in found["redis"].fix
 
 
+def test_a_server_that_is_not_there(monkeypatch):
+    """A name that is gone, as an archived database's, is told from a port where nobody listens."""
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", Mock(side_effect=socket.gaierror(socket.EAI_NONAME, "x")))
+        gone = checked(UPSTASH_REDIS_REST_URL="https://gone.upstash.io", UPSTASH_REDIS_REST_TOKEN="t")
+    assert "archived" in gone["redis"].fix
+    assert "look whether the server runs" in checked(REDIS_URL="redis://127.0.0.1:9")["redis"].fix
+
+
 @pytest.mark.parametrize("kind", ["401", "429", "500", "502", "302", "wrong shape", "error with 200", "drop"])
 def test_an_upstash_that_fails(upstash, kind):
     """Every fault is a problem with a way to the document that explains it."""
@@ -115,23 +112,6 @@ def test_an_upstash_that_fails_later(valkey, upstash, after, monkeypatch):
     assert any(check.status != "ok" or "does not tell" in check.message for check in found.values())
     upstash.reset()
     valkey.flush()
-
-
-def test_a_full_database(upstash):
-    """It still answers, and what cannot be written is a problem."""
-    upstash.reset()
-    found = {}
-    send = upstash.run
-    upstash.run = lambda path, commands: (
-        {"error": "ERR DB capacity quota exceeded"} if commands[0][0] == "HSETEX" else send(path, commands)
-    )
-    try:
-        found = rest(upstash)
-    finally:
-        upstash.run = send
-    assert found["redis"].status == "ok"
-    assert found["redis-commands"].status == "problem"
-    assert "full" in found["redis-commands"].message
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,6 @@ from dev.doctor.client import Client
 from dev.doctor.login import check_login
 from dev.doctor.report import line
 from dev.doctor.telegram import check_bot
-from dev.telegram.bot_api import success
-from dev.telegram.serving import serving
 from lib.tgauth.settings import read_settings
 from lib.tgauth.settings.reader import DEVELOPMENT_BOT_TOKEN
 
@@ -331,7 +329,7 @@ def test_what_a_client_secret_is_mistaken_for(web, secret, says, env):
     ],
 )
 def test_telegrams_keys(web, keys):
-    """Without one that can be used logins fail; the simulated Telegram's are used below."""
+    """Without one that can be used logins fail; the simulated Telegram's are those of test_setups.py."""
     assert (
         oidc(web, {"json": {"error": "invalid_grant"}, "status": 400}, keys)["oidc-keys"].status == "warning"
     )
@@ -343,24 +341,3 @@ def test_a_login_that_is_not_for_here(web):
     assert not login(VERCEL_ENV="preview", AUTH_RELAY_SECRET=secret)
     assert not login(TELEGRAM_BOT_TOKEN="", TELEGRAM_BOT_ID="1", AUTH_SECRET=secret)
     assert len(web.calls) == 0
-
-
-def test_against_the_simulated_telegram():
-    """The whole of it over real HTTP: a right secret and a wrong one, keys, domain and chat."""
-    with serving(
-        redirect_origin=ORIGIN, client_id="123456789", client_secret=CLIENT_SECRET, bot_token=TOKEN
-    ) as telegram:
-        telegram.bot_api.faults["/getMe"] = lambda _: success(ME)
-        telegram.bot_api.faults["/getWebhookInfo"] = lambda _: success({"url": ""})
-        telegram.bot_api.members[123456789] = "administrator"
-        here = {"TELEGRAM_API_URL": telegram.url, "TELEGRAM_OAUTH_URL": telegram.url}
-        found = bot(**here, TELEGRAM_REQUIRE_CHAT=str(telegram.bot_api.chat_id))
-        # The simulation has no getChat, without which the rest is told all the same.
-        assert {check.status for check in found.values()} == {"ok"}
-        assert found.keys() == {"bot-token", "bot-username", "clock", "webhook", "require-chat"}
-        found = login(**here, TELEGRAM_CLIENT_SECRET=CLIENT_SECRET)
-        assert {check.status for check in found.values()} == {"ok"}
-        assert found.keys() == {"login", "client-secret", "oidc-keys"}
-        found = login(**here, TELEGRAM_CLIENT_SECRET="another-secret-of-no-bot")
-        assert found["client-secret"].status == "problem"
-        assert login(**here)["widget-domain"].status == "problem"

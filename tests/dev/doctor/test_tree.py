@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 
 import pytest
 
@@ -21,18 +20,6 @@ TRAILING_SLASH = json.loads(
     f"{{{re.search(r'"trailingSlash": true', (CASES / '10_vercel_json.md').read_text())[0]}}}"
 )
 TOOL_ONLY = re.search(r"\[tool\.ruff\]", (CASES / "09_pyproject.md").read_text())[0]
-
-
-@pytest.fixture
-def tree(tmp_path):
-    """The repository as far as Vercel builds it, and a function of the owner's."""
-    shutil.copytree(ROOT / "api", tmp_path / "api", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("api/own/mine.py", "api/_part.py", "public/index.html"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "requirements.txt").write_text(NEEDED)
-    configure(tmp_path)
-    return tmp_path
 
 
 def configure(tree, **changes):
