@@ -1,6 +1,7 @@
 """What the doctor's HTTP client limits, and what it does not do (dev/doctor/client.py)."""
 
 import pytest
+import requests
 
 from dev.doctor.client import MAX_ANSWER, Client, NoAnswer
 from tests.sockets import dripping
@@ -13,6 +14,29 @@ def test_an_answer_that_never_ends():
     with dripping(b"HTTP/1.1 200 OK\r\n\r\n") as port, pytest.raises(NoAnswer) as caught:
         Client(seconds=0.2).ask("GET", f"http://127.0.0.1:{port}/")
     assert str(caught.value) == "no whole answer within 0.2 seconds"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (requests.exceptions.SSLError("canary"), "its TLS certificate is not accepted here"),
+        (requests.ConnectTimeout("canary"), "no whole answer within 10 seconds"),
+        (requests.ReadTimeout("canary"), "no whole answer within 10 seconds"),
+        (
+            requests.ConnectionError("NameResolutionError canary"),
+            "its name is not known (no DNS record, or a typing error)",
+        ),
+        (requests.ConnectionError("canary"), "the connection was refused or broke"),
+        (requests.exceptions.InvalidHeader("canary"), "no usable answer (InvalidHeader)"),
+        (UnicodeError("canary"), "no usable answer (UnicodeError)"),
+    ],
+)
+def test_why_there_is_no_answer(web, error, words):
+    """Whatever goes wrong on the way has words of the doctor's own: those of an error can hold a secret."""
+    web.get(SITE, body=error)
+    with pytest.raises(NoAnswer) as caught:
+        Client().ask("GET", SITE)
+    assert str(caught.value) == words
 
 
 @pytest.mark.parametrize("location", ["https://elsewhere.example/", "https://[x"])
