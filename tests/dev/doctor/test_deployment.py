@@ -43,22 +43,29 @@ def problem(status, code):
     return {"status": status, "json": {"code": code}, "content_type": "application/problem+json"}
 
 
+HEALTH, START, VERIFY, PAGE = "GET /health", "POST /telegram/start", "GET /telegram/verify", "GET /"
+STRANGER = f"{START} of a stranger"
 GOOD = {
-    "GET /health": {"json": {"status": "ok", "store": "upstash"}},
-    "POST /telegram/start": {"json": OIDC, "headers": {**API_HEADERS, "Set-Cookie": COOKIE}},
-    "GET /telegram/verify": problem(401, "invalid_session"),
-    "POST /telegram/start of a stranger": problem(403, "cross_site_blocked"),
-    "GET /": {"body": "<html>", "headers": PAGE_HEADERS},
+    HEALTH: {"json": {"status": "ok", "store": "upstash"}},
+    START: {"json": OIDC, "headers": {**API_HEADERS, "Set-Cookie": COOKIE}},
+    VERIFY: problem(401, "invalid_session"),
+    STRANGER: problem(403, "cross_site_blocked"),
+    PAGE: {"body": "<html>", "headers": PAGE_HEADERS},
 }
 
 
-def deploy(mock, site=SITE, **changes):
+def deploy(mock, site=SITE, changes=None):
     """A deployment that answers as tgauth does, but for `changes`."""
-    for target, answer in {**GOOD, **changes}.items():
+    for target, answer in {**GOOD, **(changes or {})}.items():
         method, path, *stranger = target.split()
         headers = {"Origin": deployment.STRANGER if stranger else site}
         match = [responses.matchers.header_matcher(headers)] if method == "POST" else []
         mock.add(method, f"{site}{path}", match=match, **answer)
+
+
+def starting(**changes):
+    """A deployment's changes, of which POST /telegram/start alone is one."""
+    return {START: {**GOOD[START], **changes}}
 
 
 def checked(site=SITE, **options):
@@ -168,7 +175,7 @@ def test_without_encryption(web):
 def test_the_rest_is_looked_at_where_sessions_do_not_work(web):
     """A store that is down says nothing of cookies, headers and refusals."""
     down = {"json": {"status": "down", "store": None, "problem": "store_full"}, "status": 503}
-    deploy(web, **{"GET /health": down})
+    deploy(web, changes={HEALTH: down})
     found = checked()
     assert wrong(found) == {"health": "problem"}
     assert {"cookie", "headers", "cross-site"} <= found.keys()
@@ -177,7 +184,7 @@ def test_the_rest_is_looked_at_where_sessions_do_not_work(web):
 def test_the_clock(web):
     """The deployment's, by the Date header, is compared with this machine's."""
     date = {"Date": formatdate(time.time() - 70, usegmt=True)}
-    deploy(web, **{"GET /health": {**GOOD["GET /health"], "headers": date}})
+    deploy(web, changes={HEALTH: {**GOOD[HEALTH], "headers": date}})
     assert checked()["clock"].status == "problem"
 
 
@@ -193,7 +200,7 @@ def test_the_clock(web):
 )
 def test_a_deployment_that_cannot_log_in(web, code, says):
     """The code leads to the line of the log that has the reason."""
-    deploy(web, **{"POST /telegram/start": {**problem(503, code), "headers": API_HEADERS}})
+    deploy(web, changes={START: {**problem(503, code), "headers": API_HEADERS}})
     found = checked()
     assert wrong(found) == {"login": "problem"}
     assert says in found["login"].fix
@@ -214,8 +221,7 @@ def test_a_deployment_that_cannot_log_in(web, code, says):
 )
 def test_every_attribute_of_the_cookie_counts(web, cookie):
     """Without one of them, or with a Domain, it is a problem."""
-    start = {**GOOD["POST /telegram/start"], "headers": {**API_HEADERS, "Set-Cookie": cookie}}
-    deploy(web, **{"POST /telegram/start": start})
+    deploy(web, changes=starting(headers={**API_HEADERS, "Set-Cookie": cookie}))
     assert wrong(checked()) == {"cookie": "problem"}
 
 
@@ -236,11 +242,8 @@ def test_every_attribute_of_the_cookie_counts(web, cookie):
 )
 def test_every_header_of_the_api_counts(web, name, value):
     """One that is missing or weaker is a problem that names it."""
-    headers = {key: text for key, text in API_HEADERS.items() if key != name} | (
-        {name: value} if value else {}
-    )
-    start = {**GOOD["POST /telegram/start"], "headers": {**headers, "Set-Cookie": COOKIE}}
-    deploy(web, **{"POST /telegram/start": start})
+    headers = {key: text for key, text in {**API_HEADERS, name: value}.items() if text}
+    deploy(web, changes=starting(headers={**headers, "Set-Cookie": COOKIE}))
     found = checked()
     assert wrong(found) == {"headers": "problem"}
     assert name in found["headers"].message
@@ -261,7 +264,7 @@ def test_every_header_of_the_api_counts(web, name, value):
 )
 def test_the_pages_headers(web, name, value, says):
     """They may be the owner's own, so what is weak is a warning."""
-    deploy(web, **{"GET /": {"body": "<html>", "headers": {**PAGE_HEADERS, name: value}}})
+    deploy(web, changes={PAGE: {"body": "<html>", "headers": {**PAGE_HEADERS, name: value}}})
     found = checked()
     assert wrong(found) == {"page": "warning"}
     assert says in found["page"].message
@@ -270,34 +273,27 @@ def test_the_pages_headers(web, name, value, says):
 @pytest.mark.parametrize(
     ("target", "answer", "name", "status"),
     [
-        ("GET /", {"status": 404}, "page", "warning"),
-        ("GET /telegram/verify", {"status": 404, "body": "no"}, "junk-token", "problem"),
-        ("GET /telegram/verify", {"json": {"user": {"id": 1}}}, "junk-token", "problem"),
-        ("GET /telegram/verify", problem(401, "unauthenticated"), "junk-token", "warning"),
-        ("GET /telegram/verify", problem(503, "misconfigured"), "junk-token", "problem"),
+        (PAGE, {"status": 404}, "page", "warning"),
+        (VERIFY, {"status": 404, "body": "no"}, "junk-token", "problem"),
+        (VERIFY, {"json": {"user": {"id": 1}}}, "junk-token", "problem"),
+        (VERIFY, problem(401, "unauthenticated"), "junk-token", "warning"),
+        (VERIFY, problem(503, "misconfigured"), "junk-token", "problem"),
+        (VERIFY, {"status": 401, "json": {"code": "invalid_session"}}, "junk-token", "problem"),
+        (STRANGER, {"json": OIDC}, "cross-site", "problem"),
         (
-            "GET /telegram/verify",
-            {"status": 401, "json": {"code": "invalid_session"}},
-            "junk-token",
-            "problem",
-        ),
-        ("POST /telegram/start of a stranger", {"json": OIDC}, "cross-site", "problem"),
-        (
-            "POST /telegram/start of a stranger",
+            STRANGER,
             {**problem(403, "cross_site_blocked"), "headers": {"Access-Control-Allow-Origin": "*"}},
             "cross-site",
             "problem",
         ),
-        ("POST /telegram/start of a stranger", problem(503, "misconfigured"), "cross-site", "problem"),
-        ("POST /telegram/start", {"json": {"methods": []}}, "login", "problem"),
-        ("POST /telegram/start", {"body": "<html>"}, "login", "problem"),
+        (STRANGER, problem(503, "misconfigured"), "cross-site", "problem"),
+        (START, {**GOOD[START], "json": {"methods": []}}, "login", "problem"),
+        (START, {**GOOD[START], "json": None, "body": "<html>"}, "login", "problem"),
     ],
 )
 def test_answers_that_are_not_tgauths(web, target, answer, name, status):
     """Each request has one right answer, and every other one shows."""
-    if target == "POST /telegram/start":
-        answer["headers"] = {**API_HEADERS, "Set-Cookie": COOKIE}
-    deploy(web, **{target: answer})
+    deploy(web, changes={target: answer})
     assert wrong(checked()) == {name: status}
 
 
@@ -323,15 +319,14 @@ def test_both_signs_of_another_site_count(web, refused):
 @pytest.mark.parametrize("target", list(GOOD)[1:])
 def test_a_connection_that_breaks_later(web, target):
     """One request without an answer is a problem of its own, and the others are still looked at."""
-    deploy(web, **{target: {"body": requests.ConnectionError("x")}})
+    deploy(web, changes={target: {"body": requests.ConnectionError("x")}})
     assert set(wrong(checked()).values()) == {"problem"}
     assert len(web.calls) > 5
 
 
 def test_another_name_of_the_site(web):
     """Logins that belong to another origin set no cookie here: which one it is, and what to set."""
-    start = {"json": OIDC, "headers": API_HEADERS}
-    deploy(web, "https://alias.example", **{"POST /telegram/start": start})
+    deploy(web, "https://alias.example", starting(headers=API_HEADERS))
     found = checked("https://alias.example")
     assert wrong(found) == {"origin": "warning"}
     assert SITE in found["origin"].message
@@ -341,7 +336,7 @@ def test_another_name_of_the_site(web):
 def test_a_name_to_which_the_sites_own_redirects(web):
     """Where the origin that logins come back to leads here, the button is a circle: what to set."""
     here = "https://www.alias.example"
-    deploy(web, here, **{"POST /telegram/start": {"json": OIDC, "headers": API_HEADERS}})
+    deploy(web, here, starting(headers=API_HEADERS))
     web.get(f"{SITE}/health", status=308, headers={"Location": f"{here}/health"})
     found = checked(here)
     assert wrong(found) == {"origin": "problem"}
@@ -351,8 +346,7 @@ def test_a_name_to_which_the_sites_own_redirects(web):
 
 def test_the_widgets_domain(web):
     """Where the widget is the way, Telegram's page is opened as a login would."""
-    start = {**GOOD["POST /telegram/start"], "json": WIDGET}
-    deploy(web, **{"POST /telegram/start": start})
+    deploy(web, changes=starting(json=WIDGET))
     web.get("https://oauth.telegram.org/auth", body="Bot domain invalid")
     found = checked()
     assert "/setdomain" in found["login"].message
@@ -362,9 +356,9 @@ def test_the_widgets_domain(web):
 @pytest.mark.parametrize(
     ("answer", "status", "says"),
     [
-        ({"status": 303, "headers": {"Location": "https://prod.example/relay.html?ticket=x"}}, "ok", "logs"),
-        ({"status": 303, "headers": {"Location": "https://prod.example/error.html"}}, "problem", "redirects"),
-        ({"status": 308, "headers": {"Location": "https://www.prod.example/x"}}, "problem", "redirects"),
+        (redirect("https://prod.example/relay.html?ticket=x", 303), "ok", "logs"),
+        (redirect("https://prod.example/error.html", 303), "problem", "redirects"),
+        (redirect("https://www.prod.example/x"), "problem", "redirects"),
         ({"status": 404}, "problem", "nobody in for previews"),
         (problem(400, "invalid_grant"), "problem", "does not take"),
         (problem(503, "shared_store_required"), "problem", "no Redis"),
@@ -374,8 +368,7 @@ def test_the_widgets_domain(web):
 )
 def test_a_preview(web, answer, status, says):
     """Production is asked with the ticket that the preview signed, which is not shown."""
-    start = {**GOOD["POST /telegram/start"], "json": RELAY}
-    deploy(web, **{"POST /telegram/start": start})
+    deploy(web, changes=starting(json=RELAY))
     web.get("https://prod.example/telegram/relay", **answer)
     check = checked()["relay"]
     assert (check.status, says in check.message) == (status, True), check
@@ -384,8 +377,7 @@ def test_a_preview(web, answer, status, says):
 
 def test_a_preview_whose_production_is_not_encrypted(web):
     """Then the ticket is not sent there."""
-    start = {**GOOD["POST /telegram/start"], "json": {**RELAY, "relay_url": TICKET.replace("https", "http")}}
-    deploy(web, **{"POST /telegram/start": start})
+    deploy(web, changes=starting(json={**RELAY, "relay_url": TICKET.replace("https", "http")}))
     assert checked()["relay"].status == "problem"
     assert not any("prod.example" in call.request.url for call in web.calls)
 

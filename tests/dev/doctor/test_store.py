@@ -67,14 +67,6 @@ def test_an_upstash_that_is_all_right(valkey, upstash):
     assert valkey.run("DBSIZE") == 0
 
 
-def test_a_wrong_token(upstash):
-    """What lib says of it, with its fix."""
-    found = checked(UPSTASH_REDIS_REST_URL=upstash.url, UPSTASH_REDIS_REST_TOKEN="another-token")
-    assert statuses(found) == {"redis": "problem"}
-    assert found["redis"].message == "UPSTASH_REDIS_REST_URL: the token was refused"
-    assert "copy URL and token from one database" in found["redis"].fix
-
-
 def test_a_server_that_is_not_there(monkeypatch):
     """A name that is gone, as an archived database's, is told from a port where nobody listens."""
     with monkeypatch.context() as patch:
