@@ -75,13 +75,12 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
 
 def run(report: Report, origin: str, root: Path, old: str = "") -> Iterator[Check]:
     """Every check of a deployment at `origin` and an earlier one at `old`, or else of what is set here."""
+    report.hide(secrets_in(os.environ))
     if origin:
         bypass = os.environ.get("VERCEL_AUTOMATION_BYPASS_SECRET", "").strip()
-        report.hide(secrets_in(os.environ))
         yield from _guarded(report, "deployment", lambda: check_deployment(origin, Client(), bypass))
         yield from _guarded(report, "earlier", lambda: check_earlier(old, Client()))
         return
-    report.hide(secrets_in(os.environ))
     try:
         variables = read_variables(os.environ, root)
     except (OSError, ValueError):

@@ -11,22 +11,12 @@ READ_THE_LOG = (
     "open the function's log (Vercel: Logs, or `vercel logs`), look for the event {event}: its reason names"
     " the variable and the fix; then deploy again: {where}"
 )
+_TROUBLE = "docs/REDIS_SETUP.md#troubleshooting"
+_NO_RELAY = "nobody can log in on this preview: AUTH_RELAY_SECRET is not set"
 _HINTS = {
-    "misconfigured": (
-        "the deployment is not configured",
-        "misconfigured",
-        "docs/REDIS_SETUP.md#troubleshooting",
-    ),
-    "relay_required": (
-        "nobody can log in on this preview: AUTH_RELAY_SECRET is not set",
-        "misconfigured",
-        "docs/PREVIEWS.md#setting-it-up",
-    ),
-    "store_unavailable": (
-        "Redis does not answer",
-        "store_unavailable",
-        "docs/REDIS_SETUP.md#troubleshooting",
-    ),
+    "misconfigured": ("the deployment is not configured", "misconfigured", _TROUBLE),
+    "relay_required": (_NO_RELAY, "misconfigured", "docs/PREVIEWS.md#setting-it-up"),
+    "store_unavailable": ("Redis does not answer", "store_unavailable", _TROUBLE),
     "internal": ("a function broke", "sys_crash", "docs/API.md#errors"),
 }
 _ELSE = "look at the deployment's page at Vercel, and at its log"
