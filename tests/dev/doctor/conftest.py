@@ -39,6 +39,13 @@ def valkey() -> Iterator[Valkey]:
 
 
 @pytest.fixture(scope="module")
-def upstash(valkey: Valkey) -> Iterator[Upstash]:
+def _upstash(valkey: Valkey) -> Iterator[Upstash]:
     with Upstash(valkey.port) as server:
         yield server
+
+
+@pytest.fixture
+def upstash(_upstash: Upstash) -> Upstash:
+    """An Upstash without faults, which has seen nothing yet."""
+    _upstash.reset()
+    return _upstash

@@ -41,7 +41,6 @@ def found(tree, upstash, telegram, monkeypatch):
     """What the doctor finds where all is right but for `changes`; no variable of the machine's counts."""
     for name in list(os.environ):
         monkeypatch.delenv(name)
-    upstash.reset()
     right = {
         "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
         "TELEGRAM_CLIENT_SECRET": CLIENT_SECRET,

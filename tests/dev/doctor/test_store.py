@@ -14,7 +14,7 @@ from lib.tgauth.settings import read_settings
 from lib.tgauth.store.upstash import UpstashStore
 
 TOKEN = "123456789:AAE-test_token-of-no-bot"
-SECRET = "0123456789abcdef0123456789abcdef"
+RELAY = {"AUTH_RELAY_SECRET": "0123456789abcdef0123456789abcdef", "AUTH_RELAY_HOSTS": "a.example.com"}
 PASSWORD = "password-of-redis"
 
 
@@ -57,7 +57,6 @@ def test_a_redis_that_is_all_right(valkey):
 
 def test_an_upstash_that_is_all_right(valkey, upstash):
     """Over REST the same, with real commands on a key of the doctor's own, which is gone afterwards."""
-    upstash.reset()
     assert set(statuses(rest(upstash)).values()) == {"ok"}
     sent = {command[0] for command in upstash.seen}
     assert sent >= {"PING", "INFO", "HSETEX", "HGETEX", "HGETALL", "HTTL", "HGETDEL", "HGET", "HDEL"}
@@ -79,12 +78,10 @@ def test_a_server_that_is_not_there(monkeypatch):
 @pytest.mark.parametrize("kind", ["401", "429", "500", "502", "302", "wrong shape", "error with 200", "drop"])
 def test_an_upstash_that_fails(upstash, kind):
     """Every fault is a problem with a way to the document that explains it."""
-    upstash.reset()
     upstash.fail(*[Fault(kind)] * 20)
     found = rest(upstash)
     assert statuses(found) == {"redis": "problem"}
     assert "docs/REDIS_SETUP.md#troubleshooting" in found["redis"].fix
-    upstash.reset()
 
 
 @pytest.mark.parametrize("after", range(2, 11))
@@ -98,11 +95,9 @@ def test_an_upstash_that_fails_later(valkey, upstash, after, monkeypatch):
             upstash.fail(Fault("502"))
         return send(self, command)
 
-    upstash.reset()
     monkeypatch.setattr(UpstashStore, "_send", failing)
     found = rest(upstash)
     assert any(check.status != "ok" or "does not tell" in check.message for check in found.values())
-    upstash.reset()
     valkey.flush()
 
 
@@ -113,12 +108,7 @@ def test_an_upstash_that_fails_later(valkey, upstash, after, monkeypatch):
         ("-hgetex", {}, "redis-commands", "problem"),
         ("-httl", {}, "redis-commands", "problem"),
         ("-hgetdel", {}, "redis-commands", "warning"),
-        (
-            "-hgetdel",
-            {"AUTH_RELAY_SECRET": SECRET, "AUTH_RELAY_HOSTS": "a.example.com"},
-            "redis-commands",
-            "problem",
-        ),
+        ("-hgetdel", RELAY, "redis-commands", "problem"),
         ("-ping", {}, "redis", "problem"),
     ],
 )
@@ -175,8 +165,7 @@ def test_encryption(url, status, monkeypatch):
 def test_a_database_far_away(upstash, monkeypatch):
     """Above the limit the distance is a warning; the limit is lowered here, so that nobody waits."""
     monkeypatch.setattr(store, "FAR_MS", 0)
-    found = rest(upstash)
-    assert found["redis-distance"].status == "warning"
+    assert rest(upstash)["redis-distance"].status == "warning"
 
 
 def test_no_redis():
