@@ -162,9 +162,7 @@ def _nowhere(root: Path, rules: list[_Rule]) -> list[str]:
 
 
 def _is_there(path: Path) -> bool:
-    return path.is_dir() or (
-        path.parent.is_dir() and path.name in {file.stem for file in path.parent.iterdir()}
-    )
+    return path.is_dir() or path.name in {file.stem for file in path.parent.glob("*")}
 
 
 def _file(root: Path, config: Mapping[str, Any], address: str) -> str:
