@@ -15,18 +15,15 @@ from dev.doctor import deployment
 from dev.doctor.client import Client
 from dev.doctor.deployment import check_deployment
 from dev.serve.process import ROOT, running
+from dev.serve.router import Router
 from lib.tgauth.web.respond import SECURITY_HEADERS
 
 SITE = "https://example.com"
 WWW = "https://www.example.com"
 COOKIE = "__Host-tgauth-tx-PnOQCe3d=v; Path=/; Max-Age=600; HttpOnly; SameSite=Lax; Secure"
 API_HEADERS = dict(SECURITY_HEADERS)
-PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'",
-    "Referrer-Policy": "strict-origin-when-cross-origin",
-    "X-Content-Type-Options": "nosniff",
-    "Strict-Transport-Security": "max-age=63072000",
-}
+# Vercel adds the last one by itself.
+PAGE_HEADERS = {**dict(Router(ROOT).headers("/")), "Strict-Transport-Security": "max-age=63072000"}
 OIDC = {
     "methods": ["oidc", "widget"],
     "relay_url": None,
