@@ -223,6 +223,7 @@ def test_as_a_program():
     command = [sys.executable, "-m", "dev.doctor"]
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith("ok       variables: none of tgauth's is set\n")
     assert "problem  settings: " in done.stdout
     reader, writer = os.pipe()
     os.close(reader)
