@@ -12,7 +12,7 @@ import argparse
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
@@ -31,8 +31,6 @@ from dev.variables import FILES, Variables, read_variables
 from lib.tgauth.settings.hosts import LOOPBACK
 
 ROOT = Path(__file__).resolve().parents[2]
-
-Part = Callable[[], Iterable[Check]]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -75,13 +73,12 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
 
 def run(report: Report, origin: str, root: Path, old: str = "") -> Iterator[Check]:
     """Every check of a deployment at `origin` and an earlier one at `old`, or else of what is set here."""
+    report.hide(secrets_in(os.environ))
     if origin:
         bypass = os.environ.get("VERCEL_AUTOMATION_BYPASS_SECRET", "").strip()
-        report.hide(secrets_in(os.environ))
-        yield from _guarded(report, "deployment", lambda: check_deployment(origin, Client(), bypass))
-        yield from _guarded(report, "earlier", lambda: check_earlier(old, Client()))
+        yield from _guarded(report, "deployment", check_deployment(origin, Client(), bypass))
+        yield from _guarded(report, "earlier", check_earlier(old, Client()))
         return
-    report.hide(secrets_in(os.environ))
     try:
         variables = read_variables(os.environ, root)
     except (OSError, ValueError):
@@ -91,23 +88,23 @@ def run(report: Report, origin: str, root: Path, old: str = "") -> Iterator[Chec
     values = variables.values
     report.hide(secrets_in(values))
     settings, wrong = read(values)
-    yield from _guarded(report, "variables", lambda: check_variables(variables))
-    yield from _guarded(report, "settings", lambda: check_settings(values, settings, wrong))
-    yield from _guarded(report, "tree", lambda: check_tree(root))
+    yield from _guarded(report, "variables", check_variables(variables))
+    yield from _guarded(report, "settings", check_settings(values, settings, wrong))
+    yield from _guarded(report, "tree", check_tree(root))
     if settings is None:
         # Whom to ask, and with what, is not known.
         return
     client = Client()
-    yield from _guarded(report, "telegram", lambda: check_bot(settings, client))
-    yield from _guarded(report, "login", lambda: check_login(settings, names(wrong), client))
+    yield from _guarded(report, "telegram", check_bot(settings, client))
+    yield from _guarded(report, "login", check_login(settings, names(wrong), client))
     if not store_is_wrong(wrong):
-        yield from _guarded(report, "redis", lambda: check_store(settings))
+        yield from _guarded(report, "redis", check_store(settings))
 
 
-def _guarded(report: Report, name: str, part: Part) -> Iterator[Check]:
+def _guarded(report: Report, name: str, checks: Iterable[Check]) -> Iterator[Check]:
     """A part's checks as they come. A defect of the doctor's is one more: a traceback could hold a secret."""
     try:
-        for check in part():
+        for check in checks:
             yield report.add(check)
     except Exception as error:
         frame = traceback.extract_tb(error.__traceback__)[-1]

@@ -3,21 +3,22 @@
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 
-from dev.doctor.client import Answer
+from requests import Response
+
 from dev.doctor.report import Check, ok, problem, warning
 from lib.tgauth.clock import CLOCK_SKEW
 
 WARN_SECONDS = CLOCK_SKEW / 2
 
 
-def check_clock(answer: Answer, now: float, whose: str) -> Iterator[Check]:
+def check_clock(answer: Response, now: float, whose: str) -> Iterator[Check]:
     """Compare the answer's Date with `now`, in Unix seconds, when it was there; nothing without a Date."""
     try:
         there = parsedate_to_datetime(answer.headers["Date"]).timestamp()
     except (KeyError, ValueError, OverflowError):
         return
     # The header was made at some time while we waited, in a second of which it does not say the rest.
-    earliest, latest = there, there + 1 + answer.seconds
+    earliest, latest = there, there + 1 + answer.elapsed.total_seconds()
     apart = max(earliest - now, now - latest, 0)
     message = f"{whose} clock and this machine's are {apart:.0f} seconds apart"
     fix = (

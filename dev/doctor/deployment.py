@@ -5,7 +5,9 @@ import time
 from collections.abc import Iterator
 from urllib.parse import parse_qs
 
-from dev.doctor.client import Answer, Client, NoAnswer
+from requests import Response
+
+from dev.doctor.client import Client, NoAnswer, cookies, fields
 from dev.doctor.clock import check_clock
 from dev.doctor.headers import check_api_headers, check_cookie, check_page
 from dev.doctor.health import check_health
@@ -45,7 +47,7 @@ def check_deployment(origin: str, client: Client, bypass: str = "") -> Iterator[
     yield check_health(health)
     yield from check_clock(health, time.time(), "the deployment's")
     # Where a setting is wrong every function answers 503 misconfigured, which /health has explained.
-    answers_nothing = health.fields.get("problem") in ("settings", "origin")
+    answers_nothing = fields(health).get("problem") in ("settings", "origin")
     for check in (_page, _pace) if answers_nothing else (_start, _junk, _cross_site, _page, _pace):
         try:
             yield from check(site)
@@ -70,12 +72,12 @@ def _start(site: Site) -> Iterator[Check]:
     """Begin a login, as a page of the site does; nobody finishes it."""
     answer = site.ask("POST", "/telegram/start", json={}, Origin=site.origin, Sec_Fetch_Site="same-origin")
     yield from check_api_headers(answer.headers, https=site.https)
-    if answer.status != 200:
+    if answer.status_code != 200:
         yield unexpected("login", "POST /telegram/start", answer)
         return
     own = _own_origin(answer) or site.origin
     # Only the names before the equals sign are looked at.
-    begun = [cookie for cookie in answer.cookies if "tgauth-tx-" in cookie.partition("=")[0]]
+    begun = [cookie for cookie in cookies(answer) if "tgauth-tx-" in cookie.partition("=")[0]]
     if own != site.origin:
         # That the address is not encrypted has been said.
         if own != site.origin.replace("http:", "https:", 1):
@@ -109,8 +111,8 @@ def _elsewhere(site: Site, own: str) -> Check:
     )
 
 
-def _ways(site: Site, answer: Answer, own: str) -> Iterator[Check]:
-    match answer.fields:
+def _ways(site: Site, answer: Response, own: str) -> Iterator[Check]:
+    match fields(answer):
         case {"methods": ["relay"], "relay_url": str(url)}:
             yield from check_relay(url, own, site.client)
         case {"methods": ["oidc", *_]}:
@@ -128,9 +130,9 @@ def _twin(origin: str) -> str | None:
     return www_twin(origin.partition("://")[2]) if origin.startswith("https:") else None
 
 
-def _own_origin(answer: Answer) -> str:
+def _own_origin(answer: Response) -> str:
     """Where Telegram sends browsers back to, as the deployment tells its pages."""
-    match answer.fields:
+    match fields(answer):
         case {"oidc_url": str(url)}:
             return origin_of(parse_qs(split(url).query).get("redirect_uri", [""])[0])
         case {"widget_redirect_url": str(url)}:
@@ -141,7 +143,7 @@ def _own_origin(answer: Answer) -> str:
 def _junk(site: Site) -> Iterator[Check]:
     answer = site.ask("GET", "/telegram/verify", Authorization=f"Bearer {JUNK}")
     kind = answer.headers.get("Content-Type", "").partition(";")[0]
-    match answer.status, answer.fields.get("code"):
+    match answer.status_code, fields(answer).get("code"):
         case 401, "invalid_session" if kind == "application/problem+json":
             yield ok("junk-token", "an invalid token is refused: 401 invalid_session")
         case 401, "unauthenticated":
@@ -158,7 +160,7 @@ def _cross_site(site: Site) -> Iterator[Check]:
     """Browsers say so in Sec-Fetch-Site; older ones only name the origin."""
     by_name = site.ask("POST", "/telegram/start", json={}, Origin=STRANGER)
     by_kind = site.ask("POST", "/telegram/start", json={}, Origin=STRANGER, Sec_Fetch_Site="cross-site")
-    answer = by_name if by_name.status != 403 else by_kind
+    answer = by_name if by_name.status_code != 403 else by_kind
     shared = answer.headers.get("Access-Control-Allow-Origin", "")
     if shared in ("*", STRANGER) or answer.headers.get("Access-Control-Allow-Credentials"):
         yield problem(
@@ -167,7 +169,7 @@ def _cross_site(site: Site) -> Iterator[Check]:
             "take that header out of vercel.json or of what stands in front, and name the sites that may in"
             " ALLOWED_ORIGINS: README.md#settings",
         )
-    elif answer.status == 403 and answer.fields.get("code") == "cross_site_blocked":
+    elif answer.status_code == 403 and fields(answer).get("code") == "cross_site_blocked":
         yield ok("cross-site", "requests that another site makes are refused: 403 cross_site_blocked")
     else:
         yield unexpected("cross-site", "a request of another site's page", answer)
@@ -175,19 +177,19 @@ def _cross_site(site: Site) -> Iterator[Check]:
 
 def _page(site: Site) -> Iterator[Check]:
     answer = site.ask("GET", "/", Accept="text/html")
-    if answer.status == 200:
+    if answer.status_code == 200:
         yield from check_page(answer, https=site.https)
     else:
         yield warning(
             "page",
-            f"/ answers {answer.status}; logins with the widget and every error need pages of public/",
+            f"/ answers {answer.status_code}; logins with the widget and every error need pages of public/",
             "deploy public/ too, or pages of your own in its place: README.md#endpoints",
         )
 
 
 def _pace(site: Site) -> Iterator[Check]:
     """Without a session, so that Redis is not asked; the connection and the function are there by now."""
-    taken = [site.ask("GET", "/telegram/verify").seconds * 1000 for _ in range(_ROUNDS)]
+    taken = [site.ask("GET", "/telegram/verify").elapsed.total_seconds() * 1000 for _ in range(_ROUNDS)]
     message = f"a request takes {statistics.median(taken):.0f} ms from here (median of {_ROUNDS})"
     if statistics.median(taken) > FAR_MS:
         fix = "choose a region near your visitors (Vercel: Settings > Functions), with the database in it"

@@ -6,7 +6,7 @@ Source: https://vercel.com/docs/environment-variables
 
 from collections.abc import Iterator
 
-from dev.doctor.client import Client, NoAnswer
+from dev.doctor.client import Client, NoAnswer, fields
 from dev.doctor.report import Check, ok, problem, warning
 from dev.doctor.site import Site, barrier
 
@@ -35,7 +35,7 @@ def check_earlier(old: str, client: Client) -> Iterator[Check]:
         )
     elif between is not None:
         yield ok("earlier", f"no tgauth answers at {old}: {between.message}")
-    elif health.fields == {"status": "down", "store": None, "problem": "store_credentials"}:
+    elif fields(health) == {"status": "down", "store": None, "problem": "store_credentials"}:
         yield ok(
             "earlier", f"{old} answers, but Redis refuses its credentials, so it takes no session or login"
         )

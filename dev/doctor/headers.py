@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from dev.doctor.client import Answer
+from requests import Response
+
 from dev.doctor.report import Check, ok, problem, warning
 
 _PROXY = (
@@ -20,19 +21,15 @@ def check_cookie(cookie: str, *, https: bool) -> Iterator[Check]:
     name = pair.partition("=")[0]
     attributes = {part.partition("=")[0].lower(): part.partition("=")[2] for part in parts}
     expected = f"__Host-{_TRANSACTION}" if https else _TRANSACTION
-    wrong = [
-        text
-        for text, bad in {
-            f"its name does not begin with {expected}": not name.startswith(expected),
-            "it is not HttpOnly": "httponly" not in attributes,
-            "it is not Secure": https and "secure" not in attributes,
-            "it is not SameSite=Lax": attributes.get("samesite", "").lower() != "lax",
-            "its Path is not /": attributes.get("path") != "/",
-            "it has a Domain": "domain" in attributes,
-        }.items()
-        if bad
-    ]
-    if wrong:
+    faults = {
+        f"its name does not begin with {expected}": not name.startswith(expected),
+        "it is not HttpOnly": "httponly" not in attributes,
+        "it is not Secure": https and "secure" not in attributes,
+        "it is not SameSite=Lax": attributes.get("samesite", "").lower() != "lax",
+        "its Path is not /": attributes.get("path") != "/",
+        "it has a Domain": "domain" in attributes,
+    }
+    if wrong := [text for text, is_so in faults.items() if is_so]:
         yield problem(
             "cookie",
             f"the login's cookie is not as tgauth sets it: {', '.join(wrong)}",
@@ -46,49 +43,41 @@ def check_cookie(cookie: str, *, https: bool) -> Iterator[Check]:
 def check_api_headers(headers: Mapping[str, str], *, https: bool) -> Iterator[Check]:
     """The headers that every answer of the API carries."""
     policy = _policy(headers)
-    missing = [
-        name
-        for name, bad in {
-            "Cache-Control: no-store": "no-store" not in headers.get("Cache-Control", "").lower(),
-            "Content-Security-Policy: default-src 'none'": policy.get("default-src") != ["'none'"],
-            "Content-Security-Policy: frame-ancestors": not policy.get("frame-ancestors"),
-            "Referrer-Policy: no-referrer": not _says_referrer(headers, "no-referrer")
-            and not _says_referrer(headers, "strict-origin-when-cross-origin"),
-            "X-Content-Type-Options: nosniff": not _nosniff(headers),
-            "Strict-Transport-Security": https and _hsts_seconds(headers) < _HALF_A_YEAR,
-        }.items()
-        if bad
-    ]
-    if missing:
+    faults = {
+        "Cache-Control: no-store": "no-store" not in headers.get("Cache-Control", "").lower(),
+        "Content-Security-Policy: default-src 'none'": policy.get("default-src") != ["'none'"],
+        "Content-Security-Policy: frame-ancestors": not policy.get("frame-ancestors"),
+        "Referrer-Policy: no-referrer": not _says_referrer(headers, "no-referrer")
+        and not _says_referrer(headers, "strict-origin-when-cross-origin"),
+        "X-Content-Type-Options: nosniff": not _nosniff(headers),
+        "Strict-Transport-Security": https and _hsts_seconds(headers) < _HALF_A_YEAR,
+    }
+    if missing := [text for text, is_so in faults.items() if is_so]:
         yield problem("headers", f"the API's answers lack {', '.join(missing)}", _PROXY)
     else:
         yield ok("headers", "the API's answers carry CSP, no-store, nosniff, Referrer-Policy and HSTS")
 
 
-def check_page(answer: Answer, *, https: bool) -> Iterator[Check]:
+def check_page(answer: Response, *, https: bool) -> Iterator[Check]:
     """The page at /, which is tgauth's login page or one of the owner's."""
     headers, policy = answer.headers, _policy(answer.headers)
     scripts = policy.get("script-src", policy.get("default-src", []))
     styles = policy.get("style-src", policy.get("default-src", []))
-    wrong = [
-        text
-        for text, bad in {
-            "it has no Content-Security-Policy": not policy,
-            "its Content-Security-Policy lets scripts be 'unsafe-inline'": "'unsafe-inline'" in scripts,
-            "its Content-Security-Policy lets scripts be 'unsafe-eval'": "'unsafe-eval'" in scripts,
-            "its Content-Security-Policy lets styles be 'unsafe-inline'": "'unsafe-inline'" in styles,
-            "it has no X-Content-Type-Options: nosniff": not _nosniff(headers),
-            "it has no Strict-Transport-Security": https and not _hsts_seconds(headers),
-            "its Referrer-Policy is no-referrer, with which Telegram's widget is reported to fail": (
-                _says_referrer(headers, "no-referrer")
-            ),
-            "its Cross-Origin-Opener-Policy is same-origin, which cuts Telegram's popup off": (
-                headers.get("Cross-Origin-Opener-Policy", "").lower() == "same-origin"
-            ),
-        }.items()
-        if bad
-    ]
-    if wrong:
+    faults = {
+        "it has no Content-Security-Policy": not policy,
+        "its Content-Security-Policy lets scripts be 'unsafe-inline'": "'unsafe-inline'" in scripts,
+        "its Content-Security-Policy lets scripts be 'unsafe-eval'": "'unsafe-eval'" in scripts,
+        "its Content-Security-Policy lets styles be 'unsafe-inline'": "'unsafe-inline'" in styles,
+        "it has no X-Content-Type-Options: nosniff": not _nosniff(headers),
+        "it has no Strict-Transport-Security": https and not _hsts_seconds(headers),
+        "its Referrer-Policy is no-referrer, with which Telegram's widget is reported to fail": (
+            _says_referrer(headers, "no-referrer")
+        ),
+        "its Cross-Origin-Opener-Policy is same-origin, which cuts Telegram's popup off": (
+            headers.get("Cross-Origin-Opener-Policy", "").lower() == "same-origin"
+        ),
+    }
+    if wrong := [text for text, is_so in faults.items() if is_so]:
         yield warning(
             "page",
             f"the page at /: {'; '.join(wrong)}",

@@ -1,6 +1,8 @@
 """What GET /health says from outside: whether sessions work, and for each of its words what to do."""
 
-from dev.doctor.client import Answer
+from requests import Response
+
+from dev.doctor.client import fields
 from dev.doctor.report import Check, ok, problem, warning
 from dev.doctor.site import READ_THE_LOG
 
@@ -91,9 +93,9 @@ _SAID_BY = {
 }
 
 
-def check_health(answer: Answer) -> Check:
+def check_health(answer: Response) -> Check:
     """One line. What is degraded works for somebody, but only a missing Redis is a choice."""
-    match answer.status, answer.fields:
+    match answer.status_code, fields(answer):
         case 200, {"status": "ok", "store": "memory"}:
             return warning(
                 "health",
@@ -103,12 +105,12 @@ def check_health(answer: Answer) -> Check:
         case 200, {"status": "ok", "store": "upstash" | "redis" as store}:
             return ok("health", f"works, with sessions in {'Upstash' if store == 'upstash' else 'Redis'}")
         case 200, {"status": "degraded"}:
-            code = str(answer.fields.get("problem") or "memory")
+            code = str(fields(answer).get("problem") or "memory")
             message, fix = _SAID_BY.get(code, ("something is wrong", _LOG))
             kind = problem if code in ("memory_prefix", "chat", "bot_token") else warning
             return kind("health", f"is degraded: {message}", fix)
         case 503, {"status": "down"}:
-            code = str(answer.fields.get("problem"))
+            code = str(fields(answer).get("problem"))
             message, fix = _SAID_BY.get(code, ("a setting is wrong, or Redis does not answer", _LOG))
             return problem("health", f"is down: {message}", fix)
         case status, _:

@@ -6,9 +6,9 @@ Sources: https://core.telegram.org/bots/telegram-login and https://core.telegram
 
 from collections.abc import Iterator
 
-from dev.doctor.client import Client, NoAnswer
+from dev.doctor.client import Client, fields
 from dev.doctor.report import Check, ok, problem, warning
-from dev.doctor.telegram import strange, unreachable
+from dev.doctor.telegram import reaching, strange
 from lib.tgauth.errors import IdentityProviderUnavailable
 from lib.tgauth.settings import Settings
 from lib.tgauth.settings.reader import DEVELOPMENT_BOT_TOKEN
@@ -19,6 +19,9 @@ from lib.tgauth.telegram.widget import authorization_url
 _WHERE = "in @BotFather's mini app (https://t.me/botfather?startapp), Bot Settings > Web Login"
 _STEPS = "README.md#at-botfather"
 _SECRET_FIX = f"copy the Client Secret of this bot {_WHERE}; it is not the bot token: {_STEPS}"
+_PAGE = "Telegram's login page"
+_TOKEN_ENDPOINT = "Telegram's token endpoint"
+_KEYS = "the address of Telegram's keys"
 _REFUSED_DOMAIN = "domain invalid"
 _NO_CODE = "tgauth-doctor-has-no-code"
 
@@ -49,8 +52,9 @@ def check_login(settings: Settings, wrong: set[str], client: Client) -> Iterator
     if wrong := _shape(settings, settings.client_secret):
         yield problem("client-secret", f"TELEGRAM_CLIENT_SECRET {wrong}", _SECRET_FIX)
     else:
-        yield from _client_secret(settings, settings.client_secret, origin, client)
-    yield from _keys(settings, client)
+        checks = _client_secret(settings, settings.client_secret, origin, client)
+        yield from reaching("client-secret", _TOKEN_ENDPOINT, settings.oauth_url, checks)
+    yield from reaching("oidc-keys", _KEYS, settings.oauth_url, _keys(settings, client))
 
 
 def widget_hint(origin: str | None, twin: str | None = None) -> Check:
@@ -84,11 +88,11 @@ def check_domain(address: str, origin: str, client: Client) -> Iterator[Check]:
     """Open the page at Telegram to which a widget's login goes; it says when the domain is not the bot's."""
     domain = origin.partition("://")[2].partition(":")[0]
     url = address.partition("/auth?")[0]
-    try:
-        answer = client.ask("GET", address)
-    except NoAnswer as reason:
-        yield unreachable("widget-domain", "Telegram's login page", url, str(reason))
-        return
+    yield from reaching("widget-domain", _PAGE, url, _domain(address, domain, url, client))
+
+
+def _domain(address: str, domain: str, url: str, client: Client) -> Iterator[Check]:
+    answer = client.ask("GET", address)
     # An observed text of a page that nobody has documented: its absence is no proof.
     if _REFUSED_DOMAIN in answer.text.lower():
         yield problem(
@@ -96,10 +100,10 @@ def check_domain(address: str, origin: str, client: Client) -> Iterator[Check]:
             f"Telegram says that {domain} is not this bot's domain, so its logins fail there",
             f"send @BotFather /setdomain, choose the bot, send {domain}: {_STEPS}",
         )
-    elif answer.status == 200:
+    elif answer.status_code == 200:
         yield ok("widget-domain", f"Telegram's login page has nothing against {domain}")
     else:
-        yield strange("widget-domain", "Telegram's login page", url, answer.status)
+        yield strange("widget-domain", _PAGE, url, answer.status_code)
 
 
 def _shape(settings: Settings, secret: str) -> str:
@@ -128,15 +132,8 @@ def _client_secret(settings: Settings, secret: str, origin: str | None, client: 
         "client_id": str(settings.bot_id),
         "code_verifier": "0" * 43,
     }
-    what = "Telegram's token endpoint"
-    try:
-        answer = client.ask(
-            "POST", f"{settings.oauth_url}/token", form=form, login=(str(settings.bot_id), secret)
-        )
-    except NoAnswer as reason:
-        yield unreachable("client-secret", what, settings.oauth_url, str(reason))
-        return
-    match answer.status, answer.fields.get("error"):
+    answer = client.ask("POST", f"{settings.oauth_url}/token", data=form, auth=(str(settings.bot_id), secret))
+    match answer.status_code, fields(answer).get("error"):
         case 400 | 401, "invalid_client":
             yield problem("client-secret", "Telegram refuses TELEGRAM_CLIENT_SECRET", _SECRET_FIX)
         case 400 | 401, "invalid_grant":
@@ -148,21 +145,16 @@ def _client_secret(settings: Settings, secret: str, origin: str | None, client: 
                 f"look whether OpenID Connect is on for the bot, and its Allowed URLs, {_WHERE}: {_STEPS}",
             )
         case status, _:
-            yield strange("client-secret", what, settings.oauth_url, status)
+            yield strange("client-secret", _TOKEN_ENDPOINT, settings.oauth_url, status)
 
 
 def _keys(settings: Settings, client: Client) -> Iterator[Check]:
-    what = "the address of Telegram's keys"
+    answer = client.ask("GET", f"{settings.oauth_url}/.well-known/jwks.json")
     try:
-        answer = client.ask("GET", f"{settings.oauth_url}/.well-known/jwks.json")
-    except NoAnswer as reason:
-        yield unreachable("oidc-keys", what, settings.oauth_url, str(reason))
-        return
-    try:
-        found = parse(answer.body) if answer.status == 200 else {}
+        found = parse(answer.content) if answer.status_code == 200 else {}
     except IdentityProviderUnavailable:
         found = {}
     if not found:
-        yield strange("oidc-keys", what, settings.oauth_url, answer.status)
+        yield strange("oidc-keys", _KEYS, settings.oauth_url, answer.status_code)
         return
     yield ok("oidc-keys", f"Telegram publishes {len(found)} that tgauth can use")

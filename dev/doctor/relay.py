@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from dev.doctor.client import Client, NoAnswer
+from dev.doctor.client import Client, NoAnswer, fields
 from dev.doctor.report import Check, ok, problem
 from dev.doctor.site import split
 from lib.tgauth.settings.hosts import LOOPBACK
@@ -23,11 +23,11 @@ def check_relay(url: str, preview: str, client: Client) -> Iterator[Check]:
     except NoAnswer as reason:
         yield problem("relay", f"{production} does not answer: {reason}", f"correct AUTH_RELAY_URL: {_STEPS}")
         return
-    code = answer.fields.get("code")
+    code = fields(answer).get("code")
     location = answer.headers.get("Location", "")
-    if answer.status == 303 and split(location).path == "/relay.html":
+    if answer.status_code == 303 and split(location).path == "/relay.html":
         yield ok("relay", f"{production} logs people in for this preview")
-    elif answer.status == 404:
+    elif answer.status_code == 404:
         yield problem(
             "relay",
             f"{production} logs nobody in for previews",
@@ -42,7 +42,7 @@ def check_relay(url: str, preview: str, client: Client) -> Iterator[Check]:
         )
     elif code == "shared_store_required":
         yield problem("relay", f"{production} has no Redis", f"set it up there: {_STEPS}")
-    elif 300 <= answer.status < 400:
+    elif 300 <= answer.status_code < 400:
         yield problem(
             "relay",
             f"{production} redirects",
@@ -51,6 +51,6 @@ def check_relay(url: str, preview: str, client: Client) -> Iterator[Check]:
     else:
         yield problem(
             "relay",
-            f"{production} answers {answer.status} {code or ''}".rstrip(),
+            f"{production} answers {answer.status_code} {code or ''}".rstrip(),
             f"401, 403: it is protected. Else its log says why: {_LOG}",
         )

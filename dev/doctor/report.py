@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 from urllib.parse import quote, unquote, urlsplit
 
@@ -68,19 +68,18 @@ class Report:
 
     def to_json(self) -> str:
         """One object, for programs."""
-        checks = [
-            {"name": check.name, "status": check.status, "message": check.message, "fix": check.fix}
-            for check in self.checks
-        ]
-        found = {"checks": checks, "problems": self.count("problem"), "warnings": self.count("warning")}
-        return json.dumps(found, indent=2)
+        counts = {"problems": self.count("problem"), "warnings": self.count("warning")}
+        return json.dumps({"checks": [asdict(check) for check in self.checks], **counts}, indent=2)
 
     def summary(self) -> str:
         """The last line, for people."""
-        problems, warnings = self.count("problem"), self.count("warning")
-        if not problems and not warnings:
+        if self.count("ok") == len(self.checks):
             return f"All {len(self.checks)} checks are ok."
-        return f"{_number(problems, 'problem')}, {_number(warnings, 'warning')}."
+        return f"{self._counted('problem')}, {self._counted('warning')}."
+
+    def _counted(self, status: Status) -> str:
+        count = self.count(status)
+        return f"{count} {status}{'' if count == 1 else 's'}"
 
     def _clean(self, text: str) -> str:
         for secret in self._secrets:
@@ -121,7 +120,3 @@ def _in_url(text: str) -> set[str]:
     except ValueError:
         password = ""
     return {password, text.partition("://")[2].rpartition("@")[0].partition(":")[2]}
-
-
-def _number(count: int, thing: str) -> str:
-    return f"{count} {thing}{'' if count == 1 else 's'}"

@@ -4,6 +4,8 @@ Vercel looks at `redirects` first, then at files of public/, then at `rewrites` 
 with `has`, `missing` or `methods` does not always match, and one that cannot be read here may match.
 """
 
+import contextlib
+import io
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -13,7 +15,10 @@ from typing import Any
 
 from dev.doctor.report import Check, ok, problem, warning
 from dev.serve.router import UnsupportedConfig, compile_source
-from lib.tgauth.routes import ROUTES
+
+# The functions' code says at its start what is wrong with the settings, in the log's form: not for people.
+with contextlib.redirect_stdout(io.StringIO()):
+    from lib.tgauth.routes import ROUTES
 
 OWN = ("/api/telegram/", "/api/status")
 
@@ -162,9 +167,7 @@ def _nowhere(root: Path, rules: list[_Rule]) -> list[str]:
 
 
 def _is_there(path: Path) -> bool:
-    return path.is_dir() or (
-        path.parent.is_dir() and path.name in {file.stem for file in path.parent.iterdir()}
-    )
+    return path.is_dir() or path.name in {file.stem for file in path.parent.glob("*")}
 
 
 def _file(root: Path, config: Mapping[str, Any], address: str) -> str:

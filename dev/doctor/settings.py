@@ -10,7 +10,6 @@ from dev.doctor.variables import STORE
 from lib.tgauth.errors import Misconfigured
 from lib.tgauth.relay.hosts import patterns
 from lib.tgauth.settings import Settings, read_settings
-from lib.tgauth.settings.source import read_source
 
 NO_BOT = "docs/API.md#ways-to-log-in"
 _EXPLAINED = {
@@ -74,7 +73,7 @@ def check_settings(values: Mapping[str, str], settings: Settings | None, wrong: 
     if "AUTH_ORIGIN" not in unclear:
         yield from _origin(values, settings)
     if not store_is_wrong(wrong):
-        yield from _store(values)
+        yield from _store(values, settings.store.variable)
     if not any(name.startswith("AUTH_RELAY_") for name in unclear):
         yield from _relay(settings)
 
@@ -183,17 +182,11 @@ def _origin(values: Mapping[str, str], settings: Settings) -> Iterator[Check]:
         yield ok("origin", f"the address at which this {settings.environment} is opened")
 
 
-def _store(values: Mapping[str, str]) -> Iterator[Check]:
-    """Which of the sources counts. The last name that is asked for is where the search ended."""
-    asked: list[str] = []
-
-    def text(name: str) -> str:
-        asked.append(name)
-        return values.get(name, "").strip()
-
-    if read_source(text, lambda _name, _fix: None).kind == "memory":
+def _store(values: Mapping[str, str], counts: str) -> Iterator[Check]:
+    """Which of the sources counts: the one whose URL stands in the variable `counts`."""
+    if not counts:
         return
-    used = asked[-2:] if asked[-1].endswith("_TOKEN") else asked[-1:]
+    used = [counts] if counts == "REDIS_URL" else [counts, counts.replace("_URL", "_TOKEN")]
     others = [name for name in STORE if values.get(name) and name not in used]
     hosts = {
         split(values[name].strip()).hostname for name in STORE if name.endswith("_URL") and values.get(name)

@@ -2,29 +2,21 @@
 
 from urllib.parse import SplitResult, urlsplit
 
-from dev.doctor.client import Answer, Client
+from requests import Response
+
+from dev.doctor.client import Client, cookies, fields
 from dev.doctor.report import Check, problem
 
 READ_THE_LOG = (
     "open the function's log (Vercel: Logs, or `vercel logs`), look for the event {event}: its reason names"
     " the variable and the fix; then deploy again: {where}"
 )
+_TROUBLE = "docs/REDIS_SETUP.md#troubleshooting"
+_NO_RELAY = "nobody can log in on this preview: AUTH_RELAY_SECRET is not set"
 _HINTS = {
-    "misconfigured": (
-        "the deployment is not configured",
-        "misconfigured",
-        "docs/REDIS_SETUP.md#troubleshooting",
-    ),
-    "relay_required": (
-        "nobody can log in on this preview: AUTH_RELAY_SECRET is not set",
-        "misconfigured",
-        "docs/PREVIEWS.md#setting-it-up",
-    ),
-    "store_unavailable": (
-        "Redis does not answer",
-        "store_unavailable",
-        "docs/REDIS_SETUP.md#troubleshooting",
-    ),
+    "misconfigured": ("the deployment is not configured", "misconfigured", _TROUBLE),
+    "relay_required": (_NO_RELAY, "misconfigured", "docs/PREVIEWS.md#setting-it-up"),
+    "store_unavailable": ("Redis does not answer", "store_unavailable", _TROUBLE),
     "internal": ("a function broke", "sys_crash", "docs/API.md#errors"),
 }
 _ELSE = "look at the deployment's page at Vercel, and at its log"
@@ -44,21 +36,21 @@ class Site:
         self.client = client
         self._headers = headers
 
-    def ask(self, method: str, path: str, json: object = None, **headers: str) -> Answer:
+    def ask(self, method: str, path: str, json: object = None, **headers: str) -> Response:
         """One request; the headers' names are written with underscores."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         sent = {"Accept": "application/json", **self._headers, **named}
         return self.client.ask(method, f"{self.origin}{path}", headers=sent, json=json)
 
 
-def barrier(origin: str, answer: Answer) -> Check | None:
+def barrier(origin: str, answer: Response) -> Check | None:
     """What stands before tgauth and answers in its place."""
     location = answer.headers.get("Location", "")
     # Vercel's login is seen as a redirect, or as a page with a cookie of that name.
     sso = origin_of(location) == "https://vercel.com" or any(
-        c.startswith("_vercel_sso_nonce=") for c in answer.cookies
+        c.startswith("_vercel_sso_nonce=") for c in cookies(answer)
     )
-    if sso or answer.status == 401:
+    if sso or answer.status_code == 401:
         return problem(
             "protection",
             "Vercel's Deployment Protection, or a password, answers before tgauth does",
@@ -66,19 +58,19 @@ def barrier(origin: str, answer: Answer) -> Check | None:
             " your shell (Settings > Deployment Protection > Protection Bypass for Automation) and run this"
             " again: docs/PREVIEWS.md#deployment-protection",
         )
-    if 300 <= answer.status < 400:
+    if 300 <= answer.status_code < 400:
         return _redirect(origin, location)
     if vercels := answer.headers.get("X-Vercel-Error"):
         return problem(
             "reachable", f"Vercel answers with an error of its own: {vercels}", _VERCELS.get(vercels, _ELSE)
         )
-    if answer.status == 403 or answer.headers.get("X-Vercel-Mitigated"):
+    if answer.status_code == 403 or answer.headers.get("X-Vercel-Mitigated"):
         return problem(
             "protection",
             "a firewall answers before tgauth does",
             "let requests to /health and /telegram/ pass: docs/PREVIEWS.md#deployment-protection",
         )
-    if answer.status == 200 and answer.headers.get("Content-Type", "").startswith("text/html"):
+    if answer.status_code == 200 and answer.headers.get("Content-Type", "").startswith("text/html"):
         return problem(
             "reachable",
             f"{origin}/health shows a page, and not what tgauth answers",
@@ -86,10 +78,10 @@ def barrier(origin: str, answer: Answer) -> Check | None:
             " tgauth's in vercel.json: put it last. `make doctor` in the clone names it:"
             " README.md#endpoints",
         )
-    if "status" not in answer.fields:
+    if "status" not in fields(answer):
         return problem(
             "reachable",
-            f"{origin}/health answers {answer.status}, and not as tgauth does",
+            f"{origin}/health answers {answer.status_code}, and not as tgauth does",
             "look whether this address is tgauth's, and whether vercel.json has its rewrites:"
             " README.md#endpoints",
         )
@@ -119,18 +111,18 @@ def _redirect(origin: str, location: str) -> Check:
     )
 
 
-def unexpected(name: str, what: str, answer: Answer) -> Check:
+def unexpected(name: str, what: str, answer: Response) -> Check:
     """An answer that is not the one which this request must get."""
-    code = str(answer.fields.get("code", ""))
+    code = str(fields(answer).get("code", ""))
     if code in _HINTS:
         message, event, where = _HINTS[code]
         return problem(
-            name, f"{message} ({answer.status} {code})", READ_THE_LOG.format(event=event, where=where)
+            name, f"{message} ({answer.status_code} {code})", READ_THE_LOG.format(event=event, where=where)
         )
     said = f" {code}" if code else ", which is no answer of tgauth's"
     return problem(
         name,
-        f"{what} is answered {answer.status}{said}",
+        f"{what} is answered {answer.status_code}{said}",
         "look into the function's log, and whether vercel.json has its rewrites: docs/API.md#errors",
     )
 

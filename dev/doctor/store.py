@@ -21,6 +21,7 @@ FAR_MS = 300
 _TTL = 60
 _ROUNDS = 5
 _DOCS = "docs/REDIS_SETUP.md"
+_ANOTHER_SERVER = f"use a server of a kind that tgauth is made for: {_DOCS}#which-variables"
 _EVICTION = f"{_DOCS}#eviction-persistence-idle-databases"
 
 
@@ -70,11 +71,7 @@ def _check(store: HashStore, settings: Settings, key: str) -> Iterator[Check]:
         return
     as_it_must = created and held == {"one": "1", "two": "2"} and renewed == "1" and 0 < remaining[0] <= _TTL
     if not as_it_must:
-        yield problem(
-            "redis-commands",
-            "what was written does not come back as it was",
-            f"use a server of a kind that tgauth is made for: {_DOCS}#which-variables",
-        )
+        yield problem("redis-commands", "what was written does not come back as it was", _ANOTHER_SERVER)
         return
     yield from _take(store, settings, key)
     yield _distance(store, key)
@@ -96,11 +93,7 @@ def _take(store: HashStore, settings: Settings, key: str) -> Iterator[Check]:
             )
         return
     if taken != "2" or store.read(key, "two") is not None:
-        yield problem(
-            "redis-commands",
-            "HGETDEL does not take a value away",
-            f"use a server of a kind that tgauth is made for: {_DOCS}#which-variables",
-        )
+        yield problem("redis-commands", "HGETDEL does not take a value away", _ANOTHER_SERVER)
         return
     yield ok("redis-commands", "HSETEX, HGETEX, HTTL, HGETDEL and transactions work")
 

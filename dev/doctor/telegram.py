@@ -8,7 +8,9 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from dev.doctor.client import Answer, Client, NoAnswer
+from requests import Response
+
+from dev.doctor.client import Client, NoAnswer, fields
 from dev.doctor.clock import check_clock
 from dev.doctor.report import Check, ok, problem, warning
 from dev.doctor.site import split
@@ -17,6 +19,7 @@ from lib.tgauth.settings.reader import DEVELOPMENT_BOT_TOKEN
 from lib.tgauth.telegram.membership import explain_chat
 
 TELEGRAMS_OWN = ("https://api.telegram.org", "https://oauth.telegram.org")
+_API = "the Bot API"
 _MEMBERS = "docs/API.md#members-only"
 _HOUR = 3600
 _ANOTHER = "remove TELEGRAM_API_URL and TELEGRAM_OAUTH_URL to use Telegram's own: README.md#settings"
@@ -33,12 +36,12 @@ def check_bot(settings: Settings, client: Client) -> Iterator[Check]:
             "bot-token", "is the one of `make dev`, which Telegram itself does not know: not asked there"
         )
         return
-    try:
-        answer = _call(settings, client, "getMe")
-    except NoAnswer as reason:
-        yield unreachable("bot-token", "the Bot API", settings.api_url, str(reason))
-        return
-    match answer.status, answer.fields:
+    yield from reaching("bot-token", _API, settings.api_url, _bot(settings, client))
+
+
+def _bot(settings: Settings, client: Client) -> Iterator[Check]:
+    answer = _call(settings, client, "getMe")
+    match answer.status_code, fields(answer):
         case 200, {"ok": True, "result": {"id": int(found), "username": str(name)}} if (
             found == settings.bot_id
         ):
@@ -52,13 +55,13 @@ def check_bot(settings: Settings, client: Client) -> Iterator[Check]:
             )
             return
         case status, _:
-            yield strange("bot-token", "the Bot API", settings.api_url, status)
+            yield strange("bot-token", _API, settings.api_url, status)
             return
     yield _username(settings, name)
     yield from check_clock(answer, time.time(), "Telegram's")
-    yield from _webhook(settings, client)
+    yield from reaching("webhook", _API, settings.api_url, _webhook(settings, client))
     if settings.require_chat:
-        yield from _chat(settings, client)
+        yield from reaching("require-chat", _API, settings.api_url, _chat(settings, client))
 
 
 def _username(settings: Settings, name: str) -> Check:
@@ -79,14 +82,10 @@ def _username(settings: Settings, name: str) -> Check:
 
 def _webhook(settings: Settings, client: Client) -> Iterator[Check]:
     """tgauth has no use for a webhook; one that is there should work, and belongs to code of the owner's."""
-    try:
-        answer = _call(settings, client, "getWebhookInfo")
-    except NoAnswer as reason:
-        yield unreachable("webhook", "the Bot API", settings.api_url, str(reason))
-        return
-    info: dict[str, Any] = answer.fields.get("result") if answer.status == 200 else None  # type: ignore[assignment]
+    answer = _call(settings, client, "getWebhookInfo")
+    info: dict[str, Any] = fields(answer).get("result") if answer.status_code == 200 else None  # type: ignore[assignment]
     if not isinstance(info, dict) or not isinstance(info.get("url"), str):
-        yield strange("webhook", "the Bot API", settings.api_url, answer.status)
+        yield strange("webhook", _API, settings.api_url, answer.status_code)
         return
     if not info["url"]:
         yield ok("webhook", "none is set, and tgauth needs none")
@@ -114,15 +113,10 @@ def _webhook(settings: Settings, client: Client) -> Iterator[Check]:
 
 
 def _chat(settings: Settings, client: Client) -> Iterator[Check]:
-    try:
-        chat = _call(settings, client, "getChat", chat_id=settings.require_chat)
-        member = _call(
-            settings, client, "getChatMember", chat_id=settings.require_chat, user_id=settings.bot_id
-        )
-    except NoAnswer as reason:
-        yield unreachable("require-chat", "the Bot API", settings.api_url, str(reason))
-        return
-    result = chat.fields.get("result")
+    where = {"chat_id": settings.require_chat}
+    chat = _call(settings, client, "getChat", **where)
+    member = _call(settings, client, "getChatMember", **where, user_id=settings.bot_id)
+    result = fields(chat).get("result")
     if isinstance(result, dict) and result.get("type") == "private":
         yield problem(
             "require-chat",
@@ -130,7 +124,7 @@ def _chat(settings: Settings, client: Client) -> Iterator[Check]:
             f"set the chat's id, which begins with a minus sign, or its @name: {_MEMBERS}",
         )
         return
-    match member.status, member.fields:
+    match member.status_code, fields(member):
         case 200, {"ok": True, "result": {"status": "administrator" | "creator"}}:
             yield ok("require-chat", "the bot is an administrator of the chat and sees who is in it")
         case 200, {"ok": True, "result": {"status": "member" | "restricted"}}:
@@ -145,29 +139,33 @@ def _chat(settings: Settings, client: Client) -> Iterator[Check]:
             )
             yield problem("require-chat", f"{wrong}, so nobody can log in", f"{fix}: {_MEMBERS}")
         case 400 | 403, {"ok": False, "description": str(said)}:
-            wrong, fix = explain_chat(said, member.fields.get("parameters"))
+            wrong, fix = explain_chat(said, fields(member).get("parameters"))
             yield problem(
                 "require-chat",
                 f"{wrong}, so nobody can log in; Telegram says: {said}",
                 f"{fix}: {_MEMBERS}",
             )
         case status, _:
-            yield strange("require-chat", "the Bot API", settings.api_url, status)
+            yield strange("require-chat", _API, settings.api_url, status)
 
 
-def _call(settings: Settings, client: Client, method: str, **parameters: object) -> Answer:
+def _call(settings: Settings, client: Client, method: str, **parameters: object) -> Response:
     return client.ask("POST", f"{settings.api_url}/bot{settings.bot_token}/{method}", json=parameters)
 
 
-def unreachable(name: str, what: str, url: str, reason: str) -> Check:
-    """No answer from `what` at `url`: no fault of the settings, unless they name another address."""
-    if url in TELEGRAMS_OWN:
-        return warning(
-            name,
-            f"{what} cannot be reached from here: {reason}",
-            "try again; where this network blocks Telegram, a deployment elsewhere may still reach it",
-        )
-    return problem(name, f"{what} cannot be reached: {reason}", _ANOTHER)
+def reaching(name: str, what: str, url: str, checks: Iterator[Check]) -> Iterator[Check]:
+    """The checks; no answer from `what` at `url` is no fault of the settings, unless they name that one."""
+    try:
+        yield from checks
+    except NoAnswer as reason:
+        if url in TELEGRAMS_OWN:
+            yield warning(
+                name,
+                f"{what} cannot be reached from here: {reason}",
+                "try again; where this network blocks Telegram, a deployment elsewhere may still reach it",
+            )
+        else:
+            yield problem(name, f"{what} cannot be reached: {reason}", _ANOTHER)
 
 
 def strange(name: str, what: str, url: str, status: int) -> Check:

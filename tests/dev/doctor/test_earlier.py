@@ -2,19 +2,12 @@
 
 import pytest
 import requests
-import responses
 
 from dev.doctor.client import Client
 from dev.doctor.earlier import check_earlier
 
 OLD = "https://app-1x2y3z-team.vercel.app"
 HEALTH = {"status": "ok", "store": "upstash"}
-
-
-@pytest.fixture
-def web():
-    with responses.RequestsMock() as mock:
-        yield mock
 
 
 def checked(old=OLD):
@@ -30,27 +23,12 @@ def down(problem):
 @pytest.mark.parametrize(
     ("answer", "status", "says"),
     [
-        ({"json": HEALTH}, "problem", "still answers"),
-        (
-            {"json": {"status": "degraded", "store": "memory", "problem": "memory"}},
-            "problem",
-            "still answers",
-        ),
+        ({"json": HEALTH}, "problem", f"still answers at {OLD}, with the secrets and lists it was deployed"),
         ({"json": {"status": "down", "store": None}, "status": 503}, "problem", "still answers"),
         (down("store_unreachable"), "problem", "still answers"),
-        (down("bot_token"), "problem", "still answers"),
         (down("store_credentials"), "ok", "takes no session or login"),
         ({"status": 401, "body": "<html>"}, "ok", "Protection"),
-        ({"status": 302, "headers": {"Location": "https://vercel.com/sso-api?url=x"}}, "ok", "Protection"),
-        ({"body": "<html>", "headers": {"Set-Cookie": "_vercel_sso_nonce=x; Path=/"}}, "ok", "Protection"),
-        ({"status": 403, "body": "<html>"}, "ok", "firewall"),
-        (
-            {"status": 404, "headers": {"X-Vercel-Error": "DEPLOYMENT_NOT_FOUND"}},
-            "ok",
-            "DEPLOYMENT_NOT_FOUND",
-        ),
         ({"status": 404, "body": "no"}, "ok", "answers 404"),
-        ({"body": "<html>", "content_type": "text/html"}, "ok", "shows a page"),
         ({"body": requests.ConnectionError("NameResolutionError")}, "ok", "its name is not known"),
         ({"status": 308, "headers": {"Location": "https://example.com/health"}}, "warning", "example.com"),
     ],
@@ -66,10 +44,9 @@ def test_what_answers_there(web, answer, status, says):
 def test_what_to_do_about_it(web):
     """Close such addresses, delete what is there, or take the database away from it."""
     web.get(f"{OLD}/health", json=HEALTH)
-    check = checked()
-    assert f"still answers at {OLD}, with the secrets and lists it was deployed with" in check.message
+    fix = checked().fix
     for part in ("Standard Protection", "delete", "docs/REDIS_SETUP.md#changing-secrets"):
-        assert part in check.fix
+        assert part in fix
 
 
 def test_how_to_look_at_one():

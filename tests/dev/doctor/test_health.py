@@ -4,20 +4,36 @@ import json
 import re
 
 import pytest
+import requests
 
-from dev.doctor.client import Answer
 from dev.doctor.health import check_health
 from dev.serve.process import ROOT
 
-WHY = ("unreachable", "credentials", "rights", "too_old", "full", "quota")
-STORE = ("store", *(f"store_{why}" for why in WHY))
-DOWN = ("settings", "origin", "bot_token", *STORE)
-DEGRADED = {"memory": "warning", "memory_prefix": "problem", "chat": "problem", "bot_token": "problem"}
+DOWN = {
+    "settings": "names the variable and the fix",
+    "origin": "Enable access to System Environment Variables",
+    "bot_token": "one from before a /revoke",
+    "store": "event misconfigured or store_unavailable",
+    "store_unreachable": "says which of these it is",
+    "store_credentials": "from the page of one database",
+    "store_rights": "set the standard token",
+    "store_too_old": "Redis 8 or Valkey 9.1",
+    "store_full": "delete what else is in it",
+    "store_quota": "wait for the next month",
+}
+DEGRADED = {
+    "memory": ("warning", "set UPSTASH_REDIS_REST_URL"),
+    "memory_prefix": ("problem", "set KV_REST_API_URL"),
+    "chat": ("problem", "docs/API.md#members-only"),
+    "bot_token": ("problem", DOWN["bot_token"]),
+}
 CASES = json.loads((ROOT / "tests/cases/platform/08_health_green.json").read_text())["cases"]
 
 
 def said(http, **fields):
-    return check_health(Answer(http, {}, (), json.dumps(fields).encode(), 0.0))
+    answer = requests.Response()
+    answer.status_code, answer._content = http, json.dumps(fields).encode()
+    return check_health(answer)
 
 
 def down(code):
@@ -45,21 +61,23 @@ def test_what_is_well(status, fields, expected):
     assert said(status, **fields).status == expected
 
 
-@pytest.mark.parametrize("code", DOWN)
-def test_down(code):
-    """Each reason is a problem that says where it is explained."""
+@pytest.mark.parametrize(("code", "fix"), DOWN.items())
+def test_down(code, fix):
+    """Each reason is a problem, with what to do and where that is explained."""
     check = down(code)
     assert check.status == "problem"
     assert check.message.startswith("is down: ")
+    assert fix in check.fix
     assert re.search(r"(docs/\w+|README)\.md#", check.fix)
 
 
-@pytest.mark.parametrize(("code", "status"), DEGRADED.items())
-def test_degraded(code, status):
+@pytest.mark.parametrize(("code", "status", "fix"), [(code, *said) for code, said in DEGRADED.items()])
+def test_degraded(code, status, fix):
     """Memory is a warning, and what keeps people from logging in, or was not meant, is a problem."""
     check = degraded(code)
     assert check.status == status
     assert check.message.startswith("is degraded: ")
+    assert fix in check.fix
     assert re.search(r"docs/\w+\.md|README\.md#", check.fix)
 
 
