@@ -1,4 +1,4 @@
-"""The doctor's HTTP requests: limited in time and size, without redirects, cookies, or proxies set here."""
+"""The doctor's HTTP requests: limited in time and size, without redirects or cookies."""
 
 import time
 from http.cookiejar import DefaultCookiePolicy
@@ -28,9 +28,7 @@ class Client:
         self._session = requests.Session()
         self._session.headers.update({"User-Agent": "tgauth-doctor", "Accept-Encoding": "identity"})
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        # No proxy of the environment, and nobody's password of ~/.netrc.
-        self._session.trust_env = False
-        # Where redirects are only not allowed, requests still reads the whole body to prepare one.
+        # With allow_redirects=False, requests would still read the whole body to prepare one.
         self._session.get_redirect_target = lambda _: None
 
     def ask(self, method: str, url: str, **sent: Any) -> requests.Response:
@@ -38,6 +36,8 @@ class Client:
 
         Raises `NoAnswer`.
         """
+        # Without an `auth` of ours, requests would send what ~/.netrc has for the host.
+        sent.setdefault("auth", lambda request: request)
         deadline = time.monotonic() + self._seconds
         try:
             with self._session.request(method, url, stream=True, timeout=self._seconds, **sent) as answer:
@@ -74,6 +74,8 @@ def _explain(error: Exception) -> str:
     match error:
         case requests.exceptions.SSLError():
             return "its TLS certificate is not accepted here"
+        case requests.exceptions.ProxyError():
+            return "the proxy that HTTPS_PROXY or HTTP_PROXY names does not answer"
         # The name of the cause is safe to look at, and its text is not shown.
         case requests.ConnectionError() if "NameResolutionError" in repr(error):
             return "its name is not known (no DNS record, or a typing error)"

@@ -4,8 +4,6 @@ Vercel looks at `redirects` first, then at files of public/, then at `rewrites` 
 with `has`, `missing` or `methods` does not always match, and one that cannot be read here may match.
 """
 
-import contextlib
-import io
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -15,10 +13,7 @@ from typing import Any
 
 from dev.doctor.report import Check, ok, problem, warning
 from dev.serve.router import UnsupportedConfig, compile_source
-
-# The functions' code says at its start what is wrong with the settings, in the log's form: not for people.
-with contextlib.redirect_stdout(io.StringIO()):
-    from lib.tgauth.routes import ROUTES
+from lib.tgauth.routes import ROUTES
 
 OWN = ("/api/telegram/", "/api/status")
 

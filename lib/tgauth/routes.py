@@ -34,10 +34,11 @@ MOUNT = "/telegram"
 def serve(*names: str) -> "WSGIApplication":
     """These endpoints as one application; everything else is 404."""
     table = [(_pattern(path), _app(name)) for path, name in ROUTES.items() if name in names]
+    missing = endpoint("", **dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), _missing))
 
     def app(environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         path = _path(environ)
-        answering = next((found for pattern, found in table if pattern.fullmatch(path)), _not_found)
+        answering = next((found for pattern, found in table if pattern.fullmatch(path)), missing)
         # Of the address, endpoints see the same wherever this is mounted.
         return answering({**environ, "SCRIPT_NAME": "", "PATH_INFO": path}, start_response)
 
@@ -62,6 +63,3 @@ def _app(name: str) -> "WSGIApplication":
 
 def _missing(_: Request) -> Response:
     raise NotFound("no such address")
-
-
-_not_found = endpoint("", **dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), _missing))

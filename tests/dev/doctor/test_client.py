@@ -20,6 +20,10 @@ def test_an_answer_that_never_ends():
     ("error", "words"),
     [
         (requests.exceptions.SSLError("canary"), "its TLS certificate is not accepted here"),
+        (
+            requests.exceptions.ProxyError("canary"),
+            "the proxy that HTTPS_PROXY or HTTP_PROXY names does not answer",
+        ),
         (requests.ConnectTimeout("canary"), "no whole answer within 10 seconds"),
         (requests.ReadTimeout("canary"), "no whole answer within 10 seconds"),
         (
@@ -47,8 +51,8 @@ def test_no_redirect_is_followed(web, location):
     assert len(web.calls) == 1
 
 
-def test_nothing_of_the_environment_is_used(web, tmp_path, monkeypatch):
-    """Neither a password of ~/.netrc, nor a proxy, nor a cookie that came before."""
+def test_no_password_and_no_cookie_is_sent(web, tmp_path, monkeypatch):
+    """Neither a password of ~/.netrc nor a cookie that came before; a proxy of the environment is used."""
     (tmp_path / "netrc").write_text("machine example.com login me password hunter22\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
@@ -58,4 +62,4 @@ def test_nothing_of_the_environment_is_used(web, tmp_path, monkeypatch):
         client.ask("GET", SITE)
     for call in web.calls:
         assert not {"Authorization", "Cookie"} & call.request.headers.keys()
-        assert not call.request.req_kwargs["proxies"]
+        assert call.request.req_kwargs["proxies"]["https"] == "http://proxy.example:3128"
