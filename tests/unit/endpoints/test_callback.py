@@ -232,6 +232,17 @@ def test_allow_and_deny(telegram: Telegram, env: dict[str, str], way: Callable[.
     assert way(telegram, Browser(site), {"id": 5, "first_name": "Five"}).status in (200, 303)
 
 
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_a_login_is_one_round_trip(telegram: Telegram, way: Callable[..., Answer]) -> None:
+    """Nothing is stored for a start, and a login is one operation."""
+    site = telegram.site()
+    browser = Browser(site)
+    browser.begin(), browser.start()
+    assert site.store.calls == []
+    way(telegram, browser)
+    assert site.store.calls == ["create"]
+
+
 def failing(query: str, code: str, status: int) -> Any:
     return pytest.param(query, code, status, id=query or "cancel")
 

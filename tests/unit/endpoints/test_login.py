@@ -102,6 +102,39 @@ def test_names_of_all_kinds(both: Site, name: str) -> None:
     assert again.json()["user"]["last_name"] == name
 
 
+def test_the_longest_names_fit_into_a_cookie(site: Site) -> None:
+    """Whatever names Telegram allows, a token that carries its record is within what a cookie may hold."""
+    user = {
+        **USER,
+        "first_name": "\x01" * 64,
+        "last_name": "🦊" * 64,
+        "username": "\x02" * 32,
+        "language_code": "\x03" * 35,
+        "photo_url": "https://t.me/" + "x" * 2000,
+    }
+    agent = "\xff" * 500
+    login = site.login(
+        {"init_data": site.init_data(user=user), "transport": "cookie"},
+        headers={**OWN_PAGE, "User-Agent": agent, "X-Vercel-IP-Country": "XX" * 200},
+    )
+    assert len(login.token) <= 3500
+    assert len(login.header("Set-Cookie") or "") < 4096
+    assert site.verify(cookie=login.token).json()["user"]["last_name"] == "🦊" * 64
+
+
+@pytest.mark.parametrize("change", [lambda w: {"widget": w}, lambda w: {k: str(v) for k, v in w.items()}])
+@pytest.mark.parametrize("transport", ["cookie", "bearer"])
+def test_a_widget_logs_in_once_however_it_is_spelled(
+    both: Site, change: Callable[[Any], Any], transport: str
+) -> None:
+    """The proof is what was signed: another spelling or transport is the same proof."""
+    widget = both.widget()
+    assert both.login(widget).status == 200
+    for wait in (0, 200, 100):
+        both.clock.time += wait
+        assert both.login({**change(widget), "transport": transport}).code == "login_stale"
+
+
 def test_a_widget_logs_in_once_in_parallel(both: Site) -> None:
     """Of fifty logins at once with one proof exactly one succeeds."""
     body = both.widget()

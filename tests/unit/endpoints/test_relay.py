@@ -22,6 +22,7 @@ import lib.tgauth.telegram.http
 from lib.tgauth.errors import StoreUnavailable
 from lib.tgauth.keys import Signer, hkdf, keys_of
 from lib.tgauth.sessions.service import SessionService
+from lib.tgauth.store.base import Unanswered
 from lib.tgauth.telegram.transaction import resume
 from tests.site import (
     AUTH_SECRET,
@@ -40,6 +41,7 @@ from tests.site import (
     Answer,
     Clock,
     Site,
+    in_parallel,
 )
 from tests.unit.web.telegram import PAGE, Browser, parameter, session_cookies
 
@@ -493,6 +495,14 @@ def test_a_ticket_gets_one_code(pair: Pair) -> None:
     assert pair.clock() > NOW + 600 + 50
 
 
+def test_fifty_consents_at_once(pair: Pair) -> None:
+    """Of many answers of one page, or of many pages with one ticket, one gets the code."""
+    made, member = pair.ticket(), pair.member()
+    answers = in_parallel(50, lambda _: pair.agree(member.copy(), made.text))
+    assert sorted(answer.status for answer in answers) == [200] + [400] * 49
+    assert len({str(answer.without_id()) for answer in answers if answer.status == 400}) == 1
+
+
 def bad_redemptions(pair: Pair) -> dict[str, dict[str, Any]]:
     """What is sent in place of a good code's fields; tests/unit/relay/test_tickets.py has all of them."""
     code = pair.code(pair.ticket())
@@ -649,6 +659,22 @@ def test_a_preview_needs_no_shared_store(pair: Pair) -> None:
     assert pair.back(browser, pair.url(pair.begin(browser))).status == 303
     assert browser.cookies[COOKIE].startswith("tg0_")
     assert browser.verify().json()["session"]["method"] == "relay"
+
+
+def test_the_store_cannot_be_reached(pair: Pair) -> None:
+    """503 at each step, never a miss; what was not carried out can be tried again."""
+    made, member = pair.ticket(), pair.member()
+    store = pair.production.store
+    store.error = StoreUnavailable("down")
+    assert pair.agree(member, made.text).code == "store_unavailable"
+    store.error = None
+    code = pair.code(made, member)
+    for error in (StoreUnavailable("down"), Unanswered("lost")):
+        store.error = error
+        answer = pair.redeem(code, made)
+        assert (answer.status, answer.code) == (503, "store_unavailable")
+    store.error = None
+    assert pair.redeem(code, made).status == 200
 
 
 def test_what_the_store_holds(pair: Pair) -> None:
