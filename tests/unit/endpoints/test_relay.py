@@ -845,6 +845,14 @@ def test_productions_own_list_of_people(pair: Pair) -> None:
     assert pair.agree(member, pair.ticket().text).code == "invalid_session"
 
 
+def test_tabs_do_not_disturb_one_another(pair: Pair) -> None:
+    """Two logins of one browser, agreed to in the other order, both come back."""
+    browser, member = Browser(pair.preview), pair.member()
+    tickets = [pair.begin(browser), pair.begin(browser)]
+    for url in [pair.url(ticket, member) for ticket in reversed(tickets)]:
+        assert pair.back(browser, url).status == 303
+
+
 @pytest.mark.parametrize("host", [HOST, f"{HOST}:65535", "a" * 63 + ".x" * 95])
 def test_a_login_at_production_leads_back_to_the_page(pair: Pair, host: str) -> None:
     """Who is not logged in there yet comes back to the page that asks, with the ticket as it was."""
