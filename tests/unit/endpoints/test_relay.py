@@ -503,22 +503,22 @@ def test_fifty_consents_at_once(pair: Pair) -> None:
     assert len({str(answer.without_id()) for answer in answers if answer.status == 400}) == 1
 
 
-def bad_redemptions(pair: Pair) -> dict[str, dict[str, Any]]:
-    """What is sent in place of a good code's fields; tests/unit/relay/test_tickets.py has all of them."""
-    code = pair.code(pair.ticket())
+def bad_redemptions(pair: Pair, made: Made, code: str) -> dict[str, dict[str, Any]]:
+    """What is sent in place of a good code's fields; tests/unit/relay/test_tickets.py has all that can be."""
     return {
         "junk": {"code": "canary"},
         "empty": {"code": ""},
         "another spelling": {"code": code[:-1] + ("B" if code[-1] != "B" else "C")},
         "long": {"code": "a" * 5000},
-        "a ticket": {"code": pair.ticket().text},
+        "the ticket": {"code": made.text},
         "a session": {"code": pair.member().cookies[COOKIE]},
-        "another's code": {"code": code},
+        "another's code": {"code": pair.code(pair.ticket())},
         "another host": {"host": BRANCH},
         "another host's spelling": {"host": HOST.upper()},
         "empty host": {"host": ""},
         "another's verifier": {"verifier": pair.ticket().verifier},
         "empty verifier": {"verifier": ""},
+        "the challenge": {"verifier": code.split("~")[2]},
         "non-ASCII verifier": {"verifier": "é🦊\x00"},
         "long verifier": {"verifier": "a" * 5000},
     }
@@ -528,7 +528,7 @@ def test_bad_redemptions_all_look_the_same(pair: Pair) -> None:
     """Whatever is wrong, the answer is one; until all is good the store hears nothing, and the code stays."""
     made = pair.ticket()
     code = pair.code(made)
-    attempts = bad_redemptions(pair)
+    attempts = bad_redemptions(pair, made, code)
     pair.production.store.calls.clear()
     answers = [refused(pair.redeem(code, made, **changes)) for changes in attempts.values()]
     for seconds in (-61, 60):
