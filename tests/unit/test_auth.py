@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from email.message import Message
 from http.client import HTTPMessage
@@ -46,24 +45,17 @@ UNSAFE = ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "post", "WHATEVER"]
 
 
 @pytest.fixture(autouse=True)
-def _reset(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every test begins without settings, service and budget, and leaves none behind."""
-    monkeypatch.setattr(lib.tgauth.settings, "_settings", None)
-    monkeypatch.setattr(lib.tgauth.sessions.service, "_service", None)
+def _no_limit() -> Iterator[None]:
+    """Every test begins without a limit of time, and leaves none behind."""
     budget.stop()
     yield
     budget.stop()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture(params=["degraded", "shared"])
-def site(request: pytest.FixtureRequest, clock: Clock) -> Site:
+def site(both: Site) -> Site:
     """The deployment that the functions belong to, with either kind of token."""
-    return Site(clock, shared=request.param == "shared")
+    return both
 
 
 @pytest.fixture
@@ -216,43 +208,9 @@ def test_authorization_that_is_none(site: Site, cookie: str, bearer: str, author
     assert authenticate({**carried(cookie), "Authorization": authorization.format(bearer)}) is None
 
 
-@pytest.mark.parametrize("authorization", ["", "Basic eDp5", 'Digest username="x", realm="y"', "Token {}"])
-def test_another_scheme_is_not_ours(site: Site, cookie: str, bearer: str, authorization: str) -> None:
-    """Credentials for whatever stands in front leave it to the cookie, and are nobody's without one."""
-    headers = {"Authorization": authorization.format(bearer)}
-    session = authenticate({**carried(cookie), **headers})
-    assert session is not None
-    assert session.transport == "cookie"
-    assert authenticate({**carried(cookie), **headers}, "POST") is None
-    assert authenticate(headers) is None
-
-
-def test_a_token_in_the_wrong_place(site: Site, cookie: str, bearer: str) -> None:
-    """A token made for one transport opens nothing on the other."""
-    assert authenticate({"Authorization": f"Bearer {cookie}"}) is None
-    assert authenticate(carried(bearer)) is None
-
-
-def test_junk_costs_no_command(site: Site, cookie: str) -> None:
-    """Tokens without our signature do not reach the store."""
-    site.store.calls.clear()
-    forged = cookie[:-1] + ("A" if cookie[-1] != "A" else "E")
-    for token in ("", "x", "é", forged, cookie[:-4], f"{cookie}=", "tg1_" + "A" * 56 + "." + "A" * 43):
-        assert authenticate(carried(token)) is None
-        assert authenticate({"authorization": f"Bearer {token}"}) is None
-    assert site.store.calls == []
-
-
 def test_after_logout(site: Site, cookie: str) -> None:
     """A session that has ended is nobody's."""
     site.logout(cookie=cookie)
-    assert authenticate(carried(cookie)) is None
-
-
-def test_who_is_denied(clock: Clock, site: Site, cookie: str) -> None:
-    """TELEGRAM_DENY holds here, too, for live sessions."""
-    denying = Site(clock, {**ENV, "TELEGRAM_DENY": str(USER["id"])}, shared=site.shared)
-    lib.tgauth.settings._settings, lib.tgauth.sessions.service._service = denying.settings, denying.service
     assert authenticate(carried(cookie)) is None
 
 
@@ -269,36 +227,24 @@ def test_names_on_localhost(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("method", UNSAFE)
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {},
-        {"Sec-Fetch-Site": "cross-site"},
-        {"Sec-Fetch-Site": "same-site"},
-        {"Sec-Fetch-Site": "none"},
-        {"Sec-Fetch-Site": "cross-site", "Origin": ORIGIN},
-        {"Origin": "https://evil.example"},
-        {"Origin": "null"},
-        {"Origin": ""},
-        {"Origin": f"{ORIGIN}.evil.example"},
-        {"Origin": f"{ORIGIN}, {ORIGIN}"},
-        {"Sec-Fetch-Site": "same-origin, cross-site", "Origin": "https://evil.example"},
-        {"Sec-Fetch-Site": "Same-Origin"},
-    ],
-    ids=str,
-)
-def test_a_cookie_from_another_site(site: Site, cookie: str, method: str, headers: dict[str, str]) -> None:
+def test_a_cookie_from_another_site(site: Site, cookie: str, method: str) -> None:
     """What another site made the browser send counts as nobody's, and does not reach the store."""
     site.store.calls.clear()
-    assert authenticate({**carried(cookie), **headers}, method) is None
+    for headers in (
+        {},
+        {"Sec-Fetch-Site": "cross-site", "Origin": ORIGIN},
+        {"Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "same-origin, cross-site", "Origin": "https://evil.example"},
+    ):
+        assert authenticate({**carried(cookie), **headers}, method) is None, headers
     assert site.store.calls == []
 
 
 @pytest.mark.parametrize("method", UNSAFE)
-@pytest.mark.parametrize("headers", [OWN_PAGE, {"Origin": ORIGIN}, {**OWN_PAGE, "Origin": ORIGIN}], ids=str)
-def test_a_cookie_from_our_own_page(site: Site, cookie: str, method: str, headers: dict[str, str]) -> None:
+def test_a_cookie_from_our_own_page(site: Site, cookie: str, method: str) -> None:
     """Fetch Metadata or Origin say that it came from here."""
-    assert authenticate({**carried(cookie), **headers}, method) is not None
+    for headers in (OWN_PAGE, {"Origin": ORIGIN}):
+        assert authenticate({**carried(cookie), **headers}, method) is not None, headers
 
 
 @pytest.mark.parametrize("method", UNSAFE)
@@ -526,28 +472,6 @@ def test_require_session_without_a_store(clock: Clock) -> None:
     assert (answer.headers["Retry-After"], answer.headers.get("Set-Cookie")) == ("5", None)
 
 
-def test_require_session_that_is_not_set_up(monkeypatch: pytest.MonkeyPatch, site: Site) -> None:
-    """503 misconfigured."""
-    monkeypatch.setattr(os, "environ", {})
-    sent = {"Host": HOST, "Cookie": f"{COOKIE}=x"}
-    lib.tgauth.settings._settings = lib.tgauth.sessions.service._service = None
-    answer = Client(app, use_cookies=False).get("/hello", base_url=ORIGIN, headers=sent)
-    assert problem(answer) == (503, "misconfigured")
-
-
-def test_head_does_not_renew(clock: Clock) -> None:
-    """HEAD asks the same as GET, answers without a body, and changes nothing."""
-    site = Site(clock, shared=True)
-    token = site.login().token
-    before = site.store.sessions()
-    clock.time += 100
-    answer = call(site, "HEAD", Cookie=f"{COOKIE}={token}")
-    assert (answer.status_code, answer.get_data()) == (200, b"")
-    assert site.store.sessions() == before
-    call(site, Cookie=f"{COOKIE}={token}")
-    assert site.store.sessions() != before
-
-
 def test_the_line_says_whose_request_it_was(
     site: Site, cookie: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -618,7 +542,6 @@ def test_it_is_light() -> None:
         "dev",
         "api",
     }
-    started = time.monotonic()
     found = subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,
@@ -626,8 +549,8 @@ def test_it_is_light() -> None:
         cwd=ROOT,
         env={"PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1", **ENV},
         check=True,
+        timeout=30,
     )
-    assert time.monotonic() - started < 30
     modules = set(json.loads(found.stdout.splitlines()[-1].replace("'", '"')))
     assert modules & heavy == set()
     assert "lib" in modules

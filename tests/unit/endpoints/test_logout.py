@@ -3,7 +3,7 @@
 import pytest
 
 from lib.tgauth.errors import StoreUnavailable
-from tests.site import COOKIE, OWN_PAGE, Clock, Site, in_parallel
+from tests.site import COOKIE, OWN_PAGE, Clock, Site
 
 GONE = f"{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax; Secure"
 
@@ -29,33 +29,12 @@ def test_a_bearer_session(both: Site) -> None:
     assert both.verify(bearer=token).code == "invalid_session"
 
 
-def test_other_sessions_of_the_user_stay(both: Site) -> None:
-    """Logout ends the one session that was presented."""
-    one, two, three = both.login().token, both.login().token, both.bearer_login().token
-    assert both.logout(cookie=one).status == 204
-    assert both.verify(cookie=two).status == 200
-    assert both.verify(bearer=three).status == 200
-
-
 @pytest.mark.parametrize("cookie", [None, f"{COOKIE}=", "x", "é=1", f"{COOKIE}=a; {COOKIE}=b"])
 def test_unknown_tokens_are_logged_out_too(both: Site, cookie: str | None) -> None:
     """204 and the cookie gone, whatever was in it, at no store command."""
     answer = both.logout(cookie=cookie)
     assert (answer.status, answer.all("Set-Cookie")) == (204, [GONE])
     assert both.store.calls == []
-
-
-def test_twice(both: Site) -> None:
-    """Logging out again changes nothing and answers the same."""
-    token = both.login().token
-    assert both.logout(cookie=token) == both.logout(cookie=token)
-
-
-def test_in_parallel(both: Site) -> None:
-    """Ten at once all answer 204."""
-    token = both.login().token
-    assert {answer.status for answer in in_parallel(10, lambda _: both.logout(cookie=token))} == {204}
-    assert both.verify(cookie=token).status == 401
 
 
 @pytest.mark.parametrize("transport", ["cookie", "bearer"])
@@ -84,17 +63,6 @@ def test_a_dead_token_replaces_nothing(both: Site) -> None:
     assert both.verify(bearer=alive).status == 200
 
 
-def test_a_dead_token_ends_its_launch(both: Site) -> None:
-    """Log out means log out: a Mini App's token ends what the same initData has made since, and that."""
-    body = {"init_data": both.init_data()}
-    dead = both.login(body).token
-    both.login({"init_data": both.init_data()}, bearer=dead)
-    alive = both.login(body).token
-    assert both.logout(bearer=dead).status == 204
-    assert both.verify(bearer=alive).status == 401
-    assert both.login(body).code == "login_stale"
-
-
 def test_a_token_ends_its_session_whichever_way_it_comes(both: Site) -> None:
     """Who holds a genuine token may end its session, also on the transport where it opens nothing."""
     cookie, bearer = both.login().token, both.bearer_login().token
@@ -109,11 +77,3 @@ def test_needs_no_body_and_no_type(both: Site) -> None:
     """Logout takes no body; an empty JSON object does no harm."""
     assert both.logout(cookie=both.login().token, headers=OWN_PAGE).status == 204
     assert both.logout(cookie=both.login().token, json={}).status == 204
-
-
-def test_logout_needs_post(both: Site) -> None:
-    """No link, image or prefetch logs anybody out."""
-    token = both.login().token
-    for method in ("GET", "HEAD"):
-        assert both.send(method, "/telegram/logout", cookie=token, headers=OWN_PAGE).status == 405
-    assert both.verify(cookie=token).status == 200

@@ -4,28 +4,21 @@ Production answers on a socket of its own, so that the preview asks it as it doe
 """
 
 import base64
-import gzip
 import hashlib
 import json
 import secrets
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from ada_url import URL
-from hypothesis import given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
 
 import lib.tgauth.sessions.service
 import lib.tgauth.settings
 import lib.tgauth.telegram.http
-from lib.tgauth import budget
 from lib.tgauth.errors import StoreUnavailable
 from lib.tgauth.keys import Signer, hkdf, keys_of
 from lib.tgauth.sessions.service import SessionService
@@ -339,17 +332,6 @@ def test_a_preview_with_an_origin_of_its_own(pair: Pair) -> None:
     assert told["relay_url"] is None
 
 
-@pytest.mark.parametrize("host", [HOST, BRANCH])
-def test_both_names_of_a_preview(pair: Pair, host: str) -> None:
-    """A login comes back to the host on which it began, and its session is there."""
-    browser = Browser(pair.branch(host))
-    ticket = pair.begin(browser)
-    assert ticket.startswith(f"{host}~")
-    assert pair.back(browser, pair.url(ticket)).status == 303
-    assert browser.verify().status == 200
-    assert json.loads(pair.server.received[-1][2])["host"] == host
-
-
 def test_two_hosts_of_this_machine(pair: Pair) -> None:
     """On loopback names, as developers have them, the way is over http and comes back to the port it left."""
     origin = "http://preview.localhost:3001"
@@ -360,23 +342,6 @@ def test_two_hosts_of_this_machine(pair: Pair) -> None:
     assert browser.back(urlsplit(url).query).status == 303
     assert browser.verify().json()["session"]["method"] == "relay"
     assert "tgauth" in browser.cookies
-
-
-FIELDS: list[dict[str, Any]] = [
-    {"first_name": "Иван «Ваня»", "last_name": "Ёлкин-Щукин", "username": "ivan_e"},
-    {"first_name": "🦊👩‍👩‍👧", "last_name": "O'Neil & Sons <b>\"'"},
-    {"first_name": "x" * 64, "last_name": None, "username": None, "photo_url": None},
-    {"first_name": "عربى\u200f", "id": (1 << 52) - 1},
-]
-
-
-@pytest.mark.parametrize("fields", FIELDS, ids=range(len(FIELDS)))
-def test_the_user_survives_the_way(pair: Pair, fields: dict[str, Any]) -> None:
-    """Whatever the alphabet, the preview has the user that production has."""
-    member = pair.member(**fields)
-    browser = Browser(pair.preview)
-    assert pair.back(browser, pair.url(pair.begin(browser), member)).status == 303
-    assert browser.verify().json()["user"] == member.verify().json()["user"]
 
 
 def test_every_field_survives_the_way(pair: Pair) -> None:
@@ -397,30 +362,17 @@ def test_every_field_survives_the_way(pair: Pair) -> None:
 
 
 def bad_tickets(pair: Pair) -> dict[str, str]:
+    """One for each reason that there is; tests/unit/relay/test_tickets.py has all that can be wrong."""
     good = pair.ticket().text
     return {
         "empty": "",
         "junk": "canary",
-        "unsigned": good.rpartition(".")[0],
-        "another signature": good[:-43] + "A" * 43,
         "other spelling": good[:-1] + ("B" if good[-1] != "B" else "C"),
-        "padded": good + "=",
-        "cut": good[:-1],
-        "line feed": good + "\n",
         "another secret": pair.ticket(secret=OTHER_SECRET).text,
-        "empty secret": pair.ticket(secret="").text,
-        "AUTH_SECRET": pair.ticket(secret=AUTH_SECRET).text,
         "expired": pair.ticket(issued_at=NOW - 600).text,
         "of the future": pair.ticket(issued_at=NOW + 61).text,
         "another host": pair.ticket(host="evil.example").text,
-        "somebody else's project": pair.ticket(host="x-myteam.vercel.app").text,
-        "our host in front": pair.ticket(host=f"{HOST}.evil.example").text,
         "production": pair.ticket(host="tgauth.example").text,
-        "port": pair.ticket(host=f"{HOST}:8443").text,
-        "upper case": pair.ticket(host=HOST.upper()).text,
-        "user": pair.ticket(host=f"{HOST}@evil.example").text,
-        "path": pair.ticket(host=f"evil.example/{HOST}").text,
-        "IDN": pair.ticket(host="myapp-é-myteam.vercel.app").text,
         "long": "a" * 4000,
         "a code": pair.code(pair.ticket()),
         "a session": pair.member().cookies[COOKIE],
@@ -528,23 +480,6 @@ def test_consent_comes_from_our_own_page(pair: Pair, headers: dict[str, str]) ->
     assert pair.agree(member, made.text).status == 200
 
 
-def test_consent_from_browsers_without_fetch_metadata(pair: Pair) -> None:
-    """There Origin says that it is our own page."""
-    assert pair.agree(pair.member(), pair.ticket().text, headers={"Origin": ORIGIN}).status == 200
-
-
-def test_a_cookies_token_is_no_bearer_token(pair: Pair) -> None:
-    """A session agrees the way it was made: a cookie's token in the header opens nothing, nor the reverse."""
-    made = pair.ticket()
-    cookie = pair.member().cookies[COOKIE]
-    carried = pair.production.bearer_login().token
-    stranger = Browser(pair.production)
-    assert pair.agree(stranger, made.text, bearer=cookie).code == "invalid_session"
-    assert pair.agree(stranger, made.text, bearer="junk").code == "invalid_session"
-    assert pair.agree(Browser(pair.production, {COOKIE: carried}), made.text).code == "invalid_session"
-    assert pair.redeem(pair.code(made), made).status == 200
-
-
 def test_a_ticket_gets_one_code(pair: Pair) -> None:
     """However often, by whomever and after whatever it comes again, it is refused as any bad one is."""
     made, member = pair.ticket(), pair.member()
@@ -560,39 +495,6 @@ def test_a_ticket_gets_one_code(pair: Pair) -> None:
     assert pair.clock() > NOW + 600 + 50
 
 
-@pytest.mark.parametrize("early", [0, 60])
-def test_a_ticket_stays_spent_as_long_as_it_lives(pair: Pair, early: int) -> None:
-    """To the last second, also one whose preview has a clock that is ahead of production's."""
-    made = pair.ticket(issued_at=NOW + early)
-    member = pair.member()
-    pair.code(made, member)
-    for second in (NOW + 119, NOW + 121, NOW + early + 599, NOW + early + 600):
-        pair.clock.time = second
-        refused(pair.agree(member, made.text))
-
-
-def test_the_code_begins_when_the_user_agrees(pair: Pair) -> None:
-    """A minute from the consent, however late that was in the ticket's ten."""
-    for late, after, good in ((599, 59.9, True), (0, 60, False), (300, 60, False)):
-        pair.clock.time = NOW
-        made = pair.ticket()
-        member = pair.member()
-        pair.clock.time += late
-        code = pair.code(made, member)
-        pair.clock.time += after
-        if good:
-            assert pair.redeem(code, made).status == 200
-        else:
-            refused(pair.redeem(code, made))
-
-
-def test_a_ticket_that_is_too_old(pair: Pair) -> None:
-    """Ten minutes to agree, to the second."""
-    member = pair.member()
-    for age, status in ((599, 200), (600, 400), (-60, 200), (-61, 400)):
-        assert pair.agree(member, pair.ticket(issued_at=NOW - age).text).status == status, age
-
-
 def test_fifty_consents_at_once(pair: Pair) -> None:
     """Of many answers of one page, or of many pages with one ticket, one gets the code."""
     made, member = pair.ticket(), pair.member()
@@ -601,100 +503,46 @@ def test_fifty_consents_at_once(pair: Pair) -> None:
     assert len({str(answer.without_id()) for answer in answers if answer.status == 400}) == 1
 
 
-def test_fifty_redemptions_at_once(pair: Pair) -> None:
-    """One of them gets the user."""
-    made = pair.ticket()
-    code = pair.code(made)
-    answers = in_parallel(50, lambda _: pair.redeem(code, made))
-    assert sorted(answer.status for answer in answers) == [200] + [400] * 49
-    assert len({str(answer.without_id()) for answer in answers if answer.status == 400}) == 1
-
-
-def bad_redemptions(pair: Pair) -> dict[str, Callable[[], Answer]]:
-    """Every way to redeem what must not be, each with a code of its own; those that cost a command last."""
-    made, other = pair.ticket(), pair.ticket()
-    code = pair.code(made)
-    elsewhere = {
-        "another AUTH_SECRET": {"AUTH_SECRET": "x" * 40},
-        "another bot": {"TELEGRAM_BOT_TOKEN": OTHER_BOT_TOKEN},
-        "another environment": {"VERCEL_ENV": "development"},
-    }
-    foreign = {}
-    for name, env in elsewhere.items():
-        site = Site(pair.clock, {**PRODUCTION, **env}, shared=True)
-        theirs = Browser(site)
-        bot_token = env.get("TELEGRAM_BOT_TOKEN", BOT_TOKEN)
-        assert theirs.login(site.widget(bot_token)).status == 200
-        foreign[name] = parameter(pair.agree(theirs, pair.ticket().text).json()["url"], "code")
-    session = pair.member().cookies[COOKIE]
-
-    def expired(seconds: float) -> Callable[[], Answer]:
-        def send() -> Answer:
-            pair.clock.time += seconds
-            try:
-                return pair.redeem(code, made)
-            finally:
-                pair.clock.time -= seconds
-
-        return send
-
+def bad_redemptions(pair: Pair, made: Made, code: str) -> dict[str, dict[str, Any]]:
+    """What is sent in place of a good code's fields; tests/unit/relay/test_tickets.py has all that can be."""
     return {
-        "unsigned": lambda: pair.redeem(code.rpartition(".")[0], made),
-        "junk": lambda: pair.redeem("canary", made),
-        "empty": lambda: pair.redeem("", made),
-        "another signature": lambda: pair.redeem(code[:-43] + "A" * 43, made),
-        "another spelling": lambda: pair.redeem(code[:-1] + ("B" if code[-1] != "B" else "C"), made),
-        "padded": lambda: pair.redeem(code + "=", made),
-        "line feed": lambda: pair.redeem(code + "\n", made),
-        "non-ASCII": lambda: pair.redeem(code + "é", made),
-        "long": lambda: pair.redeem("a" * 5000, made),
-        "the ticket": lambda: pair.redeem(made.text, made),
-        "a session": lambda: pair.redeem(session, made),
-        "expired": expired(60),
-        "long expired": expired(10_000),
-        "of the future": expired(-61),
-        "another host": lambda: pair.redeem(code, made, host=BRANCH),
-        "another host's spelling": lambda: pair.redeem(code, made, host=HOST.upper()),
-        "host with scheme": lambda: pair.redeem(code, made, host=f"https://{HOST}"),
-        "empty host": lambda: pair.redeem(code, made, host=""),
-        "wrong verifier": lambda: pair.redeem(code, made, verifier=other.verifier),
-        "empty verifier": lambda: pair.redeem(code, made, verifier=""),
-        "the challenge": lambda: pair.redeem(code, made, verifier=code.split("~")[2]),
-        "non-ASCII verifier": lambda: pair.redeem(code, made, verifier="é🦊\x00"),
-        "long verifier": lambda: pair.redeem(code, made, verifier="a" * 5000),
-        "another's verifier and host": lambda: pair.redeem(code, other, host=BRANCH),
-        **{
-            name: lambda foreign_code=foreign_code: pair.redeem(foreign_code, made)
-            for name, foreign_code in foreign.items()
-        },
+        "junk": {"code": "canary"},
+        "empty": {"code": ""},
+        "another spelling": {"code": code[:-1] + ("B" if code[-1] != "B" else "C")},
+        "long": {"code": "a" * 5000},
+        "the ticket": {"code": made.text},
+        "a session": {"code": pair.member().cookies[COOKIE]},
+        "another's code": {"code": pair.code(pair.ticket())},
+        "another host": {"host": BRANCH},
+        "another host's spelling": {"host": HOST.upper()},
+        "empty host": {"host": ""},
+        "another's verifier": {"verifier": pair.ticket().verifier},
+        "empty verifier": {"verifier": ""},
+        "the challenge": {"verifier": code.split("~")[2]},
+        "non-ASCII verifier": {"verifier": "é🦊\x00"},
+        "long verifier": {"verifier": "a" * 5000},
     }
 
 
 def test_bad_redemptions_all_look_the_same(pair: Pair) -> None:
-    """Whatever is wrong, the answer is one; until the signature is good the store hears nothing."""
-    attempts = bad_redemptions(pair)
+    """Whatever is wrong, the answer is one; until all is good the store hears nothing, and the code stays."""
+    made = pair.ticket()
+    code = pair.code(made)
+    attempts = bad_redemptions(pair, made, code)
     pair.production.store.calls.clear()
-    answers = {name: refused(attempt()) for name, attempt in attempts.items()}
-    assert len({str(answer.without_id()) for answer in answers.values()}) == 1
+    answers = [refused(pair.redeem(code, made, **changes)) for changes in attempts.values()]
+    for seconds in (-61, 60):
+        pair.clock.time = NOW + seconds
+        answers.append(refused(pair.redeem(code, made)))
+    pair.clock.time = NOW
     assert pair.production.store.calls == []
-    # The code is as good as before; what costs a command looks the same again.
-    made = pair.ticket()
-    code = pair.code(made)
     assert pair.redeem(code, made).status == 200
+    # What costs a command looks the same again.
     pair.production.store.calls.clear()
-    again = refused(pair.redeem(code, made))
-    assert again.without_id() == answers["junk"].without_id()
+    answers.append(refused(pair.redeem(code, made)))
     assert pair.production.store.calls == ["take"]
-    assert refused(pair.agree(pair.member(), "junk")).without_id() == answers["junk"].without_id()
-
-
-def test_a_failed_try_does_not_spend_the_code(pair: Pair) -> None:
-    """Who has seen a code in an address, and has no verifier, cannot keep the preview from redeeming it."""
-    made = pair.ticket()
-    code = pair.code(made)
-    for changes in ({"verifier": "x" * 43}, {"host": BRANCH}, {"code": code[:-1]}):
-        refused(pair.redeem(code, made, **changes))
-    assert pair.redeem(code, made).status == 200
+    answers.append(refused(pair.agree(pair.member(), "junk")))
+    assert len({str(answer.without_id()) for answer in answers}) == 1
 
 
 BODIES: list[Any] = [
@@ -733,18 +581,6 @@ def test_bodies_of_another_form(pair: Pair, body: Any) -> None:
         answer = pair.production.send("POST", "/telegram/relay", json=body, headers=headers)
         assert (answer.status, answer.code) == (400, "malformed_request")
     assert pair.production.store.calls == []
-
-
-@pytest.mark.parametrize("name", ["code", "verifier", "host"])
-def test_a_redemption_lacks_nothing(pair: Pair, name: str) -> None:
-    """Without one of the three, or with one of another type, a good code opens nothing and stays good."""
-    made = pair.ticket()
-    code = pair.code(made)
-    pair.production.store.calls.clear()
-    for value in (None, 5, True, [code], {"x": code}, 1.5):
-        assert pair.redeem(code, made, **{name: value}).code == "malformed_request"
-    assert pair.production.store.calls == []
-    assert pair.redeem(code, made).status == 200
 
 
 def test_a_yes_is_of_the_person_who_was_asked(pair: Pair) -> None:
@@ -798,13 +634,6 @@ def test_where_the_relay_is_off(pair: Pair, env: dict[str, str]) -> None:
     assert site.store.calls == []
     options = site.send("OPTIONS", "/telegram/relay")
     assert (options.status, options.header("Allow")) == (204, "GET, HEAD, OPTIONS, POST")
-
-
-def test_without_a_list_nobody_may(pair: Pair) -> None:
-    """A secret alone lets no host in."""
-    site = pair.deploy(AUTH_RELAY_HOSTS="")
-    refused(site.go("/telegram/relay", urlencode({"ticket": pair.ticket().text})))
-    refused(pair.agree(pair.member(), pair.ticket().text))
 
 
 def test_without_a_shared_store(pair: Pair) -> None:
@@ -923,70 +752,23 @@ def test_a_code_outlives_the_rotation_of_the_secret(pair: Pair) -> None:
         assert pair.redeem(code, made, rotated).status == status
 
 
-def test_the_price(pair: Pair) -> None:
-    """Agreeing is two operations, the session's and the code's; redeeming is one; the preview's login one."""
-    browser, member = Browser(pair.preview), pair.member()
-    pair.production.store.calls.clear()
-    ticket = pair.begin(browser)
-    Browser(pair.production).go("/telegram/relay", urlencode({"ticket": ticket}))
-    assert pair.production.store.calls == pair.preview.store.calls == []
-    url = pair.url(ticket, member)
-    assert pair.production.store.calls == ["renew", "create"]
-    pair.back(browser, url)
-    assert pair.production.store.calls == ["renew", "create", "take"]
-    assert pair.preview.store.calls == ["create"]
-
-
-def hang(_: _Handler) -> None:
-    time.sleep(1.5)
-
-
-def drip(handler: _Handler) -> None:
-    handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n")
-    for _ in range(40):
-        handler.wfile.write(b" ")
-        handler.wfile.flush()
-        time.sleep(0.05)
-
-
-def user(**changes: Any) -> bytes:
-    return json.dumps({"user": {"id": 5, "first_name": "canary-answer", **changes}}).encode()
-
-
+USER_OF_AN_ANSWER = b'{"user": {"id": 5, "first_name": "canary-answer"}}'
 FAULTS: dict[str, Callable[[_Handler], Any]] = {
     "hangs up": lambda handler: handler.connection.shutdown(socket.SHUT_RDWR),
-    "slow": hang,
-    "drip": drip,
-    "500": lambda handler: handler.reply(500, b'{"code": "internal"}'),
     "503": lambda handler: handler.reply(503, b'{"code": "shared_store_required"}'),
-    "404": lambda handler: handler.reply(404, b'{"code": "not_found"}'),
     "401, Vercel's protection": lambda handler: handler.reply(401, b"<html>canary-answer</html>"),
-    "HTML": lambda handler: handler.reply(200, b"<html>canary-answer</html>", Content_Type="text/html"),
-    "redirect": lambda handler: handler.reply(308, b"", Location="https://canary-answer.example/"),
-    "redirect to itself": lambda handler: handler.reply(307, user(), Location="/telegram/relay"),
-    "huge": lambda handler: handler.reply(200, user()[:-1] + b" " * 70_000 + b"}"),
-    "gzip": lambda handler: handler.reply(200, gzip.compress(user()), Content_Encoding="gzip"),
-    "nothing": lambda handler: handler.reply(200, b""),
-    "null": lambda handler: handler.reply(200, b"null"),
-    "no user": lambda handler: handler.reply(200, b"{}"),
-    "user is text": lambda handler: handler.reply(200, b'{"user": "canary-answer"}'),
-    "id is text": lambda handler: handler.reply(200, user(id="5")),
-    "id is true": lambda handler: handler.reply(200, user(id=True)),
-    "id is zero": lambda handler: handler.reply(200, user(id=0)),
-    "id is negative": lambda handler: handler.reply(200, user(id=-5)),
-    "id is too large": lambda handler: handler.reply(200, user(id=1 << 70)),
-    "204": lambda handler: handler.reply(204, b""),
+    "redirect": lambda handler: handler.reply(307, USER_OF_AN_ANSWER, Location="/telegram/relay"),
+    "no user": lambda handler: handler.reply(200, b'{"user": "canary-answer"}'),
 }
+"""A few; tests/unit/relay/test_client.py has all that production can answer."""
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 @pytest.mark.parametrize("headers", [NAVIGATION, PAGE], ids=["client", "page"])
 def test_production_does_not_answer(
-    pair: Pair, monkeypatch: pytest.MonkeyPatch, fault: Callable[[_Handler], Any], headers: dict[str, str]
+    pair: Pair, fault: Callable[[_Handler], Any], headers: dict[str, str]
 ) -> None:
     """Whatever it does instead: 503, no session, nothing in the preview's store, and the login is over."""
-    if fault in (hang, drip):
-        monkeypatch.setattr(budget, "TELEGRAM_SECONDS", 0.5)
     browser = Browser(pair.preview)
     url = pair.url(pair.begin(browser))
     pair.server.fault = fault
@@ -1003,28 +785,6 @@ def test_production_does_not_answer(
     pair.server.fault = None
     assert pair.back(browser, url).code == "login_rejected"
     assert len(pair.server.received) == 1
-
-
-def test_production_is_down(pair: Pair) -> None:
-    """A port where nobody listens is told at once."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port = found.getsockname()[1]
-    browser = Browser(pair.branch(AUTH_RELAY_URL=f"http://127.0.0.1:{port}"))
-    location = browser.go("/telegram/start").header("Location") or ""
-    url = pair.url(parameter(location, "ticket"))
-    assert pair.back(browser, url).code == "identity_provider_unavailable"
-    assert pair.preview.store.calls == []
-
-
-@pytest.mark.parametrize("body", [b'{"code": "invalid_grant"}', user(), b"<html>canary-answer</html>", b""])
-def test_production_refuses(pair: Pair, body: bytes) -> None:
-    """400 is a login that is refused, as every other, and of which nothing is left."""
-    browser = Browser(pair.preview)
-    url = pair.url(pair.begin(browser))
-    pair.server.fault = lambda handler: handler.reply(400, body)
-    answer = pair.back(browser, url)
-    assert (answer.status, answer.code) == (401, "login_rejected")
-    assert (session_cookies(answer), browser.cookies, pair.preview.store.calls) == ([], {}, [])
 
 
 def test_what_comes_back_is_of_this_browser(pair: Pair) -> None:
@@ -1052,18 +812,6 @@ def test_what_comes_back_is_of_this_browser(pair: Pair) -> None:
     assert pair.back(attacker, url).status == 303
 
 
-def test_one_login_for_each_ticket(pair: Pair) -> None:
-    """The way back logs in once: not again from the browser's history, and not in a copy of the browser."""
-    browser = Browser(pair.preview)
-    url = pair.url(pair.begin(browser))
-    twin = browser.copy()
-    assert pair.back(browser, url).status == 303
-    again = pair.back(browser, url)
-    assert (again.status, again.header("Location"), again.all("Set-Cookie")) == (303, "/", [])
-    assert pair.back(twin, url).code == "login_rejected"
-    assert len(pair.server.received) == 1
-
-
 def test_a_copied_browser_on_another_instance(pair: Pair) -> None:
     """An instance that has not seen the login asks production, which has given the code away already."""
     browser = Browser(pair.preview)
@@ -1075,26 +823,6 @@ def test_a_copied_browser_on_another_instance(pair: Pair) -> None:
     assert (answer.status, answer.code) == (401, "login_rejected")
     assert len(pair.server.received) == 2
     assert twin.site.store.calls == []
-
-
-def test_the_hosts_do_not_mix(pair: Pair) -> None:
-    """A login that began on one name of the preview does not end on the other."""
-    browser = Browser(pair.preview)
-    url = pair.url(pair.begin(browser))
-    pair.preview.host = BRANCH
-    assert browser.back(urlsplit(url).query).code == "login_rejected"
-    assert pair.preview.store.calls == []
-
-
-def test_a_login_ends_within_ten_minutes(pair: Pair) -> None:
-    """The preview's transaction has its own end, whatever production says."""
-    browser = Browser(pair.preview)
-    ticket = pair.begin(browser)
-    pair.clock.time += 599
-    url = pair.url(ticket)
-    pair.clock.time += 1
-    assert pair.back(browser, url).code == "login_rejected"
-    assert pair.server.received == []
 
 
 @pytest.mark.parametrize("env", [{"TELEGRAM_ALLOW": "5,6"}, {"TELEGRAM_DENY": str(USER["id"])}], ids=str)
@@ -1115,36 +843,6 @@ def test_productions_own_list_of_people(pair: Pair) -> None:
     pair.deploy(TELEGRAM_DENY=str(USER["id"]))
     member.site = pair.production
     assert pair.agree(member, pair.ticket().text).code == "invalid_session"
-
-
-def test_a_revocation_while_the_login_is_under_way(pair: Pair) -> None:
-    """Who logs out everywhere in the preview ends the logins that had begun before, too."""
-    browser, other = Browser(pair.preview), Browser(pair.preview)
-    assert pair.back(other, pair.url(pair.begin(other))).status == 303
-    url = pair.url(pair.begin(browser))
-    pair.clock.time += 5
-    assert pair.preview.end(cookie=other.cookie).status == 204
-    answer = pair.back(browser, url)
-    assert (answer.status, answer.code) == (401, "login_stale")
-    assert session_cookies(answer) == []
-    assert pair.preview.store.sessions() == {}
-    pair.clock.time += 1
-    again = Browser(pair.preview)
-    assert pair.back(again, pair.url(pair.begin(again))).status == 303
-
-
-def test_a_relayed_session_is_like_any_other(pair: Pair) -> None:
-    """It is listed with its method, takes the place of the one before, and ends where it is."""
-    browser, member = Browser(pair.preview), pair.member()
-    for _ in range(2):
-        pair.clock.time += 1
-        assert pair.back(browser, pair.url(pair.begin(browser), member)).status == 303
-    listed = browser.send("GET", "/telegram/sessions").json()["sessions"]
-    assert [held["method"] for held in listed] == ["relay"]
-    assert browser.send("POST", "/telegram/refresh", headers=OWN_PAGE).json()["session"]["method"] == "relay"
-    assert browser.send("POST", "/telegram/logout", headers=OWN_PAGE).status == 204
-    assert browser.verify().code == "unauthenticated"
-    assert member.verify().status == 200
 
 
 def test_tabs_do_not_disturb_one_another(pair: Pair) -> None:
@@ -1175,64 +873,6 @@ def test_production_logs_in_by_its_own_ways(pair: Pair) -> None:
     told = Browser(pair.production).start()
     assert told["methods"] == ["widget"]
     assert told["relay_url"] is None
-
-
-def test_a_preview_that_does_not_know_production(pair: Pair) -> None:
-    """Then the owner is told which variable is missing, and no browser is sent anywhere."""
-    browser = Browser(pair.branch(AUTH_RELAY_URL="", VERCEL_PROJECT_PRODUCTION_URL=""))
-    assert browser.go("/telegram/start").code == "misconfigured"
-    answer = browser.send("POST", "/telegram/start", json={}, headers=OWN_PAGE)
-    assert answer.code == "misconfigured"
-
-
-def test_productions_address_is_vercels(pair: Pair) -> None:
-    """Without AUTH_RELAY_URL it is the production domain that Vercel names."""
-    location = Browser(pair.branch(AUTH_RELAY_URL="")).go("/telegram/start").header("Location") or ""
-    assert location.startswith("https://tgauth.example/telegram/relay?ticket=")
-
-
-def permits(host: str) -> bool:
-    """`HOSTS` once more, plainly."""
-    label, dot, rest = host.partition(".")
-    middle = label.removeprefix("myapp-").removesuffix("-myteam")
-    ours = (
-        (dot, rest) == (".", "vercel.app")
-        and label == f"myapp-{middle}-myteam"
-        and middle != ""
-        and set(middle) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
-    )
-    return ours or host == "staging.example.com"
-
-
-tricks = st.sampled_from(
-    [
-        *("", "", "x", "-", ".", "@", ":", "/", "\\", "?", "#", "é", "．", "A", "\t", "~", "*"),
-        *(":443", ":8443", "%2e", "%00", "[::1]", "evil.example", ".evil.example", "@evil.example"),
-        *("xn--", "myapp-", "-myteam", "vercel.app"),
-    ]
-)
-
-
-@given(
-    base=st.sampled_from([HOST, BRANCH, "staging.example.com", "myapp--myteam.vercel.app", "evil.example"]),
-    trick=st.lists(tricks, max_size=3).map("".join),
-    at=st.integers(0, 40),
-)
-@hypothesis_settings(max_examples=250, deadline=None)
-def test_where_production_sends_browsers(listening: Production, base: str, trick: str, at: int) -> None:
-    """Whatever host a genuinely signed ticket names: the address that is given leads to one on the list."""
-    listening.fault = None
-    both = Pair(listening, Clock())
-    host = base[:at] + trick + base[at:]
-    text = both.ticket(host=host).text
-    answer = both.agree(both.member(), text)
-    if not permits(host):
-        assert (answer.status, answer.code) == (400, "invalid_grant")
-        return
-    url = URL(answer.json()["url"])
-    assert permits(url.hostname)
-    assert (url.protocol, url.port, url.username, url.password) == ("https:", "", "", "")
-    assert (url.pathname, url.hash) == ("/telegram/callback", "")
 
 
 def test_what_is_logged(pair: Pair, lines: Callable[[], list[dict[str, Any]]]) -> None:
@@ -1313,12 +953,11 @@ def every_step(pair: Pair, hide: Callable[..., None], headers: Mapping[str, str]
     hide(*(value for value in logged_in.cookies.values() if value))
     answers += [pair.back(browser, url, headers=go)]
     for fault in FAULTS.values():
-        if fault is not hang and fault is not drip:
-            browser, ticket = began()
-            url = agreed(ticket)
-            pair.server.fault = fault
-            answers += [pair.back(browser, url, headers=go)]
-            pair.server.fault = None
+        browser, ticket = began()
+        url = agreed(ticket)
+        pair.server.fault = fault
+        answers += [pair.back(browser, url, headers=go)]
+        pair.server.fault = None
     for site, error in (
         (pair.production, StoreUnavailable("canary")),
         (pair.production, RuntimeError("canary-e")),
@@ -1363,7 +1002,7 @@ def test_no_line_and_no_refusal_holds_a_secret(
     answers = every_step(pair, hide, headers)
     captured = capsys.readouterr()
     assert captured.err == ""
-    assert len(captured.out.splitlines()) > 60
+    assert len(captured.out.splitlines()) > 40
     assert len(found) > 200
     for secret in found:
         assert secret not in captured.out, secret
@@ -1374,12 +1013,3 @@ def test_no_line_and_no_refusal_holds_a_secret(
         for secret in found:
             assert secret not in location, secret
             assert secret.encode() not in answer.body, secret
-
-
-def test_the_ticket_tells_the_page_who_asks(pair: Pair) -> None:
-    """What the page shows is what stands before the first `~`, and that is the host which gets the code."""
-    ticket = pair.begin(Browser(pair.preview))
-    asked = pair.production.go("/telegram/relay", urlencode({"ticket": ticket}))
-    fields = dict(parse_qsl(urlsplit(asked.header("Location") or "").query))
-    assert fields.keys() == {"ticket"}
-    assert fields["ticket"].partition("~")[0] == HOST == urlsplit(pair.url(ticket)).netloc
