@@ -167,17 +167,13 @@ class Lab:
     def check_log(self) -> None:
         """Fail if anything printed since the last time holds a secret, or if the instance broke down."""
         lines = self.at.lines[self._checked :]
-        check_output("".join(lines), self.common + self._secrets)
+        output = "".join(lines)
+        assert output
+        assert not [secret for secret in self.common + self._secrets if secret in output]
+        assert "sys_crash" not in output
+        assert "Traceback" not in output
         self._checked += len(lines)
         self._secrets.clear()
-
-
-def check_output(output: str, secrets: list[str]) -> None:
-    """Fail if an instance printed a secret, a traceback or nothing."""
-    assert output
-    assert not [secret for secret in secrets if secret in output]
-    assert "sys_crash" not in output
-    assert "Traceback" not in output
 
 
 @contextmanager
