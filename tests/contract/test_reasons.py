@@ -1,9 +1,6 @@
 """What an owner reads when a Redis does not do what it is asked, of real servers and of bad ones."""
 
-import json
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,11 +9,8 @@ from lib.tgauth.errors import StoreUnavailable
 from lib.tgauth.store import reasons
 from lib.tgauth.store.reasons import Reason
 from lib.tgauth.store.redis import RedisStore
-from tests.certificates import Authority
 from tests.contract.tools import start_valkey
-from tests.sockets import redis_over_tls, saying
-
-CASE = Path(__file__).parents[1] / "cases/platform/06_redis_errors.json"
+from tests.sockets import saying
 
 
 @pytest.fixture(scope="module")
@@ -121,49 +115,3 @@ def test_tls_to_a_port_without_it(words: bytes) -> None:
     """`rediss://` to what answers in plain text says so."""
     with saying(words) as port:
         assert refused(f"rediss://127.0.0.1:{port}") == said(reasons.NO_TLS, port)
-
-
-@contextmanager
-def own_authority(folder: Path) -> Iterator[tuple[int, str]]:
-    with redis_over_tls(Authority(folder).context("127.0.0.1")) as port:
-        yield port, f"rediss://127.0.0.1:{port}"
-
-
-@contextmanager
-def tls_only(folder: Path) -> Iterator[tuple[int, str]]:
-    with redis_over_tls(Authority(folder).context("127.0.0.1")) as port:
-        yield port, f"redis://127.0.0.1:{port}"
-
-
-@contextmanager
-def loading(_: Path) -> Iterator[tuple[int, str]]:
-    with saying(b"-LOADING Redis is loading the dataset in memory\r\n") as port:
-        yield port, f"redis://127.0.0.1:{port}"
-
-
-@contextmanager
-def no_database(_: Path) -> Iterator[tuple[int, str]]:
-    with start_valkey() as valkey:
-        yield valkey.port, f"redis://127.0.0.1:{valkey.port}/9"
-
-
-CASES: dict[str, tuple[Callable[..., object], Reason]] = {
-    "TLS with a self-signed": (own_authority, reasons.CERTIFICATE),
-    "TLS only": (tls_only, reasons.TLS_ONLY),
-    "'-LOADING": (loading, reasons.LOADING),
-    "'-ERR DB index": (no_database, reasons.NO_DATABASE_NUMBER),
-}
-
-
-@pytest.mark.parametrize(
-    "case", json.loads(CASE.read_text("utf-8"))["cases"], ids=lambda case: case["server"]
-)
-def test_four_causes_four_texts(case: dict[str, str], tmp_path: Path) -> None:
-    """What used to be one text for four causes names each, and what to do about it."""
-    build, reason = next(row for start, row in CASES.items() if case["server"].startswith(start))
-    with ExitStack() as stack:
-        port, url = stack.enter_context(build(tmp_path))  # type: ignore[arg-type]
-        found = refused(url)
-    beginning, _, end = said(reason, port, "|").partition("|")
-    assert found.startswith(beginning)
-    assert found.endswith(end)
