@@ -11,7 +11,7 @@ from dev.upstash.server import Upstash
 from lib.tgauth.keys import keys_of
 from lib.tgauth.sessions.token import Claims, random_n, random_slot, seal
 from lib.tgauth.settings import read_settings
-from tests.site import COOKIE, OWN_PAGE
+from tests.site import COOKIE, DAY, OWN_PAGE
 from tests.store.conftest import Launch, credentials
 from tests.store.deployment import ENV, Answer, Crowd, Instance, Person, held
 
@@ -146,17 +146,27 @@ CALLS = [
 def test_junk_costs_nothing(instances: list[Instance], upstash: Upstash, person: Person) -> None:
     """Whatever is sent without a genuine token or proof, the store hears nothing of it."""
     a, b = instances
-    genuine = a.enter(person)
-    theirs = keys_of(read_settings({**ENV, "AUTH_SECRET": "x" * 32}))
-    forged = seal(Claims(person.id, random_slot("cookie"), int(time.time()), random_n()), theirs)
+    genuine, now = a.enter(person), int(time.time())
+    ours, theirs = (keys_of(read_settings({**ENV, **env})) for env in ({}, {"AUTH_SECRET": "x" * 32}))
+    tokens = ["", "x", genuine.token[:-1], "tg0_" + genuine.token[4:]]
+    for keys, issued_at in ((theirs, now), (ours, now - 90 * DAY), (ours, now + DAY)):
+        tokens.append(seal(Claims(person.id, random_slot("cookie"), issued_at, random_n()), keys))
     upstash.reset()
-    for token in ("", "x", forged, genuine.token[:-1], "tg0_" + genuine.token[4:]):
+    for token in tokens:
         for headers in ({"Cookie": f"{COOKIE}={token}", **OWN_PAGE}, {"Authorization": f"Bearer {token}"}):
             for method, path in CALLS:
                 expected = (204, 400) if path == "/telegram/logout" else (400, 401)
                 assert a.send(method, path, headers).status in expected, (method, path, headers)
+    as_bearer = {"Authorization": f"Bearer {genuine.token}"}
+    assert a.send("GET", "/telegram/verify", as_bearer).code == "invalid_session"
+    assert (
+        a.send("POST", "/telegram/logout", {**genuine.headers, "Sec-Fetch-Site": "cross-site"}).status == 403
+    )
     for proof in ({**person.widget(), "hash": "0" * 64}, person.init_data()[:-64] + "0" * 64):
         assert b.log_in(proof).code == "login_rejected"
+    for proof in (person.widget(auth_date=now - 400), person.init_data(auth_date=now - DAY - 100)):
+        assert b.log_in(proof).code == "login_stale"
+    assert b.post("/telegram/start", {}, OWN_PAGE).status == 200
     assert (upstash.commands, upstash.requests, upstash.unauthorized, upstash.seen) == (0, 0, 0, [])
     assert b.verify(genuine).status == 200
 
