@@ -125,6 +125,14 @@ def test_delete_counts_what_was_there(subject: Subject) -> None:
     assert subject.store.read(KEY + "0", "s:a") == "other"
 
 
+def test_an_expired_field_can_be_created_again(subject: Subject) -> None:
+    """Once a marker has expired, its proof would be new again; that is why windows outlast proofs."""
+    assert create(subject, "a", proof="x")
+    assert not create(subject, "b", proof="x")
+    subject.advance(11)
+    assert create(subject, "b", proof="x")
+
+
 def test_take_gives_a_value_once(subject: Subject) -> None:
     """What is taken is gone with that, and everything beside it stays as it is."""
     create(subject, "a", value="1", proof="x")
