@@ -57,18 +57,6 @@ def test_what_has_ended_for_good_does_not_count(subject: Subject) -> None:
     assert subject.store.count(PREFIX, "s:", "x:") == Count(users=1, sessions=1, exact=True)
 
 
-def test_nothing_counts_as_none(subject: Subject) -> None:
-    """An empty store has nobody, and knows it."""
-    assert subject.store.count(PREFIX, "s:", "x:") == Count(users=0, sessions=0, exact=True)
-
-
-def test_a_user_whose_last_field_is_deleted_is_gone(subject: Subject) -> None:
-    """A key without fields is no key."""
-    put(subject.store, f"{PREFIX}42", "a")
-    subject.store.delete(f"{PREFIX}42", "s:a", "p:a")
-    assert subject.store.count(PREFIX, "s:", "x:") == Count(users=0, sessions=0, exact=True)
-
-
 def test_what_has_expired_does_not_count(subject: Subject) -> None:
     """Neither sessions nor users, also before the server has cleaned up after them."""
     put(subject.store, f"{PREFIX}42", "a")
@@ -77,12 +65,6 @@ def test_what_has_expired_does_not_count(subject: Subject) -> None:
     subject.store.renew(f"{PREFIX}7", "s:a", 100)
     subject.advance(41)
     assert subject.store.count(PREFIX, "s:", "x:") == Count(users=1, sessions=1, exact=True)
-
-
-def test_over_a_sample_sessions_are_estimated(remote: Store, connection: Connection) -> None:
-    """Of more than 500 users the sessions are told from 500, and that is said."""
-    connection.run([["HSET", f"{PREFIX}{n}", "s:a", "1", "s:b", "1", "p:c", "1"] for n in range(700)])
-    assert remote.count(PREFIX, "s:", "x:") == Count(users=700, sessions=1400, exact=False)
 
 
 def test_work_is_bounded(remote: Store, connection: Connection, valkey: Valkey) -> None:

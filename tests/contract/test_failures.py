@@ -58,13 +58,6 @@ def test_no_server(gone: Store, operation: Callable[[Store], object]) -> None:
         operation(gone)
 
 
-def test_check_without_a_server(gone: Store) -> None:
-    """A store that cannot be reached does not pass, however often it is asked."""
-    for _ in range(2):
-        with pytest.raises(StoreUnavailable):
-            gone.check("k")
-
-
 @each
 def test_somebody_elses_key(remote: Store, valkey: Valkey, operation: Callable[[Store], object]) -> None:
     """A key that is no hash is an error of every operation, and stays as it is."""
@@ -109,17 +102,6 @@ def test_a_value_is_asked_for_once(
         upstash_store.take(KEY, "s:b")
     assert upstash.requests == before + 1
     assert upstash_store.take(KEY, "s:b") == (None if after else "1")
-
-
-def test_a_full_upstash_still_verifies(upstash_store: UpstashStore, upstash: Upstash, valkey: Valkey) -> None:
-    """Where Upstash takes a renewal for a write that it has no room for, the session is read as it is."""
-    OPERATIONS["create"](upstash_store)
-    upstash.fail(Fault("full"))
-    assert upstash_store.renew(KEY, "s:b", 50) == "1"
-    assert upstash_store.remaining(KEY, "s:b") == [100]
-    upstash.fail(Fault("full"))
-    with pytest.raises(StoreUnavailable, match="full"):
-        OPERATIONS["create"](upstash_store)
 
 
 def test_a_replica_does_not_decide(redis_store: RedisStore, valkey: Valkey) -> None:

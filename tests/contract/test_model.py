@@ -152,7 +152,7 @@ def run(subject: Subject, **sizes: Any) -> None:
 
 def test_every_store_does_as_a_dict(subject: Subject) -> None:
     """Short sequences, as many as there is time for at every run."""
-    run(subject, max_examples=40, stateful_step_count=STEPS // 2)
+    run(subject, max_examples=20, stateful_step_count=STEPS // 2)
 
 
 @pytest.mark.slow

@@ -1,7 +1,6 @@
-"""What the suite stands on: a server whose time can be moved, and honesty about what is missing."""
+"""What the suite stands on: honesty about what is missing."""
 
 import importlib.util
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,35 +8,7 @@ import pytest
 
 from dev.upstash import valkey as launcher
 from dev.upstash.valkey import Unavailable, Valkey
-from tests.contract.tools import lacks, start_valkey
-
-
-def test_time_goes_as_far_as_it_is_told(valkey: Valkey) -> None:
-    """The server's clock moves at once, by days or by a fraction of a second, and not by itself."""
-    before = valkey.now()
-    for seconds in (0, 0.25, 86_400):
-        valkey.advance(seconds)
-    assert valkey.now() == pytest.approx(before + 86_400.25, abs=0.1)
-
-
-def test_real_time_cannot_be_moved() -> None:
-    """A server in real time refuses, or a test would wait for what never comes; closed, it is gone."""
-    with start_valkey() as server:
-        with pytest.raises(ValueError, match="faked_time"):
-            server.advance(1)
-        assert server.run("PING") == "PONG"
-    with pytest.raises(ConnectionError):
-        socket.create_connection(("127.0.0.1", server.port))
-
-
-def test_flush_empties_every_database(valkey: Valkey) -> None:
-    """Also the one that the local Upstash has its replica in."""
-    valkey.run("SET", "a", 1)
-    valkey.run("COPY", "a", "a", "DB", 1)
-    assert valkey.run("MOVE", "a", 1) == 0
-    valkey.flush()
-    valkey.run("SET", "a", 1)
-    assert valkey.run("MOVE", "a", 1) == 1
+from tests.contract.tools import lacks
 
 
 @pytest.mark.parametrize(

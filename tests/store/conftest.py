@@ -6,34 +6,24 @@ from contextlib import ExitStack
 import pytest
 
 from dev.upstash.server import Upstash
-from dev.upstash.valkey import Unavailable, Valkey
-from tests.contract.tools import lacks
+from dev.upstash.valkey import Valkey
+from tests.contract.tools import start_valkey
 from tests.store.deployment import ENV, Crowd, Instance, Person, instance
 
 Launch = Callable[..., list[Instance]]
-
-_figures: list[str] = []
 
 
 @pytest.fixture(scope="session")
 def valkey() -> Iterator[Valkey]:
     """A Valkey in real time, shared by everything here: tests keep apart by having users of their own."""
-    try:
-        server = Valkey()
-    except Unavailable as reason:
-        lacks(reason)
-    with server:
+    with start_valkey() as server:
         yield server
 
 
 @pytest.fixture
 def timed_valkey() -> Iterator[Valkey]:
     """An empty Valkey whose time the test moves."""
-    try:
-        server = Valkey(faked_time=True)
-    except Unavailable as reason:
-        lacks(reason)
-    with server:
+    with start_valkey(faked_time=True) as server:
         yield server
 
 
@@ -83,18 +73,6 @@ def crowd() -> Iterator[Crowd]:
 def person() -> Person:
     """Somebody new."""
     return Person()
-
-
-@pytest.fixture(scope="session")
-def figure() -> Callable[[str], None]:
-    """`figure(text)`: a measurement, shown at the end of the run."""
-    return _figures.append
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show what was measured."""
-    for text in _figures:
-        terminalreporter.write_line(f"measured: {text}")
 
 
 def credentials(upstash: Upstash) -> dict[str, str]:

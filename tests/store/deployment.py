@@ -20,54 +20,23 @@ from dev.upstash.valkey import Valkey
 from lib.tgauth.sessions.service import SessionService
 from lib.tgauth.settings import read_settings
 from lib.tgauth.store.base import Store
+from tests import site
+from tests.site import BOT_ID, BOT_TOKEN, COOKIE, OWN_PAGE
 
 ROOT = Path(__file__).resolve().parents[2]
-BOT_ID = 987654321
-BOT_TOKEN = f"{BOT_ID}:AAcanaryBotTokenabcdefghijklmnopqrs"
-AUTH_SECRET = "canary-auth-secret-0123456789-0123456789"
 ADMIN_TOKEN = "canary-admin-token-0123456789-0123456789"
-ORIGIN = "https://tgauth.example"
-COOKIE = "__Host-tgauth"
-ENV = {
-    "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
-    "TELEGRAM_API_URL": "http://127.0.0.1:9",
-    "AUTH_SECRET": AUTH_SECRET,
-    "AUTH_ORIGIN": ORIGIN,
-    "ADMIN_TOKEN": ADMIN_TOKEN,
-}
-OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
+ENV = {**site.ENV, "ADMIN_TOKEN": ADMIN_TOKEN}
 START_SECONDS = 20
-DAY = 86_400
 
 _PORT = re.compile(r"^port (\d+)$|Listening at: http://127\.0\.0\.1:(\d+)", re.MULTILINE)
 _numbers = itertools.count(1)
 
 
 @dataclass(frozen=True)
-class Answer:
+class Answer(site.Answer):
     """What came back, and how long it took (seconds)."""
 
-    status: int
-    headers: list[tuple[str, str]]
-    body: bytes
     seconds: float = 0.0
-
-    def all(self, name: str) -> list[str]:
-        return [value for key, value in self.headers if key.lower() == name.lower()]
-
-    def header(self, name: str) -> str | None:
-        values = self.all(name)
-        assert len(values) < 2, f"{name} is there twice"
-        return values[0] if values else None
-
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-    @property
-    def code(self) -> str | None:
-        """The problem's code; None for an answer that is no problem."""
-        problem = self.header("Content-Type") == "application/problem+json"
-        return self.json()["code"] if problem and self.body else None
 
 
 @dataclass(frozen=True)

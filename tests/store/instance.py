@@ -1,13 +1,12 @@
-"""One instance of a deployment, as a process: `python -m tests.store.instance [--no-dns] [--asks]`.
+"""One instance of a deployment, as a process: `python -m tests.store.instance [--asks]`.
 
-All functions behind a threaded server on a free loopback port, which the line `port …` names. With `--no-dns`
-no host has an address; with `--asks` /health remembers nothing and asks the store every time.
+All functions behind a threaded server on a free loopback port, which the line `port …` names. With `--asks`
+/health remembers nothing and asks the store every time.
 """
 
 import os
-import socket
 import sys
-from typing import Any, NoReturn
+from typing import Any
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -22,16 +21,10 @@ class _Handler(WSGIRequestHandler):
         """Silent: what is printed is lib's own."""
 
 
-def _no_address(*_: Any, **__: Any) -> NoReturn:
-    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-
 def main() -> None:
     """Serve until the process is told to end."""
     # Its own line, where that of an application's log belongs to lib.
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Handler)
-    if "--no-dns" in sys.argv:
-        socket.getaddrinfo = _no_address  # type: ignore[assignment]
     if "--asks" in sys.argv:
         pulse._ALIVE_SECONDS = pulse._LOGIN_SECONDS = pulse._FAILURE_SECONDS = 0.0
         pulse._MOST = 1e9

@@ -15,19 +15,8 @@ from dev.upstash.server import Upstash
 from dev.upstash.valkey import Valkey
 from lib.tgauth.keys import keys_of
 from lib.tgauth.settings import read_settings
-from tests.store.conftest import Launch, credentials
-from tests.store.deployment import (
-    ADMIN_TOKEN,
-    AUTH_SECRET,
-    BOT_TOKEN,
-    ENV,
-    Held,
-    Instance,
-    Person,
-    fields,
-    held,
-    live,
-)
+from tests.site import AUTH_SECRET, BOT_TOKEN
+from tests.store.deployment import ADMIN_TOKEN, ENV, Held, Instance, Person, fields, held, live
 
 
 def dump(valkey: Valkey) -> list[bytes]:
@@ -150,19 +139,3 @@ def test_nothing_made_of_a_dump_is_a_token(
         # The other instance has not seen what the first refused.
         assert b.refresh(session).status in (400, 401)
     assert (upstash.commands, upstash.requests) == (0, 0)
-
-
-def test_a_dump_of_one_environment_is_worth_nothing_in_another(
-    launch: Launch, upstash: Upstash, person: Person
-) -> None:
-    """With one store and one AUTH_SECRET, a preview's token opens nothing in production, and the reverse."""
-    production, preview = launch(
-        {**ENV, **credentials(upstash)},
-        {**ENV, **credentials(upstash), "VERCEL_ENV": "preview"},
-    )
-    ours, theirs = production.enter(person), preview.enter(person)
-    upstash.reset()
-    assert production.verify(theirs).status == preview.verify(ours).status == 401
-    assert upstash.commands == 0
-    assert production.ids(ours) == {ours.id}
-    assert preview.ids(theirs) == {theirs.id}

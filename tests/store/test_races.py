@@ -6,15 +6,12 @@ The small sizes are for every run, the full ones for `make check`; sizes are rou
 import time
 from collections.abc import Callable
 from functools import partial
-from statistics import quantiles
 from typing import Any
 
 import pytest
 
 from dev.upstash.valkey import Valkey
 from tests.store.deployment import Answer, Crowd, Held, Instance, Person, held, live
-
-Figure = Callable[[str], None]
 
 
 def sizes(small: int, full: int) -> pytest.MarkDecorator:
@@ -34,10 +31,9 @@ REVOCATIONS: dict[str, Callable[[Instance, Held, Held], Answer]] = {
     ("rounds", "width"), [(20, 8), pytest.param(200, 20, marks=pytest.mark.slow)], ids=["small", "full"]
 )
 def test_no_use_brings_a_revoked_session_back(
-    instances: list[Instance], crowd: Crowd, valkey: Valkey, rounds: int, width: int, figure: Figure
+    instances: list[Instance], crowd: Crowd, valkey: Valkey, rounds: int, width: int
 ) -> None:
     """However many verify and refresh while a session is revoked, it is dead the moment that is answered."""
-    lags: list[float] = []
     for number in range(rounds):
         way, revoke = list(REVOCATIONS.items())[number % len(REVOCATIONS)]
         person = Person()
@@ -61,21 +57,14 @@ def test_no_use_brings_a_revoked_session_back(
         for started, answer in uses:
             assert answer.status in (200, 401), (way, answer.body)
             assert answer.status == 401 or started < revoked[0], f"{way}: used after it was revoked"
-        started = time.perf_counter()
         # The instance that did not revoke it has to ask the store.
         assert instances[1 - number % 2].verify(victim).status == 401, way
-        lags.append(time.perf_counter() - revoked[0])
         assert live(valkey, person) == (set() if way == "all" else {mine.id}), way
-    cuts = quantiles([lag * 1000 for lag in lags], n=100)
-    figure(
-        f"{rounds} × {width} parallel uses against a revocation: 0 came back; revoked on one instance, "
-        f"401 on the other after p50 {cuts[49]:.1f}, p99 {cuts[98]:.1f}, max {max(lags) * 1000:.1f} ms"
-    )
 
 
 @sizes(30, 200)
 def test_one_proof_makes_one_session(
-    instances: list[Instance], crowd: Crowd, valkey: Valkey, rounds: int, figure: Figure
+    instances: list[Instance], crowd: Crowd, valkey: Valkey, rounds: int
 ) -> None:
     """Of two logins with one proof at the same moment, on two instances, exactly one succeeds."""
     for number in range(rounds):
@@ -88,7 +77,6 @@ def test_one_proof_makes_one_session(
         winner, loser = sorted(answers, key=lambda answer: answer.status)
         assert (loser.status, loser.code) == (401, "login_stale")
         assert live(valkey, person) == {held(winner).id}
-    figure(f"{rounds} double logins with one proof: {rounds} sessions")
 
 
 @sizes(10, 100)
@@ -138,10 +126,9 @@ def test_parallel_logins_keep_the_limit(
 
 @sizes(10, 100)
 def test_no_login_survives_a_revocation(
-    instances: list[Instance], crowd: Crowd, valkey: Valkey, rounds: int, figure: Figure
+    instances: list[Instance], crowd: Crowd, valkey: Valkey, rounds: int
 ) -> None:
     """Six logins race with a revocation that is younger than their proofs: none of them lives on."""
-    won = 0
     for number in range(rounds):
         person, keep = Person(), number % 2 == 0
         mine = instances[0].enter(person)
@@ -152,32 +139,10 @@ def test_no_login_survives_a_revocation(
         assert {answer.status for answer in answers} <= {200, 401}
         assert live(valkey, person) == ({mine.id} if keep else set())
         made = [held(answer) for answer in answers if answer.status == 200]
-        won += len(made)
         for session in made:
             assert {at.verify(session).status for at in instances} == {401}
         for at in instances:
             assert {at.log_in(proof).code for proof in proofs} == {"login_stale"}
-    figure(f"{rounds * 6} logins racing with a revocation, {won} of which came first: 0 alive afterwards")
-
-
-@pytest.mark.parametrize("kind", ["cookie", "bearer", "mini"])
-def test_a_logged_out_token_can_do_nothing(
-    instances: list[Instance], valkey: Valkey, person: Person, kind: str
-) -> None:
-    """A dead token ends nobody's session, lists none, and revokes nothing, on any instance."""
-    a, b = instances
-    dead, other, mini = a.enter(person, kind), a.enter(person), a.enter(person, "mini")
-    assert a.logout(dead).status == 204
-    before = valkey.run("HGETALL", person.key)
-    for at in (b, a):
-        assert at.revoke(dead).code == "invalid_session"
-        assert at.revoke(dead, keep=True).code == "invalid_session"
-        assert at.list(dead).code == "invalid_session"
-        for slot in (other.id, mini.id, dead.id):
-            assert at.end(dead, slot).code == "invalid_session"
-        assert at.logout(dead).status == 204
-    assert valkey.run("HGETALL", person.key) == before
-    assert {b.verify(session).status for session in (other, mini)} == {200}
 
 
 def test_a_dead_token_does_nothing_while_others_use_it(
@@ -210,54 +175,11 @@ def test_nobody_ends_anothers_session(instances: list[Instance], person: Person)
         assert b.verify(theirs).status == 200
 
 
-def test_no_older_proof_logs_in_after_log_out_everywhere(
-    instances: list[Instance], valkey: Valkey, person: Person
-) -> None:
-    """Widgets and initData from before it, used or not, make no session any more, on either instance."""
-    a, b = instances
-    now = int(time.time())
-    used, cached = person.init_data(auth_date=now - 3600), person.init_data(auth_date=now - 80_000)
-    mini = held(a.log_in(used))
-    mine = a.enter(person)
-    proofs = [used, cached, person.init_data(), person.widget(), person.widget(auth_date=now - 200)]
-    assert a.revoke(mine).status == 204
-    for at in (b, a):
-        assert [at.log_in(proof).code for proof in proofs] == ["login_stale"] * len(proofs)
-        assert [at.verify(session).status for session in (mine, mini)] == [401, 401]
-    assert live(valkey, person) == set()
-    # What Telegram signs from now on is good; its clock counts whole seconds.
-    new = held(b.log_in(person.widget(auth_date=time.time() + 2)))
-    assert a.verify(new).status == 200
-
-
-def test_a_proof_of_the_future_is_revoked_too(instances: list[Instance], person: Person) -> None:
-    """A session whose proof is ahead of our clock is ended by a revocation, and its proof with it."""
-    a, b = instances
-    init_data = person.init_data(auth_date=time.time() + 40)
-    mini, mine = held(a.log_in(init_data)), a.enter(person)
-    assert a.revoke(mine).status == 204
-    for at in (b, a):
-        assert at.verify(mini).status == 401
-        assert at.log_in(init_data).code == "login_stale"
-
-
-def test_keeping_the_current_session_keeps_its_initdata(instances: list[Instance], person: Person) -> None:
-    """The Mini App that ended all other sessions opens again with the initData that it has."""
-    a, b = instances
-    init_data = person.init_data()
-    mini, other = held(a.log_in(init_data)), a.enter(person)
-    assert b.revoke(mini, keep=True).status == 204
-    assert held(b.log_in(init_data)) == mini
-    assert a.verify(mini).status == 200
-    assert a.verify(other).status == 401
-
-
 @sizes(20, 150)
 def test_logging_in_beside_a_logout_of_the_same_initdata(
-    instances: list[Instance], crowd: Crowd, valkey: Valkey, rounds: int, figure: Figure
+    instances: list[Instance], crowd: Crowd, valkey: Valkey, rounds: int
 ) -> None:
     """Logins with the initData of a Mini App that logs out meanwhile leave nothing that lives."""
-    won = 0
     for number in range(rounds):
         person = Person()
         init_data = person.init_data()
@@ -267,11 +189,9 @@ def test_logging_in_beside_a_logout_of_the_same_initdata(
         assert logout.status == 204
         assert {answer.code for answer in answers} <= {None, "login_stale"}
         made = [held(answer) for answer in answers if answer.status == 200]
-        won += len(made)
         # Nothing but the session that was there already was led to.
         assert set(made) <= {mini}
         assert live(valkey, person) == set()
         for at in instances:
             assert at.verify(mini).status == 401
             assert at.log_in(init_data).code == "login_stale"
-    figure(f"{rounds * 6} logins racing with their Mini App's logout, {won} of which came first: 0 alive")

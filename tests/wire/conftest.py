@@ -7,8 +7,22 @@ from typing import Protocol
 
 import pytest
 
+from dev.vercel.proxy import HOST
 from dev.vercel.runtime import ROOT, Function
 
+BOT_TOKEN = "987654321:AAwireCanaryabcdefghijklmnopqrstuvw"
+AUTH_SECRET = "wire-canary-secret-0123456789-0123456789"
+ORIGIN = f"https://{HOST}"
+COOKIE = "__Host-tgauth"
+ENV = {
+    "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
+    "TELEGRAM_API_URL": "http://127.0.0.1:9",
+    "AUTH_SECRET": AUTH_SECRET,
+    "VERCEL": "1",
+    "VERCEL_ENV": "production",
+    "VERCEL_PROJECT_PRODUCTION_URL": HOST,
+    "VERCEL_DEPLOYMENT_ID": "dpl_wire",
+}
 ECHO = '''
 """Answers with what it was given."""
 
@@ -60,11 +74,10 @@ def function() -> Iterator[StartFunction]:
 
 @pytest.fixture(scope="session")
 def task_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with two functions of its own: api/echo.py, and api/broken.py, which cannot be imported."""
+    """A directory with a function of its own, api/echo.py."""
     root = tmp_path_factory.mktemp("task").resolve()
     (root / "api").mkdir()
     (root / "api/echo.py").write_text(ECHO)
-    (root / "api/broken.py").write_text("import no_such_module\n")
     return root
 
 

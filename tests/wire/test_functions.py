@@ -12,23 +12,10 @@ import pytest
 from dev.telegram.signing import sign_init_data, sign_widget
 from dev.vercel.proxy import CLIENT_IP, HOST, Response
 from dev.vercel.runtime import Function
-from tests.wire.conftest import StartFunction
+from tests.wire.conftest import AUTH_SECRET, BOT_TOKEN, COOKIE, ENV, ORIGIN, StartFunction
 
-BOT_TOKEN = "987654321:AAwireCanaryabcdefghijklmnopqrstuvw"
-AUTH_SECRET = "wire-canary-secret-0123456789-0123456789"
-ORIGIN = f"https://{HOST}"
-ENV = {
-    "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
-    "TELEGRAM_API_URL": "http://127.0.0.1:9",
-    "AUTH_SECRET": AUTH_SECRET,
-    "VERCEL": "1",
-    "VERCEL_ENV": "production",
-    "VERCEL_PROJECT_PRODUCTION_URL": HOST,
-    "VERCEL_DEPLOYMENT_ID": "dpl_wire",
-}
 PAGE = {"sec-fetch-site": "same-origin", "origin": ORIGIN}
 JSON = {"content-type": "application/json"}
-COOKIE = "__Host-tgauth"
 FUNCTIONS = {
     "health": "GET",
     "telegram/start": "POST",
@@ -174,31 +161,6 @@ def test_a_bearer_session_across_four_processes(deployment: Deployment) -> None:
     assert deployment.send("telegram/verify", bearer=again, headers={}).status == 200
 
 
-def test_logout_reaches_its_own_process_only(deployment: Deployment) -> None:
-    """What no store means, as documented: the token is dead where it was logged out, and lives elsewhere."""
-    token = deployment.login()
-    assert deployment.send("telegram/logout", cookie=token).status == 204
-    assert deployment.send("telegram/verify", cookie=token).status == 200
-
-
-def test_a_restart_logs_nobody_out(deployment: Deployment) -> None:
-    """A session outlives the processes that knew it."""
-    token = deployment.login()
-    before = deployment.function("telegram/verify")
-    assert deployment.send("telegram/verify", cookie=token).status == 200
-    before.close()
-    assert deployment.function("telegram/verify") is not before
-    assert deployment.send("telegram/verify", cookie=token).status == 200
-
-
-def test_a_proof_works_once(deployment: Deployment) -> None:
-    """Of ten logins at once over HTTP with one widget's proof, one succeeds."""
-    data = widget()
-    with ThreadPoolExecutor(10) as pool:
-        answers = list(pool.map(lambda _: deployment.send("telegram/login", data=data).status, range(10)))
-    assert sorted(answers) == [200] + [401] * 9
-
-
 def test_parallel_requests(deployment: Deployment) -> None:
     """One process serves many requests at once, each for its own user."""
     tokens = {user: token_of(deployment.send("telegram/login", data=widget(id=user))) for user in range(1, 9)}
@@ -210,25 +172,6 @@ def test_parallel_requests(deployment: Deployment) -> None:
 
     with ThreadPoolExecutor(16) as pool:
         assert all(pool.map(verify, range(80)))
-
-
-def test_health(deployment: Deployment) -> None:
-    """On Vercel without a store, health says degraded."""
-    answer = deployment.send("health")
-    check_headers(answer)
-    assert (answer.status, answer.json()) == (
-        200,
-        {"status": "degraded", "store": "memory", "problem": "memory"},
-    )
-
-
-def test_start(deployment: Deployment) -> None:
-    """Start leads to Telegram and back to the production domain, whatever host was asked for."""
-    for headers in (PAGE, {**PAGE, "host": "evil.example", "x-forwarded-host": "evil.example"}):
-        answer = deployment.send("telegram/start", data={}, headers=headers)
-        assert answer.status == 200
-        assert b"evil" not in answer.body
-        assert "origin=https%3A%2F%2Ftgauth.example&" in answer.json()["widget_auth_url"]
 
 
 def test_sessions(deployment: Deployment) -> None:
@@ -247,17 +190,6 @@ def test_sessions(deployment: Deployment) -> None:
         assert ended.header("retry-after") == "5"
     assert function.request("GET", f"/telegram/sessions/{device['id']}", cookie).status == 404
     assert deployment.send("telegram/verify", cookie=token).status == 200
-
-
-def test_stats(function: StartFunction) -> None:
-    """Whoever knows ADMIN_TOKEN gets the figures, and nobody else gets anything."""
-    admin = "wire-canary-admin-0123456789-0123456789"
-    fresh = function("api/status.py", {**ENV, "ADMIN_TOKEN": admin})
-    assert fresh.request("GET", "/stats").status == 404
-    answer = fresh.request("GET", "/stats", {"authorization": f"Bearer {admin}"})
-    check_headers(answer)
-    assert answer.json() == {"store": "memory", "users": 0, "sessions": 0, "exact": False}
-    assert "canary" not in fresh.log_text
 
 
 @pytest.mark.parametrize("name", ["health", "telegram/verify", "telegram/sessions", "stats"])
@@ -325,30 +257,6 @@ def test_chunked_bodies(deployment: Deployment) -> None:
 
     assert chunked(data).status == 200
     assert chunked(b"x" * 16_385).status == 413
-
-
-def test_problems(deployment: Deployment) -> None:
-    """An error names the request as Vercel does."""
-    answer = deployment.send("telegram/verify", headers={"x-vercel-id": "fra1::iad1::wire-2"})
-    assert answer.status == 401
-    assert answer.header("content-type") == "application/problem+json"
-    assert answer.header("www-authenticate") == 'Bearer realm="tgauth"'
-    assert answer.json()["request_id"] == "fra1::iad1::wire-2"
-
-
-def test_cross_site_requests(deployment: Deployment) -> None:
-    """A request that another site's page causes is refused, a cookie in hand or not."""
-    token = deployment.login()
-    for headers in (
-        {},
-        {"sec-fetch-site": "cross-site"},
-        {"origin": "https://evil.example"},
-        {"origin": "null"},
-    ):
-        for name in ("telegram/refresh", "telegram/logout"):
-            answer = deployment.send(name, cookie=token, headers=headers)
-            assert (answer.status, answer.all("set-cookie")) == (403, [])
-    assert deployment.send("telegram/verify", cookie=token).status == 200
 
 
 def json_lines(function: Function) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode
 
 import httpx
 import pytest
@@ -10,8 +10,7 @@ import pytest
 from dev.telegram.serving import Serving, serving
 from dev.vercel.proxy import HOST, Response
 from dev.vercel.runtime import Function
-from tests.wire.conftest import StartFunction
-from tests.wire.test_functions import COOKIE, ENV, ORIGIN
+from tests.wire.conftest import COOKIE, ENV, ORIGIN, StartFunction
 
 CLIENT_SECRET = "wire-canary-client-secret-0123456789"
 GOING = {
@@ -52,9 +51,9 @@ class Browser:
                 del self.cookies[key]
         return answer
 
-    def agree(self, location: str, choice: str = "100000001") -> str:
+    def agree(self, location: str) -> str:
         """Choose who logs in on Telegram's page; the query of the way back."""
-        answer = httpx.get(f"{location}&user={choice}", follow_redirects=False)
+        answer = httpx.get(f"{location}&user=100000001", follow_redirects=False)
         address, _, query = answer.headers["location"].partition("?")
         assert address == f"{ORIGIN}/telegram/callback"
         return query
@@ -88,24 +87,6 @@ def test_login_by_code(browser: Browser) -> None:
     assert (again.status, again.header("location")) == (303, "/orders?id=5")
     verified = browser.go("verify").json()
     assert (verified["user"]["id"], verified["session"]["method"]) == (100000001, "oidc")
-
-
-def test_cancelling(browser: Browser) -> None:
-    """Who says no at Telegram comes to a page that says so, without a cookie."""
-    started = browser.go("start")
-    arrived = browser.go("callback", browser.agree(started.header("location") or "", "cancel"))
-    page = urlsplit(arrived.header("location") or "")
-    assert (arrived.status, page.path) == (303, "/error.html")
-    assert parse_qs(page.query)["code"] == ["login_cancelled"]
-    assert browser.cookies == {}
-
-
-def test_the_widgets_redirect(browser: Browser) -> None:
-    """The fields of a widget come in the query; without a state they only lead to the page that asks."""
-    fields = urlencode({"id": 42, "first_name": "CanaryName", "auth_date": 1, "hash": "0" * 64})
-    asked = browser.go("login", fields)
-    assert (asked.status, browser.cookies) == (303, {})
-    assert (asked.header("location") or "").startswith("/confirm.html#auth_date=1&first_name=CanaryName&")
 
 
 def test_no_line_of_ours_holds_what_came_in_an_address(browser: Browser) -> None:

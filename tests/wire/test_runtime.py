@@ -2,7 +2,6 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,33 +20,6 @@ def seen(echo: Function, *lines: str, body: bytes = b"", half_close: bool = Fals
     """What the function was given for a request exactly as written."""
     result: dict[str, Any] = decode_response(send(echo, *lines, body=body, half_close=half_close)).json()
     return result
-
-
-def test_environment_is_exact(monkeypatch: pytest.MonkeyPatch, task_root: Path) -> None:
-    """A function started by dev.vercel.runtime sees the environment it is given and nothing of ours."""
-    monkeypatch.setenv("TELEGRAM_BOT_TOKEN", "inherited")
-    with Function.from_source("api/echo.py", {"GREETING": "hello"}, task_root) as fresh:
-        given = fresh.request("GET", "/").json()
-    assert given["os.environ"]["GREETING"] == "hello"
-    known = {"GREETING", "PATH", "VERCEL_IPC_PATH", "PYTHONDONTWRITEBYTECODE", "LC_CTYPE"}
-    assert {name for name in given["os.environ"] if not name.startswith("__VC_")} <= known
-    assert given["os.getcwd"] == str(task_root)
-
-
-def test_close_ends_the_process_and_keeps_the_logs(task_root: Path) -> None:
-    """A function without a handler of its own ends on SIGTERM, and what it logged stays readable."""
-    fresh = Function.from_source("api/echo.py", root=task_root)
-    fresh.request("GET", "/log")
-    assert fresh.alive
-    assert fresh.close() == -15
-    assert not fresh.alive
-    assert "printed" in fresh.log_text
-
-
-def test_failed_import_is_reported(task_root: Path) -> None:
-    """A function whose import fails does not start, and the error holds its traceback."""
-    with pytest.raises(FunctionError, match="No module named 'no_such_module'"):
-        Function.from_source("api/broken.py", root=task_root)
 
 
 def test_path_and_query_arrive_undecoded(echo: Function) -> None:

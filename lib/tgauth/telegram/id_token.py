@@ -72,7 +72,7 @@ def verify_id_token(
         raise LoginRejected("id_token is not a signed JWT")
     try:
         unverified, payload, signature = (decode(part) for part in parts.groups())
-        header, claims = json.loads(unverified), _claims(payload)
+        header, claims = json.loads(unverified), read_claims(payload)
     except (ValueError, RecursionError):
         # Their texts quote the token.
         raise LoginRejected("id_token has no header or not the claims that it must have") from None
@@ -112,7 +112,7 @@ def _algorithm_and_key(header: object) -> tuple[Algorithm, str]:
     return algorithm, kid
 
 
-def _claims(payload: bytes) -> dict[str, Any]:
+def read_claims(payload: bytes) -> dict[str, Any]:
     """The claims; raises ValueError where one is missing, or has the wrong type, that a login is refused for.
 
     Others may come at any time. Those that say who it is are read by `TelegramUser.read`.
@@ -145,11 +145,11 @@ def _check(claims: Mapping[str, Any], *, issuer: str, audience: str, now: float)
 def _user(claims: Mapping[str, Any]) -> TelegramUser:
     """The user, with the name in one piece where Telegram does not say which part is which.
 
-    Raises `LoginRejected` where there is no `id`. A phone number that is none is no reason to refuse.
+    Raises `LoginRejected` where there is no `id`. A malformed phone number is left out.
     """
     if claims.get("id") is None:
         raise LoginRejected("id_token without id: the login must ask for the scope profile")
-    user_id = read_user_id(claims.get("id"))
+    user_id = read_user_id(claims["id"])
     if user_id is None:
         raise LoginRejected("id_token has an id that is not a Telegram id")
     given = read_text(claims.get("given_name"))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lib.tgauth.clock import DAY
+from lib.tgauth.errors import StoreUnavailable
 from lib.tgauth.sessions.base import Session
 from lib.tgauth.sessions.service import SessionService
 from lib.tgauth.settings import read_settings
@@ -16,6 +17,10 @@ ENV = {"TELEGRAM_BOT_TOKEN": "123456:token", "VERCEL_ENV": "production"}
 REDIS = {"UPSTASH_REDIS_REST_URL": "https://x.upstash.io", "UPSTASH_REDIS_REST_TOKEN": "t"}
 IVAN = TelegramUser(42, "Иван", "Петров", username="ivan")
 OLGA = TelegramUser(43, "Ольга")
+KEY = f"tgauth:production:123456:u:{IVAN.id}"
+"""Where the store has what is Ivan's."""
+OLD, NEW = "o" * 32, "n" * 32
+"""AUTH_SECRET before and after a rotation."""
 OPERATIONS = frozenset(name for name in vars(Store) if not name.startswith("_")) - {"kind"}
 _counter = iter(range(10**9))
 
@@ -64,6 +69,16 @@ class WatchedStore:
     def slots(self, user: TelegramUser = IVAN) -> set[str]:
         """The user's slots in the store, live or ended."""
         return {name.removeprefix("s:") for name in self.fields(user) if name.startswith("s:")}
+
+
+def down() -> None:
+    """A store that fails, for `before`."""
+    raise StoreUnavailable("down")
+
+
+def unanswered() -> None:
+    """A request to the store that is lost, for `before`."""
+    raise Unanswered("the request was lost")
 
 
 def service(

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from lib.tgauth.clock import DAY
 from lib.tgauth.errors import InvalidSession
@@ -41,6 +40,10 @@ SLOT = random_slot("cookie")
 TOKEN = seal(USER.id, SLOT, RECORD, KEYS)
 
 
+def encoded(data):
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
 def test_a_token_is_the_session():
     """The token alone gives back owner, slot and record."""
     assert unseal(TOKEN, KEYS) == (Claims(USER.id, SLOT, NOW, RECORD.n), RECORD)
@@ -56,7 +59,7 @@ def test_a_token_is_the_session():
 )
 @example(1, ("|", "a|b|c", ""), "|", "cookie")
 @example(1, ("\x01", "\u2028", "😀" * 64), "\xff" * 400, "bearer")
-@hypothesis_settings(max_examples=100, deadline=None)
+@hypothesis_settings(max_examples=50, deadline=None)
 def test_any_profile_comes_back_as_it_was(user_id, names, agent, transport):
     """Whatever is in names and user agent, the shortened record comes back as the store would hold it."""
     first, last, username = names
@@ -66,22 +69,24 @@ def test_any_profile_comes_back_as_it_was(user_id, names, agent, transport):
     assert found == (Claims(user_id, SLOT, NOW, record.n), record)
 
 
-@pytest.mark.parametrize(
-    "character", ['"', "\\", "\x01", "\x1f", "\x7f", "я", "\u2028", "\uffff", "😀", "e\u0301", "|"], ids=ascii
-)
+CHARACTERS = ['"', "\\", "\x01", "\x1f", "\x7f", "я", "\u2028", "\uffff", "😀", "|"]
+"""What takes much room in JSON, or means something in a token."""
+
+
 @pytest.mark.parametrize("length", [64, 10_000])
-def test_the_longest_token(character, length):
+def test_the_longest_token(length):
     """The worst profile that Telegram or a browser can send makes a token that a cookie holds and we take."""
-    text = character * length
-    user = TelegramUser(2**52 - 1, text, text, text, f"https://t.me/{text}", text, is_premium=True)
-    user = replace(user, allows_write_to_pm=False)
-    record = Record(user, NOW, "webapp", "bearer", text, text, NOW, random_n()).shortened()
     issuer = Issuer(settings())
-    sealed = issuer.issue(SLOT, record)
-    assert len(sealed.encode()) <= MAX_TOKEN
-    claims, carried = issuer.open(sealed, NOW)
-    assert (claims.user_id, carried) == (2**52 - 1, record)
-    assert carried.user.photo_url is None
+    for character in (*CHARACTERS, "e\u0301"):
+        text = character * length
+        user = TelegramUser(2**52 - 1, text, text, text, f"https://t.me/{text}", text, is_premium=True)
+        user = replace(user, allows_write_to_pm=False)
+        record = Record(user, NOW, "webapp", "bearer", text, text, NOW, random_n()).shortened()
+        sealed = issuer.issue(SLOT, record)
+        assert len(sealed.encode()) <= MAX_TOKEN, ascii(character)
+        claims, carried = issuer.open(sealed, NOW)
+        assert (claims.user_id, carried) == (2**52 - 1, record)
+        assert carried.user.photo_url is None
 
 
 def claimed(sub, phone_number):
@@ -96,36 +101,27 @@ def claimed(sub, phone_number):
         "phone_number": phone_number,
     }
     try:
-        found = id_token.Claims.model_validate(claims)
-    except ValidationError:
+        found = id_token.read_claims(json.dumps(claims).encode())
+    except ValueError:
         return None
-    return found.sub, found.phone_number
+    return found["sub"], found["phone_number"]
 
 
-@pytest.mark.parametrize(
-    "character",
-    ["1", "x", '"', "\\", "\x01", "\x1f", "\x7f", "я", "\u2028", "\uffff", "😀", "|"],
-    ids=ascii,
-)
-@pytest.mark.parametrize("name", ["\x01", '"', "😀"], ids=ascii)
-def test_the_longest_token_of_an_openid_login(character, name):
+@pytest.mark.parametrize("character", ["1", "x", *CHARACTERS], ids=ascii)
+def test_the_longest_token_of_an_openid_login(character):
     """The largest subject and phone number that an id_token may have leave a token that a cookie holds."""
     found = claimed((character * 255)[:255], f"+{'9' * 32}")
     if found is None:
         assert not 0x20 < ord(character[0]) < 0x7F, "a subject that OpenID Connect allows"
         return
-    # OpenID Connect says neither language nor Premium.
-    user = TelegramUser(2**52 - 1, name * 64, name * 64, name * 32, sub=found[0], phone_number=found[1])
-    record = Record(user, NOW, "oidc", "bearer", name * 200, "DE", NOW, random_n()).shortened()
     issuer = Issuer(settings())
-    sealed = issuer.issue(SLOT, record)
-    assert len(sealed.encode()) <= MAX_TOKEN
-    assert issuer.open(sealed, NOW)[1] == record
-
-
-def test_a_cookie_has_room():
-    """The longest token leaves room for the cookie's name and attributes in 4096 bytes."""
-    assert MAX_TOKEN == 3500
+    for name in ("\x01", '"', "😀"):
+        # OpenID Connect says neither language nor Premium.
+        user = TelegramUser(2**52 - 1, name * 64, name * 64, name * 32, sub=found[0], phone_number=found[1])
+        record = Record(user, NOW, "oidc", "bearer", name * 200, "DE", NOW, random_n()).shortened()
+        sealed = issuer.issue(SLOT, record)
+        assert len(sealed.encode()) <= MAX_TOKEN, ascii(name)
+        assert issuer.open(sealed, NOW)[1] == record
 
 
 def test_every_changed_character_is_refused():
@@ -169,8 +165,13 @@ def test_too_long_is_refused_unread():
         assert unseal(KEYS.degraded.sign("tg0_" + "A" * extra), KEYS) is None
 
 
-@given(st.text() | st.from_regex(r"tg0_[A-Za-z0-9_-]{1,80}\.[A-Za-z0-9_-]{42}[A048]", fullmatch=True))
-@hypothesis_settings(max_examples=150, deadline=None)
+def in_form(payload, signature):
+    """A text of a token's form."""
+    return f"tg0_{encoded(payload)}.{encoded(signature)}"
+
+
+@given(st.text() | st.builds(in_form, st.binary(min_size=1), st.binary(min_size=32, max_size=32)))
+@hypothesis_settings(max_examples=50, deadline=None)
 def test_a_token_cannot_be_made_up(text):
     """No text opens anything, even of the right form."""
     assert unseal(text, KEYS) is None
@@ -186,7 +187,7 @@ def test_a_signature_of_another_purpose_is_refused():
 @pytest.mark.parametrize("held", ["{}", "[]", "", "null", '{"c":1}', '{"m":"other"}'])
 def test_a_signed_token_without_record_is_none(held):
     """A genuine signature over something that is no record opens nothing."""
-    value = urlsafe_b64encode(f"1|{SLOT}|{held}".encode()).rstrip(b"=").decode()
+    value = encoded(f"1|{SLOT}|{held}".encode())
     assert unseal(KEYS.degraded.sign(f"tg0_{value}"), KEYS) is None
 
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -12,36 +11,24 @@ from lib.tgauth.errors import LoginStale, NotAllowed, RateLimited, StoreUnavaila
 from lib.tgauth.sessions import devices
 from lib.tgauth.sessions.record import load
 from lib.tgauth.sessions.service import SessionService
-from lib.tgauth.store.base import Unanswered
 from lib.tgauth.user import Proof
 from tests.clock import Clock
-from tests.unit.sessions.logins import IVAN, OLGA, WatchedStore, init_data, log_in, service, widget
+from tests.unit.sessions.logins import (
+    IVAN,
+    KEY,
+    NEW,
+    OLD,
+    OLGA,
+    WatchedStore,
+    down,
+    init_data,
+    log_in,
+    service,
+    unanswered,
+    widget,
+)
 
-OLD, NEW = "o" * 32, "n" * 32
-KEY = f"tgauth:production:123456:u:{IVAN.id}"
 EACH = pytest.mark.parametrize("make", [widget, init_data])
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """Time that stands still."""
-    return Clock()
-
-
-@pytest.fixture
-def store(clock: Clock) -> WatchedStore:
-    """The store that all instances share."""
-    return WatchedStore(clock)
-
-
-@pytest.fixture
-def sessions(clock: Clock, store: WatchedStore) -> SessionService:
-    """One instance of a deployment with a shared store."""
-    return service(clock, store)
-
-
-def unanswered() -> None:
-    raise Unanswered("the request was lost")
 
 
 @EACH
@@ -121,12 +108,8 @@ def test_init_data_works_again_after_lost_attempts(
 
 def test_a_refusal_is_not_repeated(clock: Clock, sessions: SessionService, store: WatchedStore) -> None:
     """A store that says no is asked once, and the proof can be used when it says yes."""
-
-    def refuse() -> None:
-        raise StoreUnavailable("refused")
-
     proof = widget(clock)
-    store.before["create"] = refuse
+    store.before["create"] = down
     with pytest.raises(StoreUnavailable):
         log_in(sessions, clock, proof)
     assert store.calls == ["create"]
@@ -262,39 +245,6 @@ def test_a_mark_without_a_time_ends_all(clock: Clock, store: WatchedStore, mark:
     assert cookie.id not in store.slots()
 
 
-def test_a_lost_answer_does_not_get_round_a_rotation(clock: Clock, store: WatchedStore) -> None:
-    """What was ended under the old key stays ended when the first answer under the new one is lost."""
-    before = service(clock, store, AUTH_SECRET=OLD)
-    proof = init_data(clock)
-    phone, mine = log_in(before, clock, proof), log_in(before, clock)
-    devices.end_session(before, mine.token, phone.id)
-    held = store.fields()
-    assert held.pop(f"s:{phone.id}") == "ended"
-    store.lose["create"] = 1
-    with pytest.raises(LoginStale):
-        log_in(service(clock, store, AUTH_SECRET=f"{NEW},{OLD}"), clock, proof)
-    assert store.fields() == held
-
-
-def test_parallel_logins_with_lost_answers(clock: Clock, store: WatchedStore) -> None:
-    """Of twenty logins with one proof, some of whose answers are lost, exactly one gives out a session."""
-    proof = widget(clock)
-    store.lose["create"] = 8
-
-    def attempt(_: int) -> Any:
-        try:
-            return log_in(service(clock, store), clock, proof)
-        except (LoginStale, StoreUnavailable):
-            return None
-
-    with ThreadPoolExecutor(8) as pool:
-        made = [session for session in pool.map(attempt, range(20)) if session]
-    assert len(made) <= 1
-    assert len(store.slots()) == 1
-    for session in made:
-        assert service(clock, store).get_session(session.token).id in store.slots()
-
-
 def test_one_init_data_sixty_times_a_minute(
     clock: Clock, sessions: SessionService, store: WatchedStore
 ) -> None:
@@ -320,7 +270,7 @@ def test_the_limit_is_not_for_those_kept_out(clock: Clock, store: WatchedStore) 
     """A user whom the settings keep out is told so, however often, at no command."""
     sessions = service(clock, store, TELEGRAM_DENY=str(IVAN.id))
     proof = init_data(clock)
-    for _ in range(20):
+    for _ in range(61):
         with pytest.raises(NotAllowed) as caught:
             log_in(sessions, clock, proof)
         assert caught.value.told == {"user": IVAN.who()}
@@ -388,30 +338,8 @@ def test_rotation_finds_the_older_session(clock: Clock, store: WatchedStore) -> 
     assert rotated.get_session(made.token, "bearer").id == made.id
 
 
-def test_rotation_renews_the_older_session(clock: Clock, store: WatchedStore) -> None:
-    """The session that is found under an older key lives on as the answer says."""
-    env = {"SESSION_TTL": str(HOUR)}
-    proof = init_data(clock)
-    made = log_in(service(clock, store, AUTH_SECRET=OLD, **env), clock, proof)
-    clock.advance(HOUR - 10)
-    again = log_in(service(clock, store, AUTH_SECRET=f"{NEW},{OLD}", **env), clock, proof)
-    assert again.id == made.id
-    assert store.ends()[f"s:{made.id}"] == again.expires_at
-
-
-def test_rotation_at_the_limit_ends_nobody(clock: Clock, store: WatchedStore) -> None:
-    """Coming back to a session that is there is no new one, so nobody has to make room."""
-    proof = init_data(clock)
-    before = service(clock, store, AUTH_SECRET=OLD, SESSION_LIMIT="3")
-    ids = {log_in(before, clock, proof).id, log_in(before, clock).id, log_in(before, clock).id}
-    clock.advance(10)
-    rotated = service(clock, store, AUTH_SECRET=f"{NEW},{OLD}", SESSION_LIMIT="3")
-    log_in(rotated, clock, proof)
-    assert store.slots() == ids
-
-
 @EACH
-@pytest.mark.parametrize("text", ["", "x", "-5", "1.5", "1e9", "١", " 1", "null"])
+@pytest.mark.parametrize("text", ["", "x", "-5", "1.5", "1e9", "١", " 1", "null", "9" * 5000])
 def test_a_revocation_that_is_none(
     clock: Clock, sessions: SessionService, store: WatchedStore, make: Callable[..., Proof], text: str
 ) -> None:
@@ -419,28 +347,6 @@ def test_a_revocation_that_is_none(
     store.memory.revoke(KEY, mark="r", value=text, window=1000)
     with pytest.raises(StoreUnavailable):
         log_in(sessions, clock, make(clock))
-
-
-@EACH
-@pytest.mark.parametrize(("age", "accepted"), [(1, False), (0, False), (-1, True)])
-def test_the_second_of_the_revocation(
-    clock: Clock,
-    sessions: SessionService,
-    store: WatchedStore,
-    make: Callable[..., Proof],
-    age: int,
-    accepted: bool,
-) -> None:
-    """A proof of the same second is refused, one of the next is not."""
-    store.memory.revoke(KEY, mark="r", value=str(int(clock())), window=1000)
-    proof = make(clock, at=clock() - age)
-    if accepted:
-        made = log_in(sessions, clock, proof)
-        assert store.slots() == {made.id}
-    else:
-        with pytest.raises(LoginStale):
-            log_in(sessions, clock, proof)
-        assert store.slots() == set()
 
 
 def test_one_users_revocation_is_not_anothers(
@@ -463,7 +369,7 @@ def test_the_limit_makes_room(clock: Clock, store: WatchedStore) -> None:
     assert store.calls == ["create", "create", *["create", "remaining", "delete"] * 2]
 
 
-@pytest.mark.parametrize("make", [widget, init_data])
+@EACH
 def test_who_was_used_longest_ago_makes_room(
     clock: Clock, store: WatchedStore, make: Callable[..., Proof]
 ) -> None:
@@ -524,11 +430,7 @@ def test_a_login_outlives_a_failing_limit(
     """Where the store does not say who was used last, the login stands, and the log says what was left."""
     sessions = service(clock, store, SESSION_LIMIT="1")
     first = log_in(sessions, clock)
-
-    def fail() -> None:
-        raise StoreUnavailable("down")
-
-    store.before["remaining"] = fail
+    store.before["remaining"] = down
     second = log_in(sessions, clock)
     assert store.slots() == {first.id, second.id}
     assert "surplus_sessions_left" in capsys.readouterr().out
@@ -593,8 +495,9 @@ def test_what_is_ended_takes_no_room(clock: Clock, store: WatchedStore) -> None:
     first = log_in(sessions, clock)
     devices.end_session(sessions, first.token, phone.id)
     second = log_in(sessions, clock)
-    listed = devices.list_sessions(sessions, second.token)
-    assert {device.id for device in listed} == {first.id, second.id}
+    assert [
+        device.id in (first.id, second.id) for device in devices.list_sessions(sessions, second.token)
+    ] == [True] * 2
 
 
 def test_a_degraded_service_remembers_too(clock: Clock) -> None:

@@ -49,7 +49,7 @@ RECORDS = st.builds(
 
 @given(RECORDS)
 @example(RECORD)
-@hypothesis_settings(max_examples=150, deadline=None)
+@hypothesis_settings(max_examples=60, deadline=None)
 def test_a_record_comes_back_as_it_was(record):
     """Every record that we write is read back exactly."""
     assert load(record.dump(), record.user.id) == record
@@ -102,12 +102,6 @@ def test_shortened_is_bounded_and_settles(record):
     assert (short.user.id, short.user.is_premium) == (record.user.id, record.user.is_premium)
 
 
-def test_shortened_keeps_what_telegram_calls_the_user():
-    """Subject and phone number of Telegram's own length come through whole."""
-    user = replace(USER, sub="9" * 20, phone_number="9" * 15)
-    assert RECORD._replace(user=user).shortened().user == replace(user, photo_url=None)
-
-
 def test_records_from_before_there_was_a_subject():
     """A record that an earlier version wrote, without subject and phone number, is still a session."""
     held = {key: value for key, value in json.loads(RECORD.dump()).items() if key not in ("s", "h")}
@@ -115,8 +109,9 @@ def test_records_from_before_there_was_a_subject():
 
 
 def test_shortened_leaves_what_telegram_allows():
-    """Names of Telegram's own length come through whole."""
+    """Names, subject and phone number of Telegram's own length come through whole."""
     user = replace(USER, first_name="я" * 64, last_name="😀" * 64, username="u" * 32)
+    user = replace(user, sub="9" * 20, phone_number="9" * 15)
     short = RECORD._replace(user=user).shortened()
     assert short.user == replace(user, photo_url=None)
 
@@ -218,7 +213,7 @@ ANY_JSON = st.recursive(
 
 
 @given(st.text() | ANY_JSON.map(json.dumps))
-@hypothesis_settings(max_examples=150, deadline=None)
+@hypothesis_settings(max_examples=60, deadline=None)
 def test_load_never_raises(text):
     """No text and no JSON makes reading a record fail."""
     assert load(text, 1) is None
@@ -226,7 +221,7 @@ def test_load_never_raises(text):
 
 @given(st.dictionaries(st.sampled_from(sorted(GOOD)), ANY_JSON, max_size=3))
 @example({"c": float("inf")})
-@hypothesis_settings(max_examples=200, deadline=None)
+@hypothesis_settings(max_examples=100, deadline=None)
 def test_load_never_raises_on_a_damaged_record(damage):
     """A record with any of its values replaced is read, or is none; and is written again if it is read."""
     record = load(json.dumps({**GOOD, **damage}), 1)

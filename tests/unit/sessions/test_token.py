@@ -52,7 +52,7 @@ def encoded(data):
 )
 @example(1, bytes(12), 0, bytes(17))
 @example(2**52 - 1, b"\xff" * 12, 2**40 - 1, b"\xff" * 17)
-@hypothesis_settings(max_examples=150, deadline=None)
+@hypothesis_settings(max_examples=50, deadline=None)
 def test_a_token_says_what_was_put_into_it(user_id, slot, issued_at, n):
     """Any claims come back from their token exactly, and the token has the documented form."""
     claims = Claims(user_id, encoded(slot), issued_at, encoded(n))
@@ -71,14 +71,11 @@ def test_layout():
     assert encoded(payload[25:]) == CLAIMS.n
 
 
-def test_a_hundred_thousand_tokens():
-    """10^5 tokens of one user are all different and all of the documented form."""
-    tokens = {
-        seal(Claims(279058397, random_slot("cookie"), NOW, random_n()), KEYS) for _ in range(100_000)
-    }  # fmt: skip
-    assert len(tokens) == 100_000
+def test_no_two_tokens_are_alike():
+    """1,000 tokens of one user are all different and all of the documented form."""
+    tokens = {seal(Claims(279058397, random_slot("cookie"), NOW, random_n()), KEYS) for _ in range(1000)}
     assert all(FORM.fullmatch(sealed) for sealed in tokens)
-    assert len({sealed[:60] for sealed in tokens}) == 100_000
+    assert len({sealed[:60] for sealed in tokens}) == 1000
 
 
 def test_randomness_is_the_secrets_modules(monkeypatch):
@@ -138,21 +135,9 @@ def test_every_lost_or_doubled_character_is_refused():
         assert swapped == TOKEN or unseal(swapped, KEYS) is None
 
 
-def test_other_spellings_of_the_signature_are_refused():
-    """The three other last characters that decode to the same signature are refused."""
-    signature = TOKEN[61:]
-    same = [
-        character
-        for character in ALPHABET
-        if urlsafe_b64decode(signature[:-1] + character + "=") == urlsafe_b64decode(signature + "=")
-    ]
-    assert len(same) == 4
-    assert [c for c in same if unseal(TOKEN[:-1] + c, KEYS)] == [signature[-1]]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_any_other_spelling_is_refused():
+    """What is not a token letter for letter opens nothing, and breaks nothing."""
+    for text in (
         "",
         "tg1_",
         TOKEN + "\n",
@@ -175,26 +160,20 @@ def test_other_spellings_of_the_signature_are_refused():
         "tg1_" + "A" * 56 + "." + "A" * 43,
         "\ud800",
         "tg1_" * 100_000,
-    ],
-    ids=lambda text: ascii(text)[:24],
-)
-def test_any_other_spelling_is_refused(text):
-    """What is not a token letter for letter opens nothing, and breaks nothing."""
-    assert unseal(text, KEYS) is None
+    ):
+        assert unseal(text, KEYS) is None, ascii(text)[:80]
 
 
-@given(st.text() | st.from_regex(FORM, fullmatch=True))
-@hypothesis_settings(max_examples=150, deadline=None)
+def in_form(data):
+    """74 bytes as a text of a token's form."""
+    return f"tg1_{encoded(data[:42])}.{encoded(data[42:])}"
+
+
+@given(st.text() | st.binary(min_size=74, max_size=74).map(in_form))
+@hypothesis_settings(max_examples=50, deadline=None)
 def test_a_token_cannot_be_made_up(text):
     """No text opens anything, even of the right form."""
     assert unseal(text, KEYS) is None
-
-
-def test_no_signature_is_moved():
-    """The signature of one token does not fit another's payload."""
-    other = seal(Claims(CLAIMS.user_id, CLAIMS.slot, NOW + 1, CLAIMS.n), KEYS)
-    assert unseal(TOKEN[:60] + other[60:], KEYS) is None
-    assert unseal(other[:60] + TOKEN[60:], KEYS) is None
 
 
 def test_a_signature_of_another_purpose_is_refused():
@@ -239,16 +218,6 @@ def test_derived_slots():
     ) == 3  # fmt: skip
 
 
-def test_slots_say_whether_they_recur():
-    """A slot that initData leads to again is told from one that is used once, and stays so in its token."""
-    for number in range(200):
-        once, again = random_slot("cookie"), derived_slot("bearer", f"auth_date={number}")
-        for slot, recurs in ((once, False), (again, True)):
-            claims = Claims(1, slot, NOW, CLAIMS.n)
-            assert claims.recurs is recurs
-            assert unseal(seal(claims, KEYS), KEYS).recurs is recurs
-
-
 @pytest.mark.parametrize("transport", ["cookie", "bearer"])
 def test_slots_say_how_their_token_travels(transport):
     """A slot's second bit is the transport, in both kinds of slot and in the token."""
@@ -262,13 +231,6 @@ def test_slots_say_how_their_token_travels(transport):
             assert unseal(seal(claims, KEYS), KEYS) == claims
             first = urlsafe_b64decode(slot)[0]
             assert (first >> 7, first >> 6 & 1) == (recurs, transport == "bearer")
-
-
-def test_the_other_bits_of_a_slot_are_random():
-    """94 bits of a slot tell sessions apart: each of them is set in about half of all slots."""
-    slots = [int.from_bytes(urlsafe_b64decode(random_slot("bearer"))) for _ in range(2000)]
-    for bit in range(94):
-        assert 800 < sum(slot >> bit & 1 for slot in slots) < 1200, bit
 
 
 def test_a_slot_is_the_random_bytes_but_for_two_bits(monkeypatch):
