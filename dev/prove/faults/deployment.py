@@ -18,12 +18,12 @@ import lib.tgauth.telegram.provider
 import lib.tgauth.web.endpoint
 import lib.tgauth.web.request
 from dev.prove.faults.client import HOST, ORIGIN, Answer, call, environ_of
-from dev.prove.faults.kinds import Fault, Target
-from dev.prove.faults.points import HttpPoint, Point, Reply, closed_port, forward
+from dev.prove.faults.points import HttpPoint, Point, closed_port, forward
 from dev.prove.faults.redis_point import RedisPoint
 from dev.telegram.app import Telegram
 from dev.telegram.bot_api import CHAT_ID, BotApi
 from dev.telegram.oidc import KEYS_PATH, TOKEN_PATH, Provider
+from dev.upstash.faults import Fault, Target
 from dev.upstash.server import Upstash
 from dev.upstash.valkey import Valkey
 from lib.tgauth import log
@@ -225,11 +225,13 @@ class Lane:
             point.close()
         self._closed.close()
 
-    def _ask_telegram(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
+    def _ask_telegram(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, bytes]:
         given = {name: headers[name] for name in ("Authorization", "Content-Type") if headers.get(name)}
         answer = self._simulated.open(urlsplit(path).path, method=method, headers=given, data=body)
-        return Reply(answer.status_code, answer.get_data())
+        return answer.status_code, answer.get_data()
 
-    def _ask_production(self, method: str, path: str, _: Mapping[str, str], body: bytes) -> Reply:
+    def _ask_production(self, method: str, path: str, _: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
         answer = self.at("main").send(method, path, value=json.loads(body or b"null"))
-        return Reply(answer.status, answer.body)
+        return answer.status, answer.body

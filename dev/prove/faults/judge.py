@@ -7,8 +7,8 @@ from typing import Literal
 from dev.prove.faults.actions import Action
 from dev.prove.faults.client import COOKIE, Answer
 from dev.prove.faults.deployment import PREVIEW, Instance, Lane
-from dev.prove.faults.kinds import Fault
 from dev.prove.faults.scene import Held, Scene
+from dev.upstash.faults import Fault
 from lib.tgauth import errors
 
 Wrong = Literal["lost", "open", "5xx", "form", "slow"]
