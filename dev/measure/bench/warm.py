@@ -104,7 +104,7 @@ class Side:
 
     def __init__(self, function: Function, store_pid: int) -> None:
         self._function, self._store_pid = function, store_pid
-        self._pid = machine.pid_of(function)
+        self._pid = function.pid
         self.load, self.cpu, self.store_cpu = Load(), 0.0, 0.0
 
     def run(self, drive: Drive, requests: Sequence[bytes], status: int, plan: tuple[int, float]) -> None:

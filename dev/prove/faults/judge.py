@@ -85,7 +85,9 @@ def _answer(verdict: Verdict, action: Action, faults: tuple[Fault, ...], answer:
         return
     if answer.worked:
         return
-    if answer.one("cache-control") != "no-store" or (answer.status == 503 and not answer.one("retry-after")):
+    if answer.header("cache-control") != "no-store" or (
+        answer.status == 503 and not answer.header("retry-after")
+    ):
         verdict.add("form", f"headers {answer.headers}")
     if any(name == COOKIE for name in answer.cookies):
         verdict.add("lost", f"Set-Cookie with {answer.status}: {answer.all('set-cookie')}")

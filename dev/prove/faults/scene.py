@@ -181,7 +181,7 @@ def revoked(_: Lane, scene: Scene) -> None:
 
 def _start(at: Instance, host: str = "tgauth.example") -> tuple[str, str]:
     answer = at.send("GET", "/telegram/start", host=host)
-    return _cookie(answer.cookies), answer.one("location")
+    return _cookie(answer.cookies), answer.headers["location"]
 
 
 def _cookie(cookies: dict[str, str]) -> str:
