@@ -3,46 +3,23 @@
 from dataclasses import dataclass, field
 
 from dev.openapi.forms import Schema, ref
-from lib.tgauth.errors import (
-    BodyTooLarge,
-    CrossSiteBlocked,
-    IdentityProviderUnavailable,
-    InternalError,
-    InvalidGrant,
-    InvalidSession,
-    LoginCancelled,
-    LoginRejected,
-    LoginStale,
-    MalformedRequest,
-    MembershipRequired,
-    Misconfigured,
-    NotAllowed,
-    NotFound,
-    Problem,
-    RateLimited,
-    RelayRequired,
-    SharedStoreRequired,
-    StoreUnavailable,
-    Unauthenticated,
-    UnsupportedMediaType,
-    UriTooLong,
-)
+from lib.tgauth import errors
 from lib.tgauth.telegram.widget import FIELDS
 
-type Problems = tuple[type[Problem], ...]
+type Problems = tuple[type[errors.Problem], ...]
 
-FORM: Problems = (MalformedRequest, BodyTooLarge, UriTooLong, InternalError)
+FORM: Problems = (errors.MalformedRequest, errors.BodyTooLarge, errors.UriTooLong, errors.InternalError)
 """What every request but OPTIONS can be refused with."""
 
-_STORE: Problems = (Misconfigured, StoreUnavailable)
-_SESSION: Problems = (Unauthenticated, InvalidSession, RateLimited, *_STORE)
+_STORE: Problems = (errors.Misconfigured, errors.StoreUnavailable)
+_SESSION: Problems = (errors.Unauthenticated, errors.InvalidSession, errors.RateLimited, *_STORE)
 _LOGIN: Problems = (
-    CrossSiteBlocked,
-    LoginRejected,
-    LoginStale,
-    NotAllowed,
-    MembershipRequired,
-    IdentityProviderUnavailable,
+    errors.CrossSiteBlocked,
+    errors.LoginRejected,
+    errors.LoginStale,
+    errors.NotAllowed,
+    errors.MembershipRequired,
+    errors.IdentityProviderUnavailable,
     *_STORE,
 )
 
@@ -109,7 +86,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "operation",
         "How many users and sessions there are",
         {200: Success("The figures.", ("Stats",))},
-        (NotFound, *_STORE),
+        (errors.NotFound, *_STORE),
         "To everybody who does not know `ADMIN_TOKEN` there is nothing here.",
         security=[{"admin": []}],
     ),
@@ -117,7 +94,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "login",
         "Send the browser to Telegram",
         {303: Success("To Telegram, to production in a preview, or to the login page.", sets=True)},
-        (CrossSiteBlocked, Misconfigured, RelayRequired),
+        (errors.CrossSiteBlocked, errors.Misconfigured, errors.RelayRequired),
         fields={**_RETURN_TO, "redirected": {**_TEXT, "description": "Set by this site's own redirect."}},
         navigation=True,
     ),
@@ -125,7 +102,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "login",
         "Begin a login of this browser",
         {200: Success("What a login page needs to send the browser on.", ("Start",), sets=True)},
-        (CrossSiteBlocked, Misconfigured, RelayRequired),
+        (errors.CrossSiteBlocked, errors.Misconfigured, errors.RelayRequired),
         bodies=("StartRequest",),
         guarded=True,
     ),
@@ -133,7 +110,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "login",
         "Come back from Telegram with a code",
         {303: Success("Logged in, to where the login was to lead.", sets=True)},
-        (*_LOGIN, LoginCancelled, RateLimited),
+        (*_LOGIN, errors.LoginCancelled, errors.RateLimited),
         "The browser that began the login must be the one that comes, with its transaction cookie. A second"
         " time, within a minute, it is 303 to the same place, and nothing else.",
         fields=dict.fromkeys(("code", "state", "iss", "error"), _TEXT),
@@ -143,7 +120,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "login",
         "Come back from the widget or a button in a chat",
         {303: Success("Logged in, or to a page that asks first, or to where logins begin.", sets=True)},
-        (*_LOGIN, RelayRequired),
+        (*_LOGIN, errors.RelayRequired),
         "Without a `state` of this browser nothing is verified, and /confirm.html asks whether to go on."
         " Fields that are not listed are ignored, unless Telegram signed them.",
         fields={**dict.fromkeys((*sorted(FIELDS), "state"), _TEXT), **_RETURN_TO},
@@ -157,7 +134,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
                 "Logged in: the token is in the cookie, or in `token` for a bearer session.", ("Login",), True
             )
         },
-        (*_LOGIN, RateLimited),
+        (*_LOGIN, errors.RateLimited),
         "A session that comes with the request ends.",
         bodies=("WidgetLogin", "WrappedWidgetLogin", "MiniAppLogin", "IdTokenLogin"),
         security=ANYBODY,
@@ -167,7 +144,13 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "preview",
         "Ask in production for a login in a preview",
         {303: Success("To the page that asks for consent.")},
-        (CrossSiteBlocked, InvalidGrant, NotFound, Misconfigured, SharedStoreRequired),
+        (
+            errors.CrossSiteBlocked,
+            errors.InvalidGrant,
+            errors.NotFound,
+            errors.Misconfigured,
+            errors.SharedStoreRequired,
+        ),
         fields={"ticket": _TEXT},
         navigation=True,
     ),
@@ -179,7 +162,13 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
                 "For a ticket the address to go to, for a code the user.", ("RelayAddress", "RelayUser")
             )
         },
-        (CrossSiteBlocked, InvalidGrant, NotFound, SharedStoreRequired, *_SESSION),
+        (
+            errors.CrossSiteBlocked,
+            errors.InvalidGrant,
+            errors.NotFound,
+            errors.SharedStoreRequired,
+            *_SESSION,
+        ),
         "A ticket needs a session and is good for one consent. A code comes from the preview's server.",
         bodies=("Consent", "Redemption"),
         security=ANYBODY,
@@ -197,7 +186,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "session",
         "Renew the session and its cookie",
         {200: Success("The user and the session.", ("LoggedIn",), sets=True)},
-        (CrossSiteBlocked, IdentityProviderUnavailable, *_SESSION),
+        (errors.CrossSiteBlocked, errors.IdentityProviderUnavailable, *_SESSION),
         "Who has left the chat of `TELEGRAM_REQUIRE_CHAT` is logged out here.",
         security=PRESENTED,
         guarded=True,
@@ -206,7 +195,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "session",
         "End the session",
         {204: Success("Ended, also when there was none.", sets=True)},
-        (CrossSiteBlocked, *_STORE),
+        (errors.CrossSiteBlocked, *_STORE),
         "A Mini App's initData that led to the session logs in no more.",
         security=ANYBODY,
         guarded=True,
@@ -222,7 +211,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "session",
         "End all sessions, all others, or one",
         {204: _ENDED},
-        (CrossSiteBlocked, NotFound, SharedStoreRequired, *_SESSION),
+        (errors.CrossSiteBlocked, errors.NotFound, errors.SharedStoreRequired, *_SESSION),
         "All without a body, all but the caller's with `keep=current`, and with a body the one it names.",
         fields={"keep": {"type": "string", "enum": ["current"]}, **_USER},
         bodies=("EndRequest",),
@@ -234,14 +223,14 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "session",
         "Nothing: a single session cannot be read",
         {},
-        (NotFound,),
+        (errors.NotFound,),
         "The list has what there is to know of it.",
     ),
     ("DELETE", "/telegram/sessions/{id}"): Operation(
         "session",
         "End one session",
         {204: Success("Ended.")},
-        (CrossSiteBlocked, NotFound, SharedStoreRequired, *_SESSION),
+        (errors.CrossSiteBlocked, errors.NotFound, errors.SharedStoreRequired, *_SESSION),
         fields=_USER,
         security=PRESENTED,
         guarded=True,
@@ -254,5 +243,5 @@ def problems(method: str, operation: Operation) -> Problems:
     """Every problem that the operation can answer."""
     if method == "HEAD" and operation.navigation:
         return FORM
-    writes = (UnsupportedMediaType,) if method not in ("GET", "HEAD") else ()
+    writes = (errors.UnsupportedMediaType,) if method not in ("GET", "HEAD") else ()
     return (*FORM, *writes, *operation.problems)

@@ -18,11 +18,9 @@ def install() -> None:
     stamp, pins = PYTHON.parents[1] / "installed", HERE / "requirements.txt"
     if not npm.is_newer(stamp, pins):
         # Below .venv, where no tool looks for code of ours.
-        npm.run(
-            "a virtual environment", ROOT, sys.executable, "-m", "venv", "--clear", str(PYTHON.parents[1])
-        )
+        npm.run(what, ROOT, sys.executable, "-m", "venv", "--clear", str(PYTHON.parents[1]))
         pip = (str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-        npm.run("the Python packages of the peers", ROOT, *pip, "-r", str(pins))
+        npm.run(what, ROOT, *pip, "-r", str(pins))
         stamp.touch()
 
 

@@ -8,10 +8,8 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -140,16 +138,7 @@ def test_pages_have_type_and_headers(server: Server, target: str, content_type: 
     assert server.request("POST", target).status == 405
 
 
-def test_api_sets_its_own_headers(server: Server) -> None:
-    """A function's answer carries its own policy, not the pages'."""
-    answer = server.request("GET", "/health")
-    assert answer.status == 200
-    assert "script-src" not in answer.headers["Content-Security-Policy"]
-
-
-@pytest.mark.parametrize(
-    "target", ["/nothing", "/../vercel.json", "/%2e%2e/vercel.json", "/lib/tgauth/errors.py", "/api"]
-)
+@pytest.mark.parametrize("target", ["/nothing", "/../vercel.json"])
 def test_what_is_not_there_is_404(server: Server, target: str) -> None:
     """Neither an unknown path nor a file outside public/ is served."""
     assert server.request("GET", target).status == 404
@@ -202,32 +191,6 @@ def test_changes_below_lib_are_picked_up(server: Server, tree: Path) -> None:
     assert server.request("GET", "/telegram/verify").status == 401
 
 
-def test_changes_to_the_simulated_telegram_are_picked_up(server: Server, tree: Path) -> None:
-    """A save in any of its modules counts at the next request, and what it published before is gone."""
-    keys = server.request("GET", "/_telegram/.well-known/jwks.json").body
-    assert server.request("GET", "/_telegram/.well-known/jwks.json").body == keys
-    for name in ("authorize", "grants", "oidc", "proofs", "signing", "app", "users", "ways"):
-        file = tree / f"dev/telegram/{name}.py"
-        good = file.read_text()
-        file.write_text("def broken(:\n")
-        assert f"{name}.py" in server.request("GET", "/_telegram/ways").body.decode()
-        file.write_text(good)
-        assert server.request("GET", "/_telegram/ways").status == 200
-    assert server.request("GET", "/_telegram/.well-known/jwks.json").body != keys
-
-
-def test_broken_routes_show_and_recover(server: Server, tree: Path) -> None:
-    """vercel.json is read anew when it changes, and what is wrong with it is shown."""
-    file = tree / "vercel.json"
-    good = file.read_text()
-    file.write_text('{"redirects": []}')
-    answer = server.request("GET", "/health")
-    assert answer.status == 500
-    assert "redirects is not supported" in answer.body.decode()
-    file.write_text(good)
-    assert server.request("GET", "/health").status == 200
-
-
 def test_broken_code_at_the_start_is_a_page(tmp_path: Path, tree: Path) -> None:
     """The server starts over a tree that cannot be imported, and works once that is mended."""
     root = tmp_path / "tree"
@@ -252,42 +215,10 @@ def test_ctrl_c_ends_it_cleanly() -> None:
     assert not any("Traceback" in line for line in server.output)
 
 
-def test_greeting_says_where_everything_is() -> None:
-    """The start message names the page, the simulated Telegram, where sessions are, and how to stop."""
-    with running() as server:
-        greeting = "".join(server.output)
-    for part in (server.origin, f"{server.origin}/_telegram/", "in memory", "Ctrl-C"):
-        assert part in greeting
-
-
-@contextmanager
-def running_on_upstash(root: Path) -> Iterator[Server]:
-    """As `running`, with `--store upstash`."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dev.serve", "--port", "0", "--store", "upstash"],
-        cwd=root,
-        env={"PATH": os.environ["PATH"]},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-    )
-    server = Server(process)
-    reader = threading.Thread(target=server.read)
-    with process:
-        reader.start()
-        try:
-            assert server.prints("Ctrl-C"), server.output
-            server.port = int("".join(server.output).partition("http://localhost:")[2].partition("\n")[0])
-            yield server
-        finally:
-            process.terminate()
-            reader.join()
-
-
 def test_sessions_in_a_local_upstash_outlive_a_reload(tree: Path) -> None:
     """With --store upstash sessions are outside the functions; the store starts and ends with the server."""
     start_valkey().close()
-    with running_on_upstash(tree) as server:
+    with running(tree, store="upstash") as server:
         upstash = re.search(r"in a local Upstash at http://127\.0\.0\.1:(\d+)", "".join(server.output))
         assert upstash
         assert json.loads(server.request("GET", "/health").body) == {"status": "ok", "store": "upstash"}
@@ -327,41 +258,11 @@ def test_a_missing_valkey_is_said(tmp_path: Path) -> None:
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize(
-    "bot", [{"TELEGRAM_BOT_TOKEN": "42:TEST"}, {"TELEGRAM_BOT_ID": "42", "AUTH_SECRET": "s" * 32}], ids=list
-)
-def test_own_bot_stays_with_the_real_telegram(bot: dict[str, str]) -> None:
-    """With a bot of one's own, the functions get its settings alone, and nothing is simulated for it."""
-    with running(env=bot) as server:
-        assert "the real one" in "".join(server.output)
-        assert server.request("GET", "/telegram/verify").status == 401
-        headers = {"Content-Type": "application/json", "Origin": server.origin}
-        answer = json.loads(server.request("POST", "/telegram/start", headers, b"{}").body)
-        assert not simulated(server)
-        # Without a token a widget login could not be checked, so none is started.
-        telegram = "https://oauth.telegram.org/auth?bot_id=42&"
-        assert answer.get("widget_auth_url", telegram).startswith(telegram)
-        assert b"Bot domain invalid" in server.request("GET", "/_telegram/auth?bot_id=42").body
-
-
 def started(server: Server) -> dict[str, object]:
     headers = {"Content-Type": "application/json", "Origin": server.origin}
     answer = server.request("POST", "/telegram/start", headers, b"{}")
     assert answer.status == 200, answer.body
     return json.loads(answer.body)
-
-
-def simulated(server: Server) -> bool:
-    return json.loads(server.request("GET", "/_telegram/simulated.json").body)["simulated"]
-
-
-def test_every_way_is_on_by_default(server: Server) -> None:
-    """Without a bot of one's own, OpenID Connect and the widget both lead to the simulated Telegram."""
-    answer = started(server)
-    assert answer["methods"] == ["oidc", "widget"]
-    for url in ("oidc_url", "widget_auth_url"):
-        assert str(answer[url]).startswith(f"{server.origin}/_telegram/auth?")
-    assert simulated(server)
 
 
 def test_code_flow_through_the_functions(server: Server) -> None:
@@ -378,14 +279,6 @@ def test_code_flow_through_the_functions(server: Server) -> None:
     session = {"Cookie": f"tgauth={back.cookies['tgauth']}"}
     answer = server.request("GET", "/telegram/verify", session).json()
     assert (answer["user"]["id"], answer["session"]["method"]) == (100000002, "oidc")
-
-
-def test_development_token_alone_is_the_widget_alone() -> None:
-    """Who sets the development token and no client secret tries a bot without OpenID Connect."""
-    with running(env={"TELEGRAM_BOT_TOKEN": DEVELOPMENT_BOT_TOKEN}) as server:
-        answer = started(server)
-        assert (answer["methods"], answer["oidc_url"]) == (["widget"], None)
-        assert simulated(server)
 
 
 @pytest.mark.parametrize(
@@ -426,12 +319,14 @@ def test_the_development_bot_never_asks_the_real_telegram(given: str | None, exp
         assert environ["TELEGRAM_API_URL"] == "http://localhost:3000/_telegram"
 
 
-def test_a_bot_of_ones_own_asks_the_real_telegram() -> None:
-    """Who names a bot gets what they set."""
-    environ = {"TELEGRAM_BOT_TOKEN": "42:TEST", "TELEGRAM_OAUTH_URL": "https://oauth.telegram.org"}
+@pytest.mark.parametrize("bot", [{"TELEGRAM_BOT_TOKEN": "42:TEST"}, {"TELEGRAM_BOT_ID": "42"}], ids=list)
+def test_a_bot_of_ones_own_asks_the_real_telegram(bot: dict[str, str]) -> None:
+    """Who names a bot gets what they set, and nothing is simulated for it."""
+    environ = {**bot, "TELEGRAM_OAUTH_URL": "https://oauth.telegram.org"}
+    given = dict(environ)
     set_defaults(environ, "http://localhost:3000")
-    assert environ["TELEGRAM_OAUTH_URL"] == "https://oauth.telegram.org"
-    assert "TELEGRAM_API_URL" not in environ
+    local = {"VERCEL_ENV": "development", "AUTH_ORIGIN": "http://localhost:3000"}
+    assert environ == {**given, **local}
 
 
 PULLED = """# Created by Vercel CLI
@@ -520,7 +415,7 @@ def run(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Com
     return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=30, check=False)
 
 
-@pytest.mark.parametrize("port", ["abc", "-1", "65536", "9" * 5000, "٣", ""])
+@pytest.mark.parametrize("port", ["abc", "65536", "٣"])
 def test_what_is_no_port_is_said(port: str) -> None:
     """A port that is none is answered in words."""
     result = run(f"--port={port}")
