@@ -1,5 +1,6 @@
 """Packages of npm, as a folder's package-lock.json pins them."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,13 @@ NODE_MAJOR = 20
 
 class MissingTool(Exception):
     """Something is not installed; the text says what, and how to get it."""
+
+
+def left_out(missing: MissingTool) -> int:
+    """Say that a check is left out, and why; the exit code, which is 1 where REQUIRE_ALL=1."""
+    required = os.environ.get("REQUIRE_ALL") == "1"
+    print(f"{'Failed' if required else 'Skipped'}, for want of: {missing}")
+    return int(required)
 
 
 def require() -> None:

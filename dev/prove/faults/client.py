@@ -1,4 +1,4 @@
-"""Requests to a WSGI application in this process, as Vercel's runtime hands them over."""
+"""A deployment's settings, and requests to it in this process, as Vercel's runtime hands them over."""
 
 import io
 import time
@@ -13,6 +13,22 @@ from dev.vercel.proxy import HOST, Response
 
 ORIGIN = f"https://{HOST}"
 COOKIE = "__Host-tgauth"
+PREVIEW = "myapp-1x2y3z-myteam.vercel.app"
+BOT_ID = 987654321
+BOT_TOKEN = f"{BOT_ID}:AAcanaryBotTokenabcdefghijklmnopqrs"
+CLIENT_SECRET = "canary-client-secret-0123456789"
+ADMIN_TOKEN = "canary-admin-token-0123456789-0123456789"
+ENV = {
+    "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
+    "TELEGRAM_CLIENT_SECRET": CLIENT_SECRET,
+    "AUTH_SECRET": "canary-auth-secret-0123456789-0123456789",
+    "AUTH_ORIGIN": ORIGIN,
+    "ADMIN_TOKEN": ADMIN_TOKEN,
+    "AUTH_RELAY_SECRET": "canary-relay-secret-0123456789-01",
+    "AUTH_RELAY_HOSTS": "myapp-*-myteam.vercel.app",
+}
+"""A deployment in which everything is on."""
+
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
 NAVIGATION = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "cross-site"}
 

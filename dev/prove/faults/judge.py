@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from dev.prove.faults.actions import Action
-from dev.prove.faults.client import COOKIE, Answer
-from dev.prove.faults.deployment import PREVIEW, Instance, Lane
+from dev.prove.faults.client import COOKIE, PREVIEW, Answer
+from dev.prove.faults.deployment import Instance, Lane
 from dev.prove.faults.scene import Held, Scene
 from dev.upstash.faults import Fault
 from lib.tgauth import errors
