@@ -64,6 +64,11 @@ class Upstash:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
+    @property
+    def env(self) -> dict[str, str]:
+        """The credentials as a deployment has them."""
+        return {"UPSTASH_REDIS_REST_URL": self.url, "UPSTASH_REDIS_REST_TOKEN": self.token}
+
     def close(self) -> None:
         """Stop: whatever waits is let go, every connection is closed and every thread has ended."""
         self.released.set()

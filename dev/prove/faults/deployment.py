@@ -160,7 +160,7 @@ class Lane:
         )
         self._simulated = Client(Telegram(ORIGIN, self.provider, self.bot_api))
         telegram = {"TELEGRAM_OAUTH_URL": url, "TELEGRAM_API_URL": url}
-        upstash = {"UPSTASH_REDIS_REST_URL": self.store.url, "UPSTASH_REDIS_REST_TOKEN": ground.upstash.token}
+        upstash = ground.upstash.env | {"UPSTASH_REDIS_REST_URL": self.store.url}
         nowhere = f"http://127.0.0.1:{port}"
         preview = {**upstash, "VERCEL_ENV": "preview", "VERCEL_URL": client.PREVIEW, "AUTH_ORIGIN": ""}
         self._env = {

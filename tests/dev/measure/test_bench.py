@@ -142,7 +142,7 @@ def test_the_floor_sends_the_same_commands() -> None:
     with ExitStack() as stack:
         valkey = stack.enter_context(start_valkey())
         upstash = stack.enter_context(Upstash(valkey.port))
-        traffic = Traffic(Address(upstash.url, upstash.token, valkey.port, os.getpid()))
+        traffic = Traffic(Address(upstash.env, valkey.port, os.getpid()))
         stack.callback(traffic.close)
         pools = Pools(traffic, valkey.port)
         stack.callback(pools.close)
