@@ -101,10 +101,9 @@ class BotApi:
             return refusal(HTTPStatus.NOT_FOUND, "Not Found")
         if token != self.token:
             return refusal(HTTPStatus.UNAUTHORIZED, "Unauthorized")
-        # Names of methods are case-insensitive.
-        if name.lower() == "getme":
+        if name == "getMe":
             return success({"id": self._bot_id, **BOT})
-        if name.lower() != METHOD_PATH[1:].lower():
+        if received.path != METHOD_PATH:
             return refusal(HTTPStatus.NOT_FOUND, "Not Found")
         try:
             return self._chat_member(_parameters(request))

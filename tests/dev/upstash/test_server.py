@@ -274,6 +274,13 @@ def test_no_whole_answer(upstash: Upstash, kind: FaultKind, after: bool) -> None
     assert ask(upstash, "/", ["EXISTS", "a"]) == (200, {"result": int(after)})
 
 
+def test_a_reset_is_one(upstash: Upstash) -> None:
+    """A reset connection is told from one that just ends."""
+    upstash.fail(Fault("reset"))
+    with pytest.raises(ConnectionResetError):
+        send(upstash, "/", ["PING"])
+
+
 @pytest.mark.parametrize("kind", ["hang", "drip"])
 def test_no_answer_in_time(upstash: Upstash, kind: FaultKind) -> None:
     """A request that hangs or drips lasts longer than its client, and ends with a reset of the server."""
