@@ -13,7 +13,7 @@ from dev.measure.bench.traffic import BOT_TOKEN
 from dev.measure.load import __main__ as command
 from dev.measure.load.answers import Held, Wrong, expect, expect_session
 from dev.measure.load.site import deployment
-from dev.measure.load.soak import JUDGED_SECONDS, PEAK_MB, Result, Seen, failures, grows, smallest_leak, soak
+from dev.measure.load.soak import JUDGED_SECONDS, PEAK_MB, Result, Seen, failures, grows, soak
 from dev.measure.load.traffic import Outcome
 from dev.measure.load.visitor import MIX
 from dev.measure.load.watch import MB, Sample, look
@@ -208,19 +208,6 @@ def test_warm_up_does_not_count():
 def test_a_short_run_has_no_slope():
     """Below two minutes after the warm-up nothing is said about growth."""
     assert not grows(seen(samples(megabytes_an_hour=1000, seconds=JUDGED_SECONDS)))
-
-
-def test_what_would_have_been_seen():
-    """A leak shows from the bytes a request on that together are over the limit; this run would find it."""
-    sent = Outcome(sent={"telegram/verify": 10_000})
-    assert smallest_leak(Result(sent, {"telegram/verify": seen(samples())}, 4), "telegram/verify") == 175
-    # 6,000 requests of 600 are judged, in 360 seconds.
-    for size, found in ((170, False), (180, True)):
-        an_hour = size * 6000 * HOUR / 360 / MB
-        assert grows(seen(samples(megabytes_an_hour=an_hour))) is found
-    short = seen(samples(seconds=JUDGED_SECONDS))
-    for one, outcome in ((short, sent), (seen(samples()), Outcome())):
-        assert smallest_leak(Result(outcome, {"telegram/verify": one}, 4), "telegram/verify") is None
 
 
 def test_what_fails():

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.serve.__main__ import CannotStart, local_upstash, read_files, set_defaults
+from dev.serve.__main__ import CannotStart, listen, local_upstash, read_files, set_defaults
 from dev.serve.process import ROOT, Server, running
 from dev.telegram.oidc import DEVELOPMENT_CLIENT_SECRET
 from dev.telegram.signing import sign_widget
@@ -425,21 +425,18 @@ def test_what_is_no_port_is_said(port: str) -> None:
 
 
 def test_port_in_use_is_said() -> None:
-    """A port that is taken ends the start with exit code 1 and advice."""
+    """A port that is taken is no place to start at, and the advice names another."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        result = run("--port", str(port))
-    assert result.returncode == 1
-    assert result.stderr.startswith(f"Port {port} is in use.")
-    assert "Traceback" not in result.stderr
+        with pytest.raises(CannotStart, match=rf"Port {port} is in use\..*PORT={port + 1}"):
+            listen("127.0.0.1", port)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.com"])  # noqa: S104 (it must be refused)
 def test_only_loopback_is_served(host: str) -> None:
     """A host that others can reach is refused with the reason."""
-    result = run("--host", host, "--port", "0")
-    assert result.returncode == 1
-    assert "no loopback address" in result.stderr
+    with pytest.raises(CannotStart, match="no loopback address"):
+        listen(host, 0)
 
 
 def test_blank_variables_are_none() -> None:
