@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dev.npm import MissingTool, install
+from dev.npm import MissingTool, install, left_out
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -40,9 +40,7 @@ def main() -> int:
     try:
         install_linters()
     except MissingTool as missing:
-        required = os.environ.get("REQUIRE_ALL") == "1"
-        print(f"{'Failed' if required else 'Skipped'}, for want of: {missing}")
-        return int(required)
+        return left_out(missing)
     said = complaints(ROOT / "public")
     print(said or "The oldest browsers: no complaints")
     return int(bool(said))

@@ -1,149 +1,54 @@
-"""The objects that the API answers, made from the classes that the functions make them of.
+"""What schemas have from the code: fields of classes, problems, patterns and limits."""
 
-A class that gains a field which is not described here stops the generator.
-"""
-
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import is_dataclass
-from typing import Any, Literal, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from pydantic import TypeAdapter, create_model
 
-from dev.openapi.forms import Schema, one_of, record, ref
-from lib.tgauth.errors import MembershipRequired, NotAllowed, Problem, RelayRequired
+from lib.tgauth.errors import Problem
 from lib.tgauth.sessions.base import Session
+from lib.tgauth.sessions.degraded import _PREFIX as DEGRADED
 from lib.tgauth.sessions.devices import Device
+from lib.tgauth.sessions.token import _PREFIX as SHARED
+from lib.tgauth.sessions.token import SLOT
 from lib.tgauth.settings.source import StoreKind
 from lib.tgauth.store.reasons import Cause
-from lib.tgauth.user import TelegramUser
+from lib.tgauth.telegram.checks import _MAC, UNIX_TIME
+from lib.tgauth.telegram.login import OUR_FIELDS
+from lib.tgauth.user import _USER_ID, TelegramUser, Transport
+from lib.tgauth.web.cookies import cookie_name
+from lib.tgauth.web.respond import SECURITY_HEADERS
+from lib.tgauth.web.return_to import _PATH, MAX_LENGTH
 
 _ANSWERED = ("id", "created_at", "expires_at", "method", "transport")
 """What the API shows of a session; the rest of `Session` stays inside."""
 
-_SECONDS = "Unix seconds."
-_SESSION_ID = "Names the session among the user's. It is no secret."
-_METHOD = "How the user proved who they are."
-
-_USER = {
-    "id": "The Telegram id: the key of the account, the same whichever way somebody logs in.",
-    "first_name": "As Telegram said it at the login; empty for accounts that have none.",
-    "last_name": "As Telegram said it at the login.",
-    "username": "Without @. People change and sell it.",
-    "photo_url": "Where Telegram keeps the picture; not in sessions in memory.",
-    "language_code": "From a Mini App.",
-    "is_premium": "From a Mini App.",
-    "allows_write_to_pm": "From a Mini App.",
-    "sub": "What OpenID Connect calls the account: another number than `id`, and no key.",
-    "phone_number": "From OpenID Connect, where the user granted it.",
-}
-_SESSION = {
-    "id": _SESSION_ID,
-    "created_at": f"When the login was; {_SECONDS}",
-    "expires_at": f"When it ends if it is not used again; {_SECONDS}",
-    "method": _METHOD,
-    "transport": "How the session travels; it is refused on the other way.",
-}
-_DEVICE = {
-    "id": _SESSION_ID,
-    "created_at": f"When the login was; {_SECONDS}",
-    "last_seen": f"When it was used last; {_SECONDS}",
-    "expires_at": f"When it ends if it is not used again; {_SECONDS}",
-    "method": _METHOD,
-    "user_agent": "What the login came with; empty where that is not known.",
-    "country": "Two letters, from where the login came; empty where that is not known.",
-    "current": "Whether this is the session that asked.",
-}
-_START = {
-    "methods": "The ways of this deployment; in a preview that uses the relay, `relay` alone.",
-    "bot_username": "The bot's name, for the widget.",
-    "client_id": "The bot's id, for Telegram's own scripts.",
-    "state": "Names this login; it comes back with Telegram's answer.",
-    "nonce": "What an id_token for this browser must carry.",
-    "relay_url": "Send the browser there: production logs people in for this preview.",
-    "oidc_url": "Send the browser there: OpenID Connect.",
-    "widget_auth_url": "Send the browser there: the widget without its script.",
-    "widget_redirect_url": "`data-auth-url` of the widget.",
-}
-_STATS = {
-    "store": "Where sessions are kept.",
-    "users": "Users who have a session.",
-    "sessions": "Sessions.",
-    "exact": "Whether both were counted, and not estimated.",
-}
+_COOKIES = (
+    f"^({cookie_name(None)}|{cookie_name('http://localhost')})"
+    "((-tx-[A-Za-z0-9_-]{8})?=[^;]*; Path=/; Max-Age=[0-9]+; HttpOnly"
+    "|-told=[A-Za-z0-9_-]*; Path=/; Max-Age=60); SameSite=Lax(; Secure)?$"
+)
 
 
-_TOLD: dict[type[Problem], dict[str, Schema]] = {
-    NotAllowed: {
-        "user": record(
-            {
-                "id": {"type": "integer"},
-                **{name: {"type": "string"} for name in ("first_name", "last_name", "username")},
-            },
-            optional=["last_name", "username"],
-            description="The account that may not log in.",
-        )
-    },
-    MembershipRequired: {
-        "link": {
-            "type": "string",
-            "format": "uri",
-            "description": "The chat to join, where it has a public name.",
-        }
-    },
-    RelayRequired: {
-        "link": {
-            "type": "string",
-            "format": "uri",
-            "description": "Production's login page, where its address is known.",
-        }
-    },
-}
-"""Members that a problem has besides; a link where there is one."""
+def described(schemas: dict[str, Any]) -> dict[str, Any]:
+    """The schemas with the fields that the classes have; a field without a description is a KeyError."""
+    made = {"User": _fields(TelegramUser), "Session": _fields(Session, _ANSWERED), "Device": _fields(Device)}
+    found = dict(schemas)
+    for name, (fields, required) in made.items():
+        said = schemas[name]["properties"]
+        properties = {key: form | {"description": said[key]["description"]} for key, form in fields.items()}
+        found[name] = {**schemas[name], "properties": properties, "required": required}
+    return found
 
 
-def schemas() -> dict[str, Schema]:
-    """All of them by name."""
-    return {
-        "User": _from(TelegramUser, _USER, description="Who somebody is on Telegram."),
-        "Session": _from(Session, _SESSION, only=_ANSWERED, description="A live session."),
-        "Device": _from(Device, _DEVICE, description="A session as its owner sees it in a list."),
-        "LoggedIn": record({"user": ref("User"), "session": ref("Session")}),
-        "Login": record(
-            {
-                "user": ref("User"),
-                "session": ref("Session"),
-                "token": {"type": "string", "description": "Of a bearer session; others have the cookie."},
-            },
-            optional=["token"],
-        ),
-        "Sessions": record({"sessions": {"type": "array", "items": ref("Device")}}),
-        "Start": _start(),
-        "RelayAddress": record(
-            {"url": {"type": "string", "format": "uri", "description": "Send the browser there."}}
-        ),
-        "RelayUser": record({"user": ref("User")}),
-        "Stats": _stats(),
-        "Health": record(
-            {
-                "status": one_of(Literal["ok", "degraded"]),
-                "store": one_of(StoreKind),
-                "problem": one_of(
-                    Literal["memory", "memory_prefix", "chat", "bot_token"], description="Why it is degraded."
-                ),
-            },
-            ["problem"],
-        ),
-        "Down": record(
-            {
-                "status": {"const": "down"},
-                "store": {"type": "null"},
-                "problem": one_of(
-                    Literal["settings", "origin", "bot_token", Cause], description="Where to look."
-                ),
-            }
-        ),
-        **{problem.__name__: _problem(problem) for problem in problems()},
-    }
+def problem_schemas(schemas: dict[str, Any]) -> dict[str, Any]:
+    """The schemas with a schema for each problem, in the order of lib/tgauth/errors.py."""
+    made = {kind.__name__: _problem(kind, schemas.get(kind.__name__, {})) for kind in problems()}
+    names = list(schemas)
+    first = min(names.index(name) for name in made if name in schemas)
+    before = {name: schemas[name] for name in names[:first]}
+    return before | made | {name: form for name, form in schemas.items() if name not in before | made}
 
 
 def problems() -> list[type[Problem]]:
@@ -158,7 +63,31 @@ def problems() -> list[type[Problem]]:
     return list(below(Problem))
 
 
-def _problem(problem: type[Problem]) -> Schema:
+def constants() -> Iterator[tuple[str, object]]:
+    """What else the code knows, each with its place in the document."""
+    yield "components/headers/Cache-Control/schema/const", dict(SECURITY_HEADERS)["Cache-Control"]
+    yield "components/headers/Set-Cookie/schema/pattern", _COOKIES
+    yield "components/securitySchemes/cookie/name", cookie_name(None)
+    tokens = f"{SHARED}…, or {DEGRADED}… where sessions are in memory"
+    yield "components/securitySchemes/bearer/bearerFormat", tokens
+    schemas = "components/schemas"
+    for name in ("Stats", "Health"):
+        yield f"{schemas}/{name}/properties/store/enum", list(get_args(StoreKind))
+    down = ["settings", "origin", "bot_token", *get_args(Cause)]
+    yield f"{schemas}/Down/properties/problem/enum", down
+    for name in ("WidgetLogin", "WrappedWidgetLogin", "MiniAppLogin", "IdTokenLogin"):
+        yield f"{schemas}/{name}/properties/transport/enum", list(get_args(Transport))
+    for name, others in (("Widget", OUR_FIELDS), ("WidgetLogin", OUR_FIELDS - {"state", "transport"})):
+        yield f"{schemas}/{name}/properties/id/oneOf/1/pattern", f"^{_USER_ID.pattern}$"
+        yield f"{schemas}/{name}/properties/auth_date/oneOf/1/pattern", f"^{UNIX_TIME.pattern}$"
+        yield f"{schemas}/{name}/properties/hash/pattern", f"^{_MAC.pattern}$"
+        yield f"{schemas}/{name}/propertyNames/not/enum", sorted(others)
+    yield f"{schemas}/ReturnTo/maxLength", MAX_LENGTH
+    yield f"{schemas}/ReturnTo/pattern", f"^{_PATH.pattern}$"
+    yield f"{schemas}/SessionId/pattern", f"^{SLOT.pattern}$"
+
+
+def _problem(problem: type[Problem], written: dict[str, Any]) -> dict[str, Any]:
     """Answers of one code differ in the request id, and in what the person is told besides."""
     fixed = {
         "type": f"/error.html?code={problem.code}",
@@ -167,53 +96,26 @@ def _problem(problem: type[Problem]) -> Schema:
         "detail": problem.detail,
         "code": problem.code,
     }
-    request_id = {"type": "string", "description": "The log line with this id has the reason."}
-    constants: dict[str, Schema] = {name: {"const": value} for name, value in fixed.items()}
-    told = _TOLD.get(problem, {})
-    optional = [name for name in told if problem is not NotAllowed]
-    return record({**constants, "request_id": request_id, **told}, optional)
-
-
-def _start() -> Schema:
-    text: Schema = {"type": "string"}
-    address: Schema = {"type": ["string", "null"], "format": "uri"}
-    forms: dict[str, Schema] = {
-        "methods": {
-            "type": "array",
-            "items": one_of(Literal["oidc", "widget", "relay"]),
-            "uniqueItems": True,
-        },
-        "bot_username": {"type": ["string", "null"]},
-        "client_id": {**text, "pattern": "^[1-9][0-9]*$"},
-        "state": text,
-        "nonce": text,
-        **dict.fromkeys(("relay_url", "oidc_url", "widget_auth_url", "widget_redirect_url"), address),
+    properties = {
+        **{name: {"const": value} for name, value in fixed.items()},
+        "request_id": {"type": "string", "description": "The log line with this id has the reason."},
     }
-    return record({name: {**form, "description": _START[name]} for name, form in forms.items()})
+    told = {name: form for name, form in written.get("properties", {}).items() if name not in properties}
+    required = [*properties, *(name for name in told if name in written["required"])]
+    return {"type": "object", "properties": properties | told, "required": required}
 
 
-def _stats() -> Schema:
-    count: Schema = {"type": "integer", "minimum": 0}
-    forms = {"store": one_of(StoreKind), "users": count, "sessions": count, "exact": {"type": "boolean"}}
-    return record({name: {**form, "description": _STATS[name]} for name, form in forms.items()})
-
-
-def _from(
-    source: type, described: Mapping[str, str], only: Iterable[str] | None = None, **more: Any
-) -> Schema:
-    """The fields of a class; what can be None is left out of an answer instead."""
+def _fields(source: type, only: Iterable[str] | None = None) -> tuple[dict[str, Any], list[str]]:
+    """The fields of a class, and those always there; what can be None is left out of an answer instead."""
     if is_dataclass(source):
         made = TypeAdapter(source).json_schema()
     else:
         hints: dict[str, Any] = {name: (kind, ...) for name, kind in get_type_hints(source).items()}
         made = create_model(source.__name__, **hints).model_json_schema()
-    fields: dict[str, Schema] = {name: made["properties"][name] for name in only or made["properties"]}
-    optional = [name for name in fields if name not in made["required"]]
-    return record(
-        {n: _present(form) | {"description": described[n]} for n, form in fields.items()}, optional, **more
-    )
+    fields = {name: _present(made["properties"][name]) for name in only or made["properties"]}
+    return fields, [name for name in fields if name in made["required"]]
 
 
-def _present(form: Schema) -> Schema:
+def _present(form: dict[str, Any]) -> dict[str, Any]:
     known = next((kind for kind in form.get("anyOf", []) if kind != {"type": "null"}), form)
     return {name: value for name, value in known.items() if name not in ("title", "default")}

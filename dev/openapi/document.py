@@ -1,4 +1,10 @@
-"""The OpenAPI document: what the applications say of themselves, and what endpoints.py says of them."""
+"""docs/openapi.json: written by hand, but for what the code knows, which is put into it here.
+
+By hand are the addresses, what they take and what they answer, and every description. The code knows which
+methods there are (the applications are asked), the problems, and the responses, which are named after the
+codes of their problems; what HEAD and OPTIONS answer; the fields of the classes; limits, patterns and
+examples.
+"""
 
 import contextlib
 import io
@@ -10,101 +16,55 @@ from typing import Any
 
 from werkzeug.test import Client
 
-from dev.openapi import answers, bodies
-from dev.openapi.endpoints import OPERATIONS, Operation
+from dev.openapi.answers import constants, described, problem_schemas
 from dev.openapi.examples import examples
-from dev.openapi.forms import Schema, ref
-from dev.openapi.responses import HEADERS, Responses, preflight
-from lib.tgauth.sessions.degraded import _PREFIX as DEGRADED
-from lib.tgauth.sessions.token import _PREFIX as SHARED
-from lib.tgauth.web.cookies import cookie_name
-from lib.tgauth.web.request import MAX_BODY, MAX_QUERY_FIELDS, MAX_URI
+from dev.openapi.responses import Schema, head_of, head_of_visit, preflight, problem_response, ref
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "docs/openapi.json"
-
-_ABOUT = f"""\
-Log in with Telegram, and sessions that last. docs/API.md explains it; this says it to programs.
-
-- A session travels as a cookie or as a bearer token, whichever it was made for. With both, the token \
-counts; `Authorization` of another scheme is ignored.
-- What changes something with a cookie must come from the site's own pages: `Sec-Fetch-Site: same-origin`, \
-or without that header `Origin` with the site's own origin. Otherwise it is 403 `cross_site_blocked`.
-- Origins in `ALLOWED_ORIGINS` may ask with a bearer token; `OPTIONS` answers their preflights.
-- A body may have {MAX_BODY} bytes, path and query {MAX_URI} together, a query {MAX_QUERY_FIELDS} fields.
-- A method that an address does not list is answered with the response `method_not_allowed`.
-- On http://localhost the cookie is `{cookie_name("http://localhost")}`.
-"""
-
-_PARAMETERS: dict[str, Schema] = {
-    "Sec-Fetch-Site": {
-        "in": "header",
-        "description": "Browsers set it. With a cookie it must be `same-origin`, or missing.",
-        "schema": {"type": "string"},
-        "example": "same-origin",
-    },
-    "Origin": {
-        "in": "header",
-        "description": "With a cookie and without Sec-Fetch-Site it must be the site's own origin.",
-        "schema": {"type": "string"},
-    },
-    "Sec-Fetch-Mode": {
-        "in": "header",
-        "description": "Browsers set it; anything else is no visit.",
-        "schema": {"type": "string", "enum": ["navigate"]},
-    },
-    "Sec-Fetch-Dest": {
-        "in": "header",
-        "description": (
-            "Browsers set it; anything else is no visit. A service worker that passes one on sends `empty`,"
-            " with `Sec-Fetch-Mode: navigate`."
-        ),
-        "schema": {"type": "string", "enum": ["document"]},
-    },
-    "id": {"in": "path", "required": True, "schema": ref("SessionId")},
-}
-_GUARDED, _NAVIGATION = ("Sec-Fetch-Site", "Origin"), ("Sec-Fetch-Mode", "Sec-Fetch-Dest")
+_RESPONSES = "#/components/responses/"
 
 
-def document() -> dict[str, Any]:
-    """The whole of it; raises ValueError where endpoints.py and the applications differ."""
+def document(written: dict[str, Any]) -> dict[str, Any]:
+    """`written` with what the code knows; raises ValueError where its methods are not the applications'."""
     allowed = {path: _allowed(path) for path in _paths()}
-    listed = {(method, path) for path, allow in allowed.items() for method in _methods(allow)}
-    written = {(method, path) for method, path in listed if method not in ("HEAD", "OPTIONS")}
-    if written != OPERATIONS.keys():
-        raise ValueError(
-            f"dev/openapi/endpoints.py: {sorted(written ^ OPERATIONS.keys())} is in one place alone"
-        )
-    responses = Responses()
-    paths = {
-        path: _shared(path)
-        | {
-            method.lower(): _preflight(path, allow)
-            if method == "OPTIONS"
-            else _operation(method, path, responses)
-            for method in _methods(allow)
-        }
-        for path, allow in allowed.items()
+    there = {(method, path) for path, allow in allowed.items() for method in _by_hand(allow)}
+    known = {
+        (method.upper(), path)
+        for path, item in written["paths"].items()
+        for method in item
+        if method not in ("head", "options", "parameters")
     }
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": "tgauth", "version": "1", "description": _ABOUT},
-        "servers": [{"url": "/"}],
-        "tags": [{"name": name} for name in dict.fromkeys(found.tag for found in OPERATIONS.values())],
-        "paths": paths,
-        "components": {
-            "schemas": {**answers.schemas(), **bodies.schemas()},
-            "responses": dict(sorted(responses.shared.items())),
-            "headers": HEADERS,
-            "parameters": {name: {"name": name, **form} for name, form in _PARAMETERS.items()},
-            "securitySchemes": _security(),
-        },
+    if there != known:
+        raise ValueError(f"docs/openapi.json: {sorted(there ^ known)} is in one place alone")
+    paths = {path: _item(path, allow, written["paths"][path]) for path, allow in allowed.items()}
+    named = {name for name in references(paths) if name.startswith(_RESPONSES)}
+    names = {"method_not_allowed", *(name.removeprefix(_RESPONSES) for name in named)}
+    components = {
+        **written["components"],
+        "schemas": problem_schemas(described(written["components"]["schemas"])),
+        "responses": {name: problem_response(name) for name in sorted(names)},
     }
+    found = {**written, "paths": paths, "components": components}
+    for where, value in constants():
+        _put(found, where, value)
+    return found
 
 
 def text() -> str:
-    """The document as the file holds it."""
-    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+    """The document as the file is to hold it."""
+    written = json.loads(FILE.read_text(encoding="utf-8"))
+    return json.dumps(document(written), indent=2, ensure_ascii=False) + "\n"
+
+
+def references(part: Any) -> set[str]:
+    """Every reference in a part of the document."""
+    if isinstance(part, list):
+        return set().union(*map(references, part))
+    if not isinstance(part, dict):
+        return set()
+    own = {part["$ref"]} if isinstance(part.get("$ref"), str) else set()
+    return own.union(*map(references, part.values()))
 
 
 def _paths() -> Iterable[str]:
@@ -122,60 +82,39 @@ def _allowed(path: str) -> str:
         return Client(app, use_cookies=False).options(path).headers["Allow"]
 
 
-def _methods(allow: str) -> list[str]:
-    return allow.split(", ")
+def _by_hand(allow: str) -> set[str]:
+    return set(allow.split(", ")) - {"HEAD", "OPTIONS"}
 
 
-def _shared(path: str) -> Schema:
-    """What the methods of an address have in common."""
-    return {"parameters": [ref(name, "parameters") for name in _named(path)]} if _named(path) else {}
+def _item(path: str, allow: str, written: Schema) -> Schema:
+    """All methods of an address."""
+    item = {"parameters": written["parameters"]} if "parameters" in written else {}
+    for method in allow.lower().split(", "):
+        if method == "options":
+            item[method] = _preflight(path, allow)
+        elif method == "head":
+            item[method] = _head(written["get"])
+        else:
+            item[method] = _with_examples(written[method])
+        item[method] = {"operationId": re.sub(r"\W+", "_", f"{method}{path}").strip("_")} | item[method]
+    return item
 
 
-def _named(path: str) -> list[str]:
-    return re.findall(r"\{(\w+)\}", path)
-
-
-def _operation(method: str, path: str, responses: Responses) -> Schema:
-    operation = OPERATIONS["GET" if method == "HEAD" else method, path]
-    found: Schema = {
-        "operationId": _id(method, path),
-        "tags": [operation.tag],
-        "summary": operation.summary,
-        "description": operation.description,
-        "parameters": _parameters(method, operation),
-        "requestBody": _body(operation),
-        "responses": responses.of(method, operation),
-        "security": operation.security,
-    }
-    return {name: value for name, value in found.items() if value or name == "security"}
-
-
-def _parameters(method: str, operation: Operation) -> list[Schema]:
-    if method == "HEAD" and operation.navigation:
-        return []
-    headers = [*(_NAVIGATION if operation.navigation else ()), *(_GUARDED if operation.guarded else ())]
-    fields = [{"name": name, "in": "query", "schema": form} for name, form in operation.fields.items()]
-    return [*(ref(name, "parameters") for name in headers), *fields]
-
-
-def _body(operation: Operation) -> Schema | None:
-    if not operation.bodies:
-        return None
-    forms = [ref(name) for name in operation.bodies]
-    known = examples()
-    content: Schema = {"schema": forms[0] if len(forms) == 1 else {"oneOf": forms}}
-    if shown := {name: {"value": known[name]} for name in operation.bodies if name in known}:
-        content["examples"] = shown
-    return {"required": operation.body_required, "content": {"application/json": content}}
+def _head(get: Schema) -> Schema:
+    """As GET; but a visit, which is what browsers make, does nothing."""
+    is_visit = ref("Sec-Fetch-Mode", "parameters") in get.get("parameters", [])
+    left_out = {"operationId", "parameters"} if is_visit else {"operationId"}
+    responses = head_of_visit() if is_visit else head_of(get["responses"])
+    return {name: value for name, value in get.items() if name not in left_out} | {"responses": responses}
 
 
 def _preflight(path: str, allow: str) -> Schema:
     # Whatever they are: a preflight looks at nothing but the method.
     anything = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in _named(path)
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"\{(\w+)\}", path)
     ]
     return {
-        "operationId": _id("OPTIONS", path),
         "tags": ["operation"],
         "summary": "What the address answers",
         **({"parameters": anything} if anything else {}),
@@ -184,18 +123,24 @@ def _preflight(path: str, allow: str) -> Schema:
     }
 
 
-def _id(method: str, path: str) -> str:
-    """A name for the operation: `delete_telegram_sessions_id`."""
-    return re.sub(r"\W+", "_", f"{method.lower()}{path}").strip("_")
+def _with_examples(operation: Schema) -> Schema:
+    """An operation with an example of each of its bodies that has one."""
+    if "requestBody" not in operation:
+        return operation
+    content = operation["requestBody"]["content"]["application/json"]
+    bodies = {reference.rpartition("/")[2] for reference in references(content["schema"])}
+    shown = {name: {"value": value} for name, value in examples().items() if name in bodies}
+    if shown:
+        content = {**content, "examples": shown}
+    body = {**operation["requestBody"], "content": {"application/json": content}}
+    return {**operation, "requestBody": body}
 
 
-def _security() -> Schema:
-    return {
-        "cookie": {"type": "apiKey", "in": "cookie", "name": cookie_name(None)},
-        "bearer": {
-            "type": "http",
-            "scheme": "bearer",
-            "bearerFormat": f"{SHARED}…, or {DEGRADED}… where sessions are in memory",
-        },
-        "admin": {"type": "http", "scheme": "bearer", "bearerFormat": "ADMIN_TOKEN"},
-    }
+def _put(part: Any, where: str, value: object) -> None:
+    """Set what stands at a JSON pointer (RFC 6901); KeyError where nothing does."""
+    *way, last = (step.replace("~1", "/") for step in where.split("/"))
+    for step in way:
+        part = part[int(step) if isinstance(part, list) else step]
+    if last not in part:
+        raise KeyError(where)
+    part[last] = value

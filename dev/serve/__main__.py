@@ -137,7 +137,7 @@ def local_upstash(environ: MutableMapping[str, str]) -> Iterator[str]:
     except Unavailable as missing:
         raise CannotStart(f"A local Upstash needs a Valkey behind it, and {missing}") from missing
     with valkey, Upstash(valkey.port) as upstash:
-        environ["UPSTASH_REDIS_REST_URL"], environ["UPSTASH_REDIS_REST_TOKEN"] = upstash.url, upstash.token
+        environ.update(upstash.env)
         yield upstash.url
 
 

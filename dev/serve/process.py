@@ -8,22 +8,17 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPMessage
+from http.client import HTTPConnection
 from pathlib import Path
+
+from werkzeug.datastructures import Headers
+
+from dev.vercel.proxy import Response
 
 ROOT = Path(__file__).resolve().parents[2]
 
 _START_SECONDS = 30
 _READY = re.compile(r"tgauth is running at http://[a-z0-9.-]+:(\d+)\n")
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One HTTP answer."""
-
-    status: int
-    headers: HTTPMessage
-    body: bytes
 
 
 @dataclass
@@ -60,13 +55,13 @@ class Server:
 
     def request(
         self, method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
-    ) -> Answer:
+    ) -> Response:
         """Send one request; the target goes out exactly as it is written here."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
             connection.request(method, target, body, {"Host": f"{self.host}:{self.port}", **(headers or {})})
             response = connection.getresponse()
-            return Answer(response.status, response.headers, response.read())
+            return Response(response.status, Headers(response.getheaders()), response.read())
         finally:
             connection.close()
 

@@ -15,7 +15,7 @@ from dev.serve.pages import BANNER, page
 from dev.telegram.grants import OAuthError
 from dev.telegram.users import choices
 
-_CHALLENGE = {"S256": re.compile(r"[A-Za-z0-9_-]{43}"), "plain": re.compile(r"[A-Za-z0-9._~-]{43,128}")}
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 def require_supported(asked: Mapping[str, str]) -> None:
@@ -30,9 +30,9 @@ def require_supported(asked: Mapping[str, str]) -> None:
     if challenge is None and method is None:
         return
     # A method left out would mean `plain` (RFC 7636 §4.3), which no client here can want.
-    if challenge is None or method not in _CHALLENGE:
-        raise OAuthError("invalid_request", "code_challenge needs a method, S256 or plain, and the reverse")
-    if not _CHALLENGE[method].fullmatch(challenge):
+    if challenge is None or method != "S256":
+        raise OAuthError("invalid_request", "code_challenge needs the method S256, and the reverse")
+    if not _CHALLENGE.fullmatch(challenge):
         raise OAuthError("invalid_request", "code_challenge is malformed")
 
 

@@ -86,7 +86,7 @@ class BotApi:
     @staticmethod
     def serves(path: str) -> frozenset[str]:
         """The methods of an address of the Bot API, whatever token and method it names; none for others."""
-        return frozenset({"GET", "POST"}) if _ADDRESS.fullmatch(path) else frozenset()
+        return frozenset({"POST"}) if _ADDRESS.fullmatch(path) else frozenset()
 
     def answer(self, path: str, request: Request) -> Response:
         """What the method at `path`, which must be served, answers."""
@@ -101,10 +101,9 @@ class BotApi:
             return refusal(HTTPStatus.NOT_FOUND, "Not Found")
         if token != self.token:
             return refusal(HTTPStatus.UNAUTHORIZED, "Unauthorized")
-        # Names of methods are case-insensitive.
-        if name.lower() == "getme":
+        if name == "getMe":
             return success({"id": self._bot_id, **BOT})
-        if name.lower() != METHOD_PATH[1:].lower():
+        if received.path != METHOD_PATH:
             return refusal(HTTPStatus.NOT_FOUND, "Not Found")
         try:
             return self._chat_member(_parameters(request))
@@ -153,16 +152,11 @@ def refusal(code: int, description: str, **parameters: int) -> Response:
 
 
 def _parameters(request: Request) -> dict[str, str]:
-    """What was asked, in the query, a form or a JSON object; raises ValueError."""
-    found = dict(request.values.items())
-    if request.mimetype == "application/json":
-        body = json.loads(request.get_data())
-        if not isinstance(body, dict):
-            raise ValueError
-        found |= {
-            name: value if isinstance(value, str) else json.dumps(value) for name, value in body.items()
-        }
-    return found
+    """What was asked, in a JSON object; raises ValueError."""
+    body = json.loads(request.get_data())
+    if not isinstance(body, dict):
+        raise ValueError
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in body.items()}
 
 
 def _json(value: object, status: int = HTTPStatus.OK) -> Response:

@@ -48,7 +48,6 @@ class Grant:
     scope: str
     nonce: str | None = None
     challenge: str | None = None
-    method: str | None = None
 
     def answers_challenge(self, verifier: str | None) -> bool:
         """Whether the verifier is the one of the challenge; without a challenge there must be none."""
@@ -56,10 +55,8 @@ class Grant:
             return self.challenge is verifier
         if not _VERIFIER.fullmatch(verifier):
             return False
-        if self.method == "S256":
-            digest = hashlib.sha256(verifier.encode()).digest()
-            verifier = base64.urlsafe_b64encode(digest).decode().rstrip("=")
-        return hmac.compare_digest(verifier, self.challenge)
+        digest = hashlib.sha256(verifier.encode()).digest()
+        return hmac.compare_digest(base64.urlsafe_b64encode(digest).decode().rstrip("="), self.challenge)
 
 
 class Codes:
@@ -109,22 +106,17 @@ def single(fields: Iterable[tuple[str, list[str]]]) -> dict[str, str]:
 
 
 def require_client(request: Request, form: dict[str, str], client_id: str, client_secret: str) -> None:
-    """Authenticate by client_secret_basic or client_secret_post; raises OAuthError."""
-    basic = _basic(request.headers.get("Authorization", ""))
-    if basic and "client_secret" in form:
-        raise OAuthError("invalid_request", "authenticate in one way: Authorization or client_secret")
-    if basic and form.get("client_id", basic[0]) != basic[0]:
+    """Authenticate by client_secret_basic; raises OAuthError."""
+    named, secret = _basic(request.headers.get("Authorization", ""))
+    if form.get("client_id", named) != named:
         raise OAuthError("invalid_request", "client_id is not the one of Authorization")
-    named, secret = basic or (form.get("client_id", ""), form.get("client_secret", ""))
     genuine = hmac.compare_digest(secret.encode(), client_secret.encode())
     if named != client_id or not genuine:
         raise OAuthError("invalid_client", "client_id or client_secret is wrong")
 
 
-def _basic(header: str) -> tuple[str, str] | None:
-    """Id and secret, both form-encoded before they were joined (RFC 6749 §2.3.1); None for no header."""
-    if not header:
-        return None
+def _basic(header: str) -> tuple[str, str]:
+    """Id and secret, both form-encoded before they were joined (RFC 6749 §2.3.1)."""
     scheme, _, encoded = header.partition(" ")
     try:
         named, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")

@@ -1,7 +1,8 @@
 """Telegram's OpenID Connect, simulated from its documentation, for local development and for tests.
 
-https://core.telegram.org/bots/telegram-login says what is asked and answered, and its discovery document
-what is supported. Where both are silent (the lifetime of a code, which error means what) RFC 6749 rules.
+https://core.telegram.org/bots/telegram-login says what is asked and answered; where it is silent (the
+lifetime of a code, which error means what) RFC 6749 rules. Of what its discovery document offers, only what
+tgauth uses is here: client_secret_basic and S256.
 """
 
 import hashlib
@@ -26,9 +27,7 @@ DEVELOPMENT_CLIENT_SECRET = "tgauth-development-client-secret-never-use-this"
 TOKEN_SECONDS = 3600
 TOKEN_PATH = "/token"
 KEYS_PATH = "/.well-known/jwks.json"
-DISCOVERY_PATH = "/.well-known/openid-configuration"
 
-_SCOPES = ("openid", "phone", "profile", "telegram:bot_access", "ton:wallet")
 # One set a process: an RSA key takes a while to make.
 _keys = Keys()
 
@@ -75,18 +74,15 @@ class Provider:
         """The methods of one of the endpoints that servers ask; none for any other path."""
         if path == TOKEN_PATH:
             return frozenset({"POST"})
-        return frozenset({"GET", "HEAD"}) if path in (KEYS_PATH, DISCOVERY_PATH) else frozenset()
+        return frozenset({"GET", "HEAD"}) if path == KEYS_PATH else frozenset()
 
     def answer(self, path: str, request: Request) -> Response:
         """What the endpoint at `path`, which must be served, answers."""
-        if path != DISCOVERY_PATH:
-            received = Received(request.method, path, Headers(list(request.headers)), request.get_data())
-            self.requests.append(received)
+        received = Received(request.method, path, Headers(list(request.headers)), request.get_data())
+        self.requests.append(received)
         if fault := self.faults.get(path):
             return fault(request)
-        if path == TOKEN_PATH:
-            return self._token(request)
-        return _json(self.jwks() if path == KEYS_PATH else self._discovery())
+        return self._token(request) if path == TOKEN_PATH else _json(self.jwks())
 
     def sign(
         self,
@@ -123,11 +119,10 @@ class Provider:
         scope: str = "openid profile",
         nonce: str | None = None,
         challenge: str | None = None,
-        method: str = "S256",
     ) -> str:
         """A code as the authorization page hands it out when this user agrees."""
         redirect_uri = f"{self._redirect_origin}/telegram/callback"
-        return self._codes.issue(Grant(user, redirect_uri, scope, nonce, challenge, method))
+        return self._codes.issue(Grant(user, redirect_uri, scope, nonce, challenge))
 
     def authorize(self, request: Request) -> Response:
         """The page that a browser is sent to: who logs in, or nobody; then back with the outcome."""
@@ -158,10 +153,8 @@ class Provider:
             return None
         if popup:
             return {"result": self.sign(self.claims(user, scope=scope, nonce=nonce), kid=self.kid)}
-        challenge, method = asked.get("code_challenge"), asked.get("code_challenge_method")
-        return {
-            "code": self._codes.issue(Grant(user, asked["redirect_uri"], scope, nonce, challenge, method))
-        }
+        challenge = asked.get("code_challenge")
+        return {"code": self._codes.issue(Grant(user, asked["redirect_uri"], scope, nonce, challenge))}
 
     def _token(self, request: Request) -> Response:
         try:
@@ -182,25 +175,6 @@ class Provider:
         claims = self.claims(grant.user, scope=grant.scope, nonce=grant.nonce if self.echo_nonce else None)
         tokens = {"access_token": secrets.token_urlsafe(24), "token_type": "Bearer"}
         return _json({**tokens, "expires_in": TOKEN_SECONDS, "id_token": self.sign(claims, kid=self.kid)})
-
-    def _discovery(self) -> dict[str, object]:
-        return {
-            "issuer": self.issuer,
-            "authorization_endpoint": f"{self.issuer}/auth",
-            "token_endpoint": f"{self.issuer}{TOKEN_PATH}",
-            "jwks_uri": f"{self.issuer}{KEYS_PATH}",
-            "response_types_supported": ["code"],
-            "grant_types_supported": ["authorization_code"],
-            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
-            "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": list(Keys.ALGORITHMS.values()),
-            "scopes_supported": list(_SCOPES),
-            "claims_supported": [
-                *("aud", "preferred_username", "phone_number", "exp", "iat", "iss", "name", "picture"),
-                *("sub", "ton"),
-            ],
-            "code_challenge_methods_supported": ["plain", "S256"],
-        }
 
     def _is_registered(self, args: MultiDict[str, str], popup: bool) -> bool:
         if not popup:

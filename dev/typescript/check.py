@@ -3,13 +3,12 @@
 python -m dev.typescript.check
 """
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 from dev import npm
-from dev.npm import MissingTool
+from dev.npm import MissingTool, left_out
 
 HERE = Path(__file__).resolve().parent
 
@@ -44,9 +43,7 @@ def main() -> int:
         compile_examples()
         check_client()
     except MissingTool as missing:
-        required = os.environ.get("REQUIRE_ALL") == "1"
-        print(f"{'Failed' if required else 'Skipped'}, for want of: {missing}")
-        return int(required)
+        return left_out(missing)
     except CheckFailed as failed:
         print(failed)
         return 1

@@ -30,7 +30,7 @@ from http.server import ThreadingHTTPServer
 from typing import Any, Self
 
 from dev.upstash.data import Data, Words
-from dev.upstash.faults import REFUSED, Fault, Faulty
+from dev.upstash.faults import REFUSED, Answer, Fault, Faulty
 from dev.upstash.resp import Reply, ReplyError, Status
 
 TOKEN = "local-upstash-token"
@@ -63,6 +63,11 @@ class Upstash:
         self.url = f"http://127.0.0.1:{self.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The credentials as a deployment has them."""
+        return {"UPSTASH_REDIS_REST_URL": self.url, "UPSTASH_REDIS_REST_TOKEN": self.token}
 
     def close(self) -> None:
         """Stop: whatever waits is let go, every connection is closed and every thread has ended."""
@@ -170,9 +175,6 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(Faulty):
     server: _Server
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1
 
     def do_POST(self) -> None:
         """One request of the REST protocol."""
@@ -183,23 +185,16 @@ class _Handler(Faulty):
             self.answer(405, b'{"error":"ERR method not allowed"}')
             return
         if not upstash.admit(self.headers.get("Authorization")):
-            self.answer(401, REFUSED)
+            self.answer(*REFUSED)
             return
         released, fault = upstash.released, upstash.next_fault()
         if upstash.latency:
             released.wait(upstash.latency)
-        status, answer = self._run(body) if fault is None or fault.after else (200, b"{}")
-        if fault is None:
-            self.answer(status, answer)
-        else:
-            self.inflict(fault, answer, released)
+        self.respond(lambda: self._run(body), fault, released)
 
     do_GET = do_HEAD = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_POST
 
-    def log_message(self, *_: object) -> None:
-        """Silent: tests read the counters."""
-
-    def _run(self, body: bytes) -> tuple[int, bytes]:
+    def _run(self, body: bytes) -> Answer:
         try:
             commands = _parse(self.path, body)
         except (ValueError, RecursionError):

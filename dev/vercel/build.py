@@ -8,16 +8,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from dev import npm
+from dev.npm import MissingTool
+
 ROOT = Path(__file__).resolve().parents[2]
 CLI = Path(__file__).resolve().parent
-NODE_MAJOR = 20
 
 # The CLI asks for a login unless the directory looks linked. Null settings are what a new project has.
 LINKED = {"projectId": "prj_local", "orgId": "team_local", "settings": {"framework": None}}
-
-
-class MissingTool(Exception):
-    """Something the build needs is not installed; the text says what, and how to get it."""
 
 
 class BuildFailed(Exception):
@@ -38,8 +36,10 @@ def find_tools() -> Tools:
     missing = []
     if not shutil.which("git") or not (ROOT / ".git").exists():
         missing.append("git and a clone of the repository (the check builds what git would push)")
-    if not shutil.which("npm") or _node_major() < NODE_MAJOR:
-        missing.append(f"Node.js {NODE_MAJOR} or newer with npm (https://nodejs.org/en/download)")
+    try:
+        npm.require()
+    except MissingTool as lacking:
+        missing.append(str(lacking))
     uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     if not uv:
         missing.append("uv (pip install -r requirements-dev.txt)")
@@ -70,16 +70,8 @@ def find_python(version: str, uv: str | None) -> Path | None:
 
 
 def install_cli() -> None:
-    """Install the pinned CLI into node_modules, unless it is there and newer than the lock file."""
-    installed, lock = CLI / "node_modules/.package-lock.json", CLI / "package-lock.json"
-    if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
-        return
-    print("Installing the Vercel CLI into dev/vercel/node_modules ...", file=sys.stderr, flush=True)
-    # Its optional packages are native variants: 200 MB, and the JavaScript serves as well.
-    command = ["npm", "ci", "--omit=optional", "--ignore-scripts", "--no-audit", "--loglevel=error"]
-    result = subprocess.run(command, cwd=CLI, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    if result.returncode:
-        raise MissingTool(f"the Vercel CLI: npm ci failed\n{result.stdout}{result.stderr}")
+    """Install the pinned CLI into node_modules, unless it is there. Raises MissingTool."""
+    npm.install(CLI, "the Vercel CLI")
 
 
 def copy_tree(target: Path) -> None:
@@ -149,11 +141,6 @@ def read_bundles(project: Path, output: Path) -> list[Bundle]:
         files |= {str(f.relative_to(directory)): f for f in directory.rglob("*") if f.is_file()}
         bundles.append(Bundle(f"/{directory.relative_to(functions).with_suffix('')}", config, files))
     return bundles
-
-
-def _node_major() -> int:
-    version = _output_of(["node", "--version"]).removeprefix("v").partition(".")[0]
-    return int(version) if version.isdigit() else 0
 
 
 def _output_of(command: list[str]) -> str:

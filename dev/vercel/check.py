@@ -7,7 +7,6 @@ out; so the bundles are checked file by file, and each is started from its own f
 """
 
 import json
-import os
 import re
 import secrets
 import sys
@@ -16,10 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from dev.npm import MissingTool, left_out
 from dev.vercel.build import (
     BuildFailed,
     Bundle,
-    MissingTool,
     Tools,
     build,
     copy_tree,
@@ -77,9 +76,7 @@ def main() -> int:
         tools = find_tools()
         install_cli()
     except MissingTool as missing:
-        required = os.environ.get("REQUIRE_ALL") == "1"
-        print(f"{'Failed' if required else 'Skipped'}, for want of: {missing}")
-        return int(required)
+        return left_out(missing)
     with tempfile.TemporaryDirectory(prefix="vercel-check-") as name:
         try:
             check_build(report, Path(name).resolve(), tools)

@@ -1,4 +1,4 @@
-"""What Vercel's proxy sends to a function, and what it gets back."""
+"""What Vercel's proxy sends to a function, and what comes back: an answer, as everything in dev/ has it."""
 
 import http.client
 import io
@@ -7,6 +7,8 @@ import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
+
+from werkzeug import datastructures
 
 HOST = "tgauth.example"
 CLIENT_IP = "203.0.113.7"
@@ -19,20 +21,26 @@ class Response:
     """An HTTP answer, its headers in the order they came and as often as they came."""
 
     status: int
-    headers: list[tuple[str, str]]
+    headers: datastructures.Headers
     body: bytes
 
     def all(self, name: str) -> list[str]:
         """Every value of a header; names are compared without case."""
-        return [value for key, value in self.headers if key.lower() == name.lower()]
+        return self.headers.getlist(name)
 
     def header(self, name: str) -> str | None:
         """The first value of a header, or None."""
-        return next(iter(self.all(name)), None)
+        return self.headers.get(name)
 
     def json(self) -> Any:
         """The body read as JSON; ValueError if it is not."""
         return json.loads(self.body)
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies that this answer sets, by name; "" for those that it removes."""
+        pairs = (header.partition(";")[0].partition("=") for header in self.all("Set-Cookie"))
+        return {name: value for name, _, value in pairs}
 
 
 def encode_request(method: str, target: str, headers: Headers, body: bytes, number: int) -> bytes:
@@ -69,4 +77,14 @@ def decode_response(data: bytes, method: str = "GET") -> Response:
 
     answer = http.client.HTTPResponse(cast(socket.socket, Received()), method=method)
     answer.begin()
-    return Response(answer.status, answer.getheaders(), answer.read())
+    return Response(answer.status, datastructures.Headers(answer.getheaders()), answer.read())
+
+
+def exchange(port: int, data: bytes, seconds: float = 15.0) -> bytes:
+    """Send a request's bytes on a connection of its own; what comes back until that is closed."""
+    answer = bytearray()
+    with socket.create_connection(("127.0.0.1", port), seconds) as connection:
+        connection.sendall(data)
+        while chunk := connection.recv(65536):
+            answer += chunk
+    return bytes(answer)

@@ -105,6 +105,11 @@ class Function:
         return cls([python, "-S", "-s", "-c", BUNDLE_BOOT], root, {**(env or {}), **configured}, root.name)
 
     @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
+
+    @property
     def alive(self) -> bool:
         """Whether the process still runs."""
         return self._process.poll() is None

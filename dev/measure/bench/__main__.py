@@ -19,8 +19,8 @@ from functools import partial
 
 from dev.measure.bench import cold, cost, growth, machine, warm
 from dev.measure.bench.report import Result, render
+from dev.npm import MissingTool
 from dev.upstash.valkey import Unavailable
-from dev.vercel.build import MissingTool
 
 
 def main() -> int:

@@ -78,10 +78,11 @@ class Built:
         with Function.from_bundle(self._roots[function], self._python, traffic.env) as running:
             answer = running.raw(ask.encode())
             wall = time.perf_counter() - began
-            pid = machine.pid_of(running)
             if f" {ask.status} ".encode() not in answer.partition(b"\r\n")[0]:
                 raise RuntimeError(f"{ask.method} {ask.target}: {answer.decode()}\n{running.log_text}")
-            return Start(machine.cpu_seconds(pid) * 1e3, wall * 1e3, machine.peak_megabytes(pid))
+            return Start(
+                machine.cpu_seconds(running.pid) * 1e3, wall * 1e3, machine.peak_megabytes(running.pid)
+            )
 
 
 def ways(traffic: Traffic) -> dict[str, Callable[[], Ask]]:

@@ -45,7 +45,7 @@ def measure(*, quick: bool, note: Callable[[str], None]) -> Result:
     with ExitStack() as stack:
         store = stack.enter_context(local_store())
         address = store.address()
-        meter = stack.enter_context(Meter(int(address.url.rpartition(":")[2])))
+        meter = stack.enter_context(Meter(int(address.env["UPSTASH_REDIS_REST_URL"].rpartition(":")[2])))
         traffic = stack.enter_context(deployment(address))
         env = traffic.env | {"UPSTASH_REDIS_REST_URL": f"http://127.0.0.1:{meter.port}"}
         ways: dict[str, Callable[[], Ask]] = {

@@ -5,7 +5,6 @@ from connecting to the last byte.
 """
 
 import multiprocessing
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-_SECONDS = 15.0
+from dev.vercel.proxy import exchange
 
 
 @dataclass
@@ -60,7 +59,7 @@ def drive(port: int, requests: Sequence[bytes], status: int, connections: int, s
             if request is None:
                 break
             began = time.perf_counter()
-            answer = _answer(port, request)
+            answer = exchange(port, request)
             times.append(time.perf_counter() - began)
             if answer[9:12] != b"%d" % status:
                 failures.append(answer.decode(errors="replace") or "no answer")
@@ -77,12 +76,3 @@ def drive(port: int, requests: Sequence[bytes], status: int, connections: int, s
     if failures:
         raise RuntimeError(failures[0])
     return load
-
-
-def _answer(port: int, request: bytes) -> bytes:
-    answer = b""
-    with socket.create_connection(("127.0.0.1", port), _SECONDS) as connection:
-        connection.sendall(request)
-        while chunk := connection.recv(65536):
-            answer += chunk
-    return answer

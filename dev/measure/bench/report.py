@@ -9,6 +9,11 @@ from typing import Any
 type Cell = str | int | float
 
 
+def percentile(times: Sequence[float], percent: int) -> float:
+    """The time that so many per cent of requests were not slower than."""
+    return statistics.quantiles(times, n=100, method="inclusive")[percent - 1] if len(times) > 1 else times[0]
+
+
 @dataclass(frozen=True)
 class Spread:
     """Median and quartiles of some samples."""

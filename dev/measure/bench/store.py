@@ -14,17 +14,11 @@ from dev.upstash.valkey import Valkey
 
 @dataclass(frozen=True)
 class Address:
-    """Where it is: the REST credentials, the Valkey behind it, and the process."""
+    """Where it is: the REST credentials as a deployment has them, the Valkey behind it, and the process."""
 
-    url: str
-    token: str
+    env: dict[str, str]
     valkey_port: int
     pid: int
-
-    @property
-    def env(self) -> dict[str, str]:
-        """The credentials as a deployment has them."""
-        return {"UPSTASH_REDIS_REST_URL": self.url, "UPSTASH_REDIS_REST_TOKEN": self.token}
 
 
 class LocalStore:
@@ -36,7 +30,7 @@ class LocalStore:
 
     def address(self) -> Address:
         """Where it listens."""
-        return Address(self._upstash.url, self._upstash.token, self._valkey.port, os.getpid())
+        return Address(self._upstash.env, self._valkey.port, os.getpid())
 
     def counts(self) -> tuple[int, int]:
         """Commands and round trips since the start."""

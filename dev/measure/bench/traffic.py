@@ -182,13 +182,13 @@ class Traffic:
         return self._post("relay", {}, {"code": code, "verifier": verifier, "host": PREVIEW})
 
     def health(self) -> Ask:
-        return Ask("health", "GET")
+        return Ask("status", "GET", path="/health")
 
     def stats(self) -> Ask:
-        return Ask("stats", "GET", _bearer(ADMIN_TOKEN))
+        return Ask("status", "GET", _bearer(ADMIN_TOKEN), path="/stats")
 
     def stats_refused(self) -> Ask:
-        return Ask("stats", "GET", status=404)
+        return Ask("status", "GET", status=404, path="/stats")
 
     def _post(
         self, name: str, headers: Mapping[str, str], body: Mapping[str, Any] | None = None, status: int = 200

@@ -5,7 +5,6 @@ Upstash in a process of its own. They take turns, so that whatever else this mac
 """
 
 import itertools
-import statistics
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from dev.measure.bench import machine, people
 from dev.measure.bench.load import Drive, Load, generator
-from dev.measure.bench.report import Cell, Result, Table, Target
+from dev.measure.bench.report import Cell, Result, Table, Target, percentile
 from dev.measure.bench.store import local_store
 from dev.measure.bench.traffic import Ask, Traffic
 from dev.upstash.resp import Connection
@@ -104,7 +103,7 @@ class Side:
 
     def __init__(self, function: Function, store_pid: int) -> None:
         self._function, self._store_pid = function, store_pid
-        self._pid = machine.pid_of(function)
+        self._pid = function.pid
         self.load, self.cpu, self.store_cpu = Load(), 0.0, 0.0
 
     def run(self, drive: Drive, requests: Sequence[bytes], status: int, plan: tuple[int, float]) -> None:
@@ -115,17 +114,13 @@ class Side:
         self.store_cpu += machine.cpu_seconds(self._store_pid) - before[1]
         self._function.logs.clear()
 
-    def quantile(self, percent: int) -> float:
-        """Milliseconds that so many requests in a hundred stayed below."""
-        return statistics.quantiles(self.load.times, n=100, method="inclusive")[percent - 1] * 1e3
-
     def figures(self) -> "Figures":
         """The sum of its slices."""
         requests, elapsed = len(self.load.times), self.load.elapsed
         return Figures(
             requests,
-            self.quantile(50),
-            self.quantile(99),
+            percentile(self.load.times, 50) * 1e3,
+            percentile(self.load.times, 99) * 1e3,
             self.load.per_second,
             self.cpu / requests * 1e3,
             (self.cpu / elapsed, self.store_cpu / elapsed, self.load.cpu / elapsed),

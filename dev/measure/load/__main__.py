@@ -10,20 +10,15 @@ one whose memory, threads or open files grow. Needs Linux. Latencies are of this
 
 import argparse
 import json
-import statistics
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from dev.measure.bench.report import percentile
 from dev.measure.load.soak import GROWTH_KIB, JUDGED_SECONDS, WARM_UP, Result, failures, smallest_leak, soak
 from dev.measure.load.watch import MB, Sample
 from dev.upstash.valkey import Unavailable
-
-
-def percentile(times: list[float], percent: int) -> float:
-    """The time that so many per cent of requests were not slower than."""
-    return statistics.quantiles(times, n=100, method="inclusive")[percent - 1] if len(times) > 1 else times[0]
 
 
 def figures(result: Result) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from dev.vercel.proxy import HOST, Response
+from lib.tgauth.web.cookies import cookie_name
 
-COOKIE = "__Host-tgauth"
+COOKIE = cookie_name(None)
 PAGE = {"sec-fetch-site": "same-origin", "origin": f"https://{HOST}", "content-type": "application/json"}
 
 
@@ -48,9 +49,3 @@ def expect_session(said: dict[str, Any], held: Held) -> None:
         held.transport,
     ):
         raise Wrong("the answer names another user or session")
-
-
-def session_cookies(answer: Response) -> list[str]:
-    """The values that our cookie is set to."""
-    pairs = [value.partition(";")[0].partition("=") for value in answer.all("set-cookie")]
-    return [value for name, _, value in pairs if name == COOKIE]

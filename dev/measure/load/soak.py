@@ -1,17 +1,16 @@
 """Send the traffic, look at the functions all the while, and judge what was seen."""
 
-import json
 import math
-import subprocess
-import sys
+import multiprocessing
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from multiprocessing.pool import AsyncResult
 
-from dev.measure.load.site import Watched, deployment
-from dev.measure.load.traffic import TIMEOUT, Outcome, Plan
+from dev.measure.load.site import deployment
+from dev.measure.load.traffic import TIMEOUT, Outcome, Plan, send
 from dev.measure.load.watch import MB, Sample, Slope, look, peak, slope
-from dev.vercel.runtime import ROOT
+from dev.vercel.runtime import Function
 
 PEAK_MB = 60
 WARM_UP = 0.4
@@ -77,48 +76,32 @@ def soak(
         before = {name: look(function.pid, 0.0) for name, function in functions.items()}
         samples: dict[str, list[Sample]] = {name: [] for name in functions}
         plan = Plan({name: one.port for name, one in functions.items()}, seconds, rate, visitors)
-        with subprocess.Popen(
-            [sys.executable, "-m", "dev.measure.load.traffic"],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            encoding="utf-8",
-        ) as traffic:
-            try:
-                said = _watch(traffic, plan, functions, samples, progress)
-            except BaseException:
-                traffic.kill()
-                raise
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            traffic = pool.apply_async(send, [plan])
+            outcome = _watch(traffic, seconds + 2 * TIMEOUT, functions, samples, progress)
         # What was in flight has ended; what was opened for it must be closed by now, or kept for the next.
         time.sleep(_SETTLE)
         seen = {
             name: Seen(samples[name], peak(one.pid), before[name], look(one.pid, seconds))
             for name, one in functions.items()
         }
-    return Result(Outcome(**json.loads(said)), seen, visitors)
+    return Result(outcome, seen, visitors)
 
 
 def _watch(
-    traffic: "subprocess.Popen[str]",
-    plan: Plan,
-    functions: Mapping[str, Watched],
+    traffic: AsyncResult[Outcome],
+    most: float,
+    functions: Mapping[str, Function],
     samples: dict[str, list[Sample]],
     progress: Callable[[Sample, str], None],
-) -> str:
-    """Look at everything once a second until the traffic has ended; what it said."""
-    message = json.dumps(asdict(plan))
-    started = time.monotonic()
-    while time.monotonic() < started + plan.seconds + 2 * TIMEOUT:
+) -> Outcome:
+    """Look at everything once a second until the traffic has ended, which takes `most` seconds at most."""
+    started, passed = time.monotonic(), 0.0
+    while passed < most:
         try:
-            # It says all that it says at once, at the end.
-            said, _ = traffic.communicate(message, timeout=1)
-        except subprocess.TimeoutExpired:
-            message = ""
-        else:
-            if traffic.returncode:
-                raise RuntimeError("the load process broke off")
-            return said
-        passed = time.monotonic() - started
+            return traffic.get(timeout=1)
+        except multiprocessing.TimeoutError:
+            passed = time.monotonic() - started
         for name, function in functions.items():
             sample = look(function.pid, passed)
             samples[name].append(sample)

@@ -1,22 +1,16 @@
-"""The load, in a process of its own, so that it disturbs neither what it measures nor what samples that.
-
-Reads a `Plan` as JSON from stdin, and writes `Outcome` as JSON to stdout at the end.
-"""
+"""The load, for a process of its own, so that it disturbs neither what it measures nor what samples that."""
 
 import http.client
 import itertools
-import json
-import socket
-import sys
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from dev.measure.load.answers import Wrong
 from dev.measure.load.visitor import Visitor
-from dev.vercel.proxy import Response, decode_response, encode_request
+from dev.vercel.proxy import Response, decode_response, encode_request, exchange
 
 TIMEOUT = 20.0
 _EXAMPLES = 10
@@ -105,20 +99,9 @@ class Traffic:
         with self._lock:
             self._outcome.sent[function] += 1
         data = encode_request(method, target, headers, body, next(self._numbers))
-        answer = bytearray()
-        with socket.create_connection(("127.0.0.1", self._plan.ports[function]), TIMEOUT) as connection:
-            connection.sendall(data)
-            while chunk := connection.recv(65536):
-                answer += chunk
-        return decode_response(bytes(answer), method)
+        return decode_response(exchange(self._plan.ports[function], data, TIMEOUT), method)
 
 
-def main() -> int:
-    """Be the process."""
-    outcome = Traffic(Plan(**json.load(sys.stdin))).run()
-    json.dump(asdict(outcome), sys.stdout)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def send(plan: Plan) -> Outcome:
+    """Send what the plan says."""
+    return Traffic(plan).run()

@@ -17,11 +17,12 @@ import tempfile
 from pathlib import Path
 
 from dev.measure.peers.bundle import lay_out
-from dev.measure.peers.install import HERE, MissingTool, install, versions
+from dev.measure.peers.install import HERE, install, versions
 from dev.measure.peers.measure import Sizes, costs, counts
 from dev.measure.peers.peers import better_auth, peers
 from dev.measure.peers.stores import Stores
 from dev.measure.peers.table import Row, document, text
+from dev.npm import MissingTool
 from dev.vercel.runtime import ROOT
 
 # A token of ours does 600 things a minute in a process, and no more.

@@ -4,12 +4,10 @@ import itertools
 import json
 import os
 import re
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -17,7 +15,7 @@ from dev.measure.peers.bundle import VENDORED
 from dev.measure.peers.install import HERE, PYTHON
 from dev.measure.peers.stores import Stores
 from dev.telegram.signing import sign_widget
-from dev.vercel.proxy import HOST, Headers, Response, decode_response, encode_request
+from dev.vercel.proxy import HOST, Headers, Response, decode_response, encode_request, exchange
 from dev.vercel.runtime import ROOT, SOURCE_BOOT, Function
 
 BOT_TOKEN = "123456:benchmark-token-of-no-bot"
@@ -72,9 +70,7 @@ class Peer:
         answer = app.request("POST", self.paths["login"], OWN_PAGE, body)
         if answer.status != 200:
             raise RuntimeError(f"{self.name} refused the login: {answer.status} {answer.body[:300]!r}")
-        cookies = (SimpleCookie(value) for value in answer.all("Set-Cookie"))
-        pairs = {key: morsel.coded_value for jar in cookies for key, morsel in jar.items() if morsel.value}
-        return "; ".join(f"{name}={value}" for name, value in pairs.items())
+        return "; ".join(f"{name}={value}" for name, value in answer.cookies.items() if value)
 
     def verify(self, app: App, cookie: str) -> bool:
         """Whether the cookie's owner is known by name. RuntimeError when the answer is neither yes nor no."""
@@ -114,12 +110,7 @@ class Node:
     ) -> Response:
         """The same bytes on a connection of its own as `Function.request` sends."""
         data = encode_request(method, target, headers, body, 1)
-        with socket.create_connection(("127.0.0.1", self._port), timeout) as connection:
-            connection.sendall(data)
-            answer = bytearray()
-            while chunk := connection.recv(65536):
-                answer += chunk
-        return decode_response(bytes(answer), method)
+        return decode_response(exchange(self._port, data, timeout), method)
 
     def close(self) -> int:
         """End the process."""

@@ -27,10 +27,7 @@ class Stores:
         self._stack = ExitStack()
         self._valkey = self._stack.enter_context(Valkey())
         self._upstash = self._stack.enter_context(Upstash(self._valkey.port))
-        self.rest = {
-            "UPSTASH_REDIS_REST_URL": self._upstash.url,
-            "UPSTASH_REDIS_REST_TOKEN": self._upstash.token,
-        }
+        self.rest = self._upstash.env
         self.tcp = {"REDIS_URL": self._valkey.url}
         return self
 

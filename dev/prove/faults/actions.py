@@ -6,10 +6,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from dev.prove.faults import scene as scenes
-from dev.prove.faults.client import NAVIGATION, OWN_PAGE, Answer
-from dev.prove.faults.deployment import ADMIN_TOKEN, PREVIEW, Instance, Lane
-from dev.prove.faults.kinds import Target
+from dev.prove.faults.client import ADMIN_TOKEN, NAVIGATION, OWN_PAGE, PREVIEW, Answer
+from dev.prove.faults.deployment import Instance, Lane
 from dev.prove.faults.scene import Held, Scene
+from dev.upstash.faults import Target
 
 Act = Callable[[Instance, Scene], Answer]
 Prepare = Callable[[Lane, Scene], None]

@@ -1,16 +1,34 @@
-"""Requests to a WSGI application in this process, as Vercel's runtime hands them over."""
+"""A deployment's settings, and requests to it in this process, as Vercel's runtime hands them over."""
 
 import io
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-HOST = "tgauth.example"
+from werkzeug.datastructures import Headers
+
+from dev.vercel.proxy import HOST, Response
+
 ORIGIN = f"https://{HOST}"
 COOKIE = "__Host-tgauth"
+PREVIEW = "myapp-1x2y3z-myteam.vercel.app"
+BOT_ID = 987654321
+BOT_TOKEN = f"{BOT_ID}:AAcanaryBotTokenabcdefghijklmnopqrs"
+CLIENT_SECRET = "canary-client-secret-0123456789"
+ADMIN_TOKEN = "canary-admin-token-0123456789-0123456789"
+ENV = {
+    "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
+    "TELEGRAM_CLIENT_SECRET": CLIENT_SECRET,
+    "AUTH_SECRET": "canary-auth-secret-0123456789-0123456789",
+    "AUTH_ORIGIN": ORIGIN,
+    "ADMIN_TOKEN": ADMIN_TOKEN,
+    "AUTH_RELAY_SECRET": "canary-relay-secret-0123456789-01",
+    "AUTH_RELAY_HOSTS": "myapp-*-myteam.vercel.app",
+}
+"""A deployment in which everything is on."""
+
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
 NAVIGATION = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "cross-site"}
 
@@ -19,46 +37,25 @@ App = Callable[[Environ, Any], Any]
 
 
 @dataclass(frozen=True)
-class Answer:
+class Answer(Response):
     """What came back, how long it took (seconds), and which events were logged meanwhile."""
 
-    status: int
-    headers: list[tuple[str, str]]
-    body: bytes
     seconds: float = 0.0
     events: tuple[str, ...] = ()
-
-    def all(self, name: str) -> list[str]:
-        """The values of a header."""
-        return [value for key, value in self.headers if key.lower() == name]
-
-    def one(self, name: str) -> str:
-        """The value of a header that may be there once."""
-        return ", ".join(self.all(name))
-
-    def json(self) -> Any:
-        """The body, which must be JSON."""
-        return json.loads(self.body)
 
     @property
     def code(self) -> str | None:
         """The problem's code, also of one that is shown as a page; None without a problem, or to a HEAD."""
-        page = urlsplit(self.one("location"))
+        page = urlsplit(self.header("location") or "")
         if page.path == "/error.html":
             return parse_qs(page.query)["code"][0]
-        shown = self.body and self.one("content-type") == "application/problem+json"
+        shown = self.body and self.header("content-type") == "application/problem+json"
         return self.json()["code"] if shown else None
-
-    @property
-    def cookies(self) -> dict[str, str]:
-        """The cookies that this answer sets, by name; "" for those that it removes."""
-        pairs = (header.partition(";")[0].partition("=") for header in self.all("set-cookie"))
-        return {name: value for name, _, value in pairs}
 
     @property
     def worked(self) -> bool:
         """Whether it did what was asked for."""
-        return self.status < 400 and not self.one("location").startswith("/error.html")
+        return self.status < 400 and not (self.header("location") or "").startswith("/error.html")
 
 
 def environ_of(
@@ -92,10 +89,10 @@ def environ_of(
 
 def call(app: App, environ: Environ) -> Answer:
     """Send one request."""
-    given: list[tuple[int, list[tuple[str, str]]]] = []
+    given: list[tuple[int, Headers]] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], _: object = None) -> None:
-        given.append((int(status[:3]), headers))
+        given.append((int(status[:3]), Headers(headers)))
 
     started = time.perf_counter()
     body = b"".join(app(environ, start_response))

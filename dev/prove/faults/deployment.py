@@ -17,13 +17,14 @@ from werkzeug.test import Client
 import lib.tgauth.telegram.provider
 import lib.tgauth.web.endpoint
 import lib.tgauth.web.request
+from dev.prove.faults import client
 from dev.prove.faults.client import HOST, ORIGIN, Answer, call, environ_of
-from dev.prove.faults.kinds import Fault, Target
-from dev.prove.faults.points import HttpPoint, Point, Reply, closed_port, forward
+from dev.prove.faults.points import HttpPoint, Point, closed_port, forward
 from dev.prove.faults.redis_point import RedisPoint
 from dev.telegram.app import Telegram
 from dev.telegram.bot_api import CHAT_ID, BotApi
 from dev.telegram.oidc import KEYS_PATH, TOKEN_PATH, Provider
+from dev.upstash.faults import Fault, Target
 from dev.upstash.server import Upstash
 from dev.upstash.valkey import Valkey
 from lib.tgauth import log
@@ -34,20 +35,6 @@ from lib.tgauth.store.open import open_store
 from lib.tgauth.store.pulse import Pulse
 from lib.tgauth.telegram.jwks import Keys
 
-BOT_ID = 987654321
-BOT_TOKEN = f"{BOT_ID}:AAcanaryBotTokenabcdefghijklmnopqrs"
-CLIENT_SECRET = "canary-client-secret-0123456789"
-ADMIN_TOKEN = "canary-admin-token-0123456789-0123456789"
-PREVIEW = "myapp-1x2y3z-myteam.vercel.app"
-ENV = {
-    "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
-    "TELEGRAM_CLIENT_SECRET": CLIENT_SECRET,
-    "AUTH_SECRET": "canary-auth-secret-0123456789-0123456789",
-    "AUTH_ORIGIN": ORIGIN,
-    "ADMIN_TOKEN": ADMIN_TOKEN,
-    "AUTH_RELAY_SECRET": "canary-relay-secret-0123456789-01",
-    "AUTH_RELAY_HOSTS": "myapp-*-myteam.vercel.app",
-}
 STORE_LATE, TELEGRAM_LATE = 1.0, 4.0
 """Seconds that a late answer takes: within the deadline of one attempt."""
 
@@ -121,7 +108,7 @@ class Ground:
     def __init__(self) -> None:
         self.valkey = Valkey()
         self.upstash = Upstash(self.valkey.port)
-        settings = read_settings(ENV | {"REDIS_URL": self.valkey.url})
+        settings = read_settings(client.ENV | {"REDIS_URL": self.valkey.url})
         self.clean = Instance(settings, open_store(settings))
         self._numbers = iter(range(70_000_000, 80_000_000))
         self._lock = threading.Lock()
@@ -137,7 +124,7 @@ class Ground:
 
     def live(self, user_id: int) -> set[str]:
         """The slots of somebody's sessions, asked of Valkey itself."""
-        pairs = self.valkey.run("HGETALL", f"tgauth:production:{BOT_ID}:u:{user_id}")
+        pairs = self.valkey.run("HGETALL", f"tgauth:production:{client.BOT_ID}:u:{user_id}")
         texts = (
             [part.decode() for part in pairs if isinstance(part, bytes)] if isinstance(pairs, list) else []
         )
@@ -161,7 +148,7 @@ class Lane:
 
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
-        self.bot_api = BotApi(BOT_TOKEN)
+        self.bot_api = BotApi(client.BOT_TOKEN)
         self.store = HttpPoint(forward(ground.upstash.url), STORE_LATE)
         self.redis = RedisPoint(ground.valkey.port, STORE_LATE)
         self.telegram = HttpPoint(self._ask_telegram, TELEGRAM_LATE)
@@ -169,13 +156,13 @@ class Lane:
         self._closed, port = closed_port()
         url = f"{self.telegram.url}/_telegram"
         self.provider = Provider(
-            url, client_id=str(BOT_ID), client_secret=CLIENT_SECRET, redirect_origin=ORIGIN
+            url, client_id=str(client.BOT_ID), client_secret=client.CLIENT_SECRET, redirect_origin=ORIGIN
         )
         self._simulated = Client(Telegram(ORIGIN, self.provider, self.bot_api))
         telegram = {"TELEGRAM_OAUTH_URL": url, "TELEGRAM_API_URL": url}
-        upstash = {"UPSTASH_REDIS_REST_URL": self.store.url, "UPSTASH_REDIS_REST_TOKEN": ground.upstash.token}
+        upstash = ground.upstash.env | {"UPSTASH_REDIS_REST_URL": self.store.url}
         nowhere = f"http://127.0.0.1:{port}"
-        preview = {**upstash, "VERCEL_ENV": "preview", "VERCEL_URL": PREVIEW, "AUTH_ORIGIN": ""}
+        preview = {**upstash, "VERCEL_ENV": "preview", "VERCEL_URL": client.PREVIEW, "AUTH_ORIGIN": ""}
         self._env = {
             "main": telegram | upstash,
             "gated": telegram | upstash | {"TELEGRAM_REQUIRE_CHAT": str(CHAT_ID)},
@@ -202,7 +189,7 @@ class Lane:
     def at(self, name: str) -> Instance:
         """One of the deployments, made when it is first asked for."""
         if name not in self._instances:
-            settings = read_settings(ENV | self._env[name])
+            settings = read_settings(client.ENV | self._env[name])
             if settings.store not in self._stores:
                 self._stores[settings.store] = open_store(settings)
             self._instances[name] = Instance(settings, self._stores[settings.store])
@@ -225,11 +212,13 @@ class Lane:
             point.close()
         self._closed.close()
 
-    def _ask_telegram(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
+    def _ask_telegram(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, bytes]:
         given = {name: headers[name] for name in ("Authorization", "Content-Type") if headers.get(name)}
         answer = self._simulated.open(urlsplit(path).path, method=method, headers=given, data=body)
-        return Reply(answer.status_code, answer.get_data())
+        return answer.status_code, answer.get_data()
 
-    def _ask_production(self, method: str, path: str, _: Mapping[str, str], body: bytes) -> Reply:
+    def _ask_production(self, method: str, path: str, _: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
         answer = self.at("main").send(method, path, value=json.loads(body or b"null"))
-        return Reply(answer.status, answer.body)
+        return answer.status, answer.body

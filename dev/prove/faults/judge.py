@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from dev.prove.faults.actions import Action
-from dev.prove.faults.client import COOKIE, Answer
-from dev.prove.faults.deployment import PREVIEW, Instance, Lane
-from dev.prove.faults.kinds import Fault
+from dev.prove.faults.client import COOKIE, PREVIEW, Answer
+from dev.prove.faults.deployment import Instance, Lane
 from dev.prove.faults.scene import Held, Scene
+from dev.upstash.faults import Fault
 from lib.tgauth import errors
 
 Wrong = Literal["lost", "open", "5xx", "form", "slow"]
@@ -85,7 +85,9 @@ def _answer(verdict: Verdict, action: Action, faults: tuple[Fault, ...], answer:
         return
     if answer.worked:
         return
-    if answer.one("cache-control") != "no-store" or (answer.status == 503 and not answer.one("retry-after")):
+    if answer.header("cache-control") != "no-store" or (
+        answer.status == 503 and not answer.header("retry-after")
+    ):
         verdict.add("form", f"headers {answer.headers}")
     if any(name == COOKIE for name in answer.cookies):
         verdict.add("lost", f"Set-Cookie with {answer.status}: {answer.all('set-cookie')}")

@@ -11,8 +11,9 @@ from dev.prove.faults.actions import Action, actions, unreachable
 from dev.prove.faults.client import Answer
 from dev.prove.faults.deployment import Ground, Lane
 from dev.prove.faults.judge import LEFT, Verdict, judge
-from dev.prove.faults.kinds import ANSWERS, CHANGES, ERRORS, FULL, SLOW, Fault, Target
+from dev.prove.faults.redis_point import ERRORS
 from dev.prove.faults.scene import Scene
+from dev.upstash.faults import ANSWERS, BROKEN, CHANGES, SLOW, Fault, Target
 
 _QUICK_KINDS = (
     "drop",
@@ -27,7 +28,6 @@ _QUICK_KINDS = (
     "ERR",
     "nothing",
 )
-_ON_A_WIRE = ("drop", "reset", "truncated", "huge", *SLOW)
 # What has no form of its own before the effect: the real answer is what is changed.
 _ONLY_AFTER = tuple(CHANGES)
 
@@ -96,14 +96,14 @@ class Tally:
 def kinds(target: Target) -> tuple[str, ...]:
     """What can go wrong there."""
     if target == "redis":
-        return (*_ON_A_WIRE, *ERRORS)
-    return (*_ON_A_WIRE, *ANSWERS, *CHANGES, *(FULL if target == "store" else ()))
+        return (*BROKEN, *ERRORS)
+    return (*BROKEN, *(kind for kind in ANSWERS if kind != "full" or target == "store"), *CHANGES)
 
 
 def requests(lane: Lane, action: Action, target: Target) -> int:
     """How many requests the target gets in this action when nothing goes wrong; all of it must work then."""
     for _ in range(3):
-        answer, _ = perform(lane, Case(action, (Fault(target, "none", nth=0),)))
+        answer, _ = perform(lane, Case(action, (Fault("none", target=target, nth=0),)))
         if answer.worked != action.attack and LEFT not in answer.events:
             return lane.points[target].asked
     raise RuntimeError(
@@ -123,12 +123,12 @@ def cases(lane: Lane, quick: bool, only: Collection[str] = ()) -> Iterator[Case]
                 for kind in chosen:
                     for after in (True,) if kind in _ONLY_AFTER else (False, True):
                         for on in (False, True):
-                            yield Case(action, (Fault(target, kind, after, nth, on),))
+                            yield Case(action, (Fault(kind, after, target, nth, on),))
             if unreachable(action, target):
-                yield Case(action, (Fault(target, "refused", on=True),))
+                yield Case(action, (Fault("refused", target=target, on=True),))
             if target in ("token", "bot", "relay") and not quick:
                 # Telegram takes nearly all of its time, and then the store says nothing.
-                yield Case(action, (Fault(target, "late", True), Fault("store", "hang", on=True)))
+                yield Case(action, (Fault("late", True, target), Fault("hang", on=True)))
 
 
 def perform(lane: Lane, case: Case) -> tuple[Answer, Scene]:

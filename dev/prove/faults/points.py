@@ -7,30 +7,13 @@ since `expect`, `injected` the faults done. The servers serve one case at a time
 import socket
 import threading
 from collections.abc import Callable, Mapping
-from http.client import HTTPConnection, HTTPException
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from http.server import ThreadingHTTPServer
+from typing import Any
 
-from dev.prove.faults.kinds import ANSWERS, CHANGES, FULL, Fault, changed
+from dev.upstash.faults import Answer, Fault, Faulty
+from lib.tgauth.http_client import HttpClient
 
-HANG_SECONDS, DRIP_SECONDS = 30, 9
-"""Longer than anybody may wait."""
-
-_HUGE = 10_000_000
-_MISSING = 64
-# A linger time of zero (struct linger: on, 0 s) makes closing send RST instead of FIN.
-_NO_LINGER = b"\x01\0\0\0\0\0\0\0"
-
-
-class Reply(NamedTuple):
-    """An answer over HTTP."""
-
-    status: int
-    body: bytes
-
-
-Ask = Callable[[str, str, Mapping[str, str], bytes], Reply]
+type Ask = Callable[[str, str, Mapping[str, str], bytes], Answer]
 
 
 class Point:
@@ -91,101 +74,24 @@ class _Server(ThreadingHTTPServer):
         """Connections that a fault has ended are no error."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Faulty):
     server: _Server
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         point = self.server.point
         fault, released = point.next(self.path)
-        if fault is None:
-            self._answer(*point.ask(self.command, self.path, self.headers, body))
-            return
-        real = point.ask(self.command, self.path, self.headers, body) if fault.after else Reply(200, b"{}")
-        other = {**ANSWERS, **FULL}.get(fault.kind)
-        if other:
-            self._answer(*other)
-        elif fault.kind in CHANGES:
-            self._answer(real.status, changed(fault.kind, real.body))
-        elif fault.kind == "huge":
-            self._answer(200, b'{"result":"' + b"A" * _HUGE + b'"}')
-        elif fault.kind == "late":
-            released.wait(point.late)
-            self._answer(*(real if fault.after else point.ask(self.command, self.path, self.headers, body)))
-        else:
-            self.close_connection = True
-            if fault.kind == "hang":
-                released.wait(HANG_SECONDS)
-            elif fault.kind != "drop":
-                self._partly(fault.kind, real, released)
+        self.respond(
+            lambda: point.ask(self.command, self.path, self.headers, body), fault, released, point.late
+        )
 
     do_GET = do_POST
 
-    def _answer(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        if status == 302:
-            self.send_header("Location", "/elsewhere")
-        self.end_headers()
-        self.wfile.write(body)
-
-    def _partly(self, kind: str, real: Reply, released: threading.Event) -> None:
-        """Announce more than will come, so that no part of the answer looks whole."""
-        self.send_response(real.status)
-        self.send_header("Content-Length", str(len(real.body) + _MISSING))
-        self.end_headers()
-        if kind == "drip":
-            self.wfile.flush()
-            drip(self.connection, real.body + b" " * _MISSING, released)
-            return
-        self.wfile.write(real.body[: len(real.body) // 2])
-        self.wfile.flush()
-        if kind == "reset":
-            reset(self.connection)
-
-    def log_message(self, *_: object) -> None:
-        """Silent."""
-
-
-def drip(connection: socket.socket, data: bytes, released: threading.Event) -> None:
-    """Send a byte a second for `DRIP_SECONDS`, until it is let go or nobody listens."""
-    for byte in data[:DRIP_SECONDS]:
-        connection.sendall(bytes([byte]))
-        if released.wait(1):
-            return
-
-
-def reset(connection: socket.socket) -> None:
-    """End the connection with RST."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-    connection.close()
-
 
 def forward(url: str) -> Ask:
-    """Ask the server at `url`, on a connection for each thread."""
-    local = threading.local()
-    address = urlsplit(url)
-
-    def ask(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        for last in (False, True):
-            if not hasattr(local, "connection"):
-                local.connection = HTTPConnection(address.hostname or "", address.port, timeout=10)
-            try:
-                local.connection.request(method, path, body, dict(headers))
-                response = local.connection.getresponse()
-                return Reply(response.status, response.read())
-            except (HTTPException, ConnectionError):
-                local.connection.close()
-                del local.connection
-                if last:
-                    raise
-        raise AssertionError
-
-    return ask
+    """Ask the server at `url`."""
+    client = HttpClient(seconds=10, max_bytes=1 << 20)
+    return lambda method, path, headers, body: client.send(method, f"{url}{path}", headers, body)
 
 
 def closed_port() -> tuple[socket.socket, int]:

@@ -9,10 +9,26 @@ import socket
 import threading
 from io import BufferedReader
 
-from dev.prove.faults.kinds import ERRORS, Fault
-from dev.prove.faults.points import HANG_SECONDS, Point, drip, reset
+from dev.prove.faults.points import Point
+from dev.upstash.faults import HANG_SECONDS, HUGE, Fault, drip, reset
 
-_HUGE = 10_000_000
+# Over TCP there is no status; an error takes the place of the last answer.
+ERRORS = {
+    "ERR": b"-ERR internal\r\n",
+    "LOADING": b"-LOADING Redis is loading the dataset in memory\r\n",
+    "NOPERM": b"-NOPERM this user has no permissions\r\n",
+    "MASTERDOWN": b"-MASTERDOWN Link with MASTER is down\r\n",
+    "EXECABORT": b"-EXECABORT Transaction discarded because of previous errors.\r\n",
+    "OOM": b"-OOM command not allowed when used memory > 'maxmemory'.\r\n",
+    "READONLY": b"-READONLY You can't write against a read only replica.\r\n",
+    "number": b":7\r\n",
+    "status": b"+OK\r\n",
+    "nothing": b"_\r\n",
+    "no elements": b"*0\r\n",
+    "HTTP": b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
+    "garbage": bytes(range(256)),
+}
+
 # What a client says when it connects is no operation.
 _GREETINGS = (b"HELLO", b"CLIENT", b"AUTH", b"SELECT")
 
@@ -85,7 +101,7 @@ class RedisPoint(Point):
             case "drip":
                 drip(client, whole, released)
             case "huge":
-                client.sendall(b"".join(before) + b"$%d\r\n" % _HUGE + b"A" * _HUGE + b"\r\n")
+                client.sendall(b"".join(before) + b"$%d\r\n" % HUGE + b"A" * HUGE + b"\r\n")
             case "truncated" | "reset":
                 client.sendall(whole[: len(whole) // 2])
                 if kind == "reset":

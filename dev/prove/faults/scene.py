@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
-from dev.prove.faults.client import COOKIE, OWN_PAGE
-from dev.prove.faults.deployment import BOT_TOKEN, PREVIEW, Ground, Instance, Lane
+from dev.prove.faults.client import BOT_TOKEN, COOKIE, OWN_PAGE, PREVIEW
+from dev.prove.faults.deployment import Ground, Instance, Lane
 from dev.telegram.signing import sign_init_data, sign_widget
 from lib.tgauth.sessions import devices
 from lib.tgauth.sessions.service import SessionService
@@ -182,7 +182,7 @@ def revoked(_: Lane, scene: Scene) -> None:
 
 def _start(at: Instance, host: str = "tgauth.example") -> tuple[str, str]:
     answer = at.send("GET", "/telegram/start", host=host)
-    return _cookie(answer.cookies), answer.one("location")
+    return _cookie(answer.cookies), answer.headers["location"]
 
 
 def _cookie(cookies: dict[str, str]) -> str:

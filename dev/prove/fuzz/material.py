@@ -8,6 +8,8 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from dev.prove.faults import client
+from dev.prove.faults.client import BOT_ID, BOT_TOKEN, PREVIEW
 from dev.telegram.signing import Field, sign_init_data, sign_widget
 from lib.tgauth.keys import keys_of
 from lib.tgauth.relay import tickets
@@ -19,22 +21,12 @@ from lib.tgauth.settings import read_settings
 from lib.tgauth.user import TelegramUser
 
 NOW = 1_800_000_000
-BOT_ID = 987654321
-BOT_TOKEN = f"{BOT_ID}:AAcanaryBotTokenabcdefghijklmnopqrs"
 ISSUER = "http://127.0.0.1:1"
 """Nobody listens there: no request that is made up leaves this machine."""
 
-PREVIEW = "myapp-1x2y3z-myteam.vercel.app"
-ENV = {
-    "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
+ENV = client.ENV | {
     "TELEGRAM_API_URL": "http://127.0.0.1:9",
-    "TELEGRAM_CLIENT_SECRET": "canary-client-secret-0123456789",
     "TELEGRAM_OAUTH_URL": ISSUER,
-    "AUTH_SECRET": "canary-auth-secret-0123456789-0123456789",
-    "AUTH_ORIGIN": "https://tgauth.example",
-    "ADMIN_TOKEN": "canary-admin-token-0123456789-0123456789",
-    "AUTH_RELAY_SECRET": "canary-relay-secret-0123456789-01",
-    "AUTH_RELAY_HOSTS": "myapp-*-myteam.vercel.app",
     "ALLOWED_ORIGINS": "https://app.example",
 }
 SETTINGS = read_settings(ENV)

@@ -140,7 +140,7 @@ def examples(target: Target, seed: int, score: Score) -> None:
 
     def attempt(value: Any) -> None:
         # Making a bad input small can take minutes; what is tried after this passes, so that it ends.
-        if time.monotonic() > ends_at:
+        if bad and time.monotonic() > ends_at:
             return
         score.inputs += 1
         score.hypothesis += 1

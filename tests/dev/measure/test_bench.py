@@ -18,7 +18,7 @@ from dev.measure.bench.cost import A_DAY, DAYS
 from dev.measure.bench.meter import Meter
 from dev.measure.bench.report import Result, Spread, Table, Target, render
 from dev.measure.bench.store import Address
-from dev.measure.bench.traffic import Ask, Traffic
+from dev.measure.bench.traffic import Traffic
 from dev.measure.bench.warm import ENDPOINTS, FLOOR, Pools
 from dev.upstash.server import Upstash
 from dev.vercel.runtime import Function
@@ -142,7 +142,7 @@ def test_the_floor_sends_the_same_commands() -> None:
     with ExitStack() as stack:
         valkey = stack.enter_context(start_valkey())
         upstash = stack.enter_context(Upstash(valkey.port))
-        traffic = Traffic(Address(upstash.url, upstash.token, valkey.port, os.getpid()))
+        traffic = Traffic(Address(upstash.env, valkey.port, os.getpid()))
         stack.callback(traffic.close)
         pools = Pools(traffic, valkey.port)
         stack.callback(pools.close)
@@ -240,20 +240,3 @@ def test_the_report() -> None:
     value = json.loads(render({"cpu": "x"}, results, as_json=True))
     assert value["part"] == {"spread": {"p50": 1.0, "p25": 0.5, "p75": 2.0}}
     assert [target["met"] for target in value["targets"]] == [False, True]
-
-
-def test_an_unknown_part_is_refused() -> None:
-    """ONLY names parts that there are."""
-    command = [sys.executable, "-m", "dev.measure.bench", "--only", "cold,hot"]
-    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert process.returncode == 2
-    assert "no such part: hot" in process.stderr
-
-
-def test_requests_are_what_the_proxy_sends() -> None:
-    """A path of its own, a query and a body are in the bytes."""
-    ask = Ask("floor", "POST", {"content-type": "text/plain"}, b"body", "?x", path="/login")
-    head, _, body = ask.encode(7).partition(b"\r\n\r\n")
-    assert head.startswith(b"POST /login?x HTTP/1.1\r\n")
-    assert b"x-vercel-internal-request-id: 7" in head
-    assert body == b"body"

@@ -11,9 +11,9 @@ from redis import Redis
 
 from dev.measure.peers.install import HERE, versions
 from dev.measure.peers.measure import Cost
-from dev.measure.peers.peers import Action, Peer, better_auth, python, tgauth
+from dev.measure.peers.peers import Action, better_auth, python, tgauth
 from dev.measure.peers.stores import Count, Stores, tcp_count
-from dev.measure.peers.table import NOT_COMPARABLE, Row, document, number, text
+from dev.measure.peers.table import NOT_COMPARABLE, Row, text
 from dev.upstash.valkey import Unavailable
 from tests.contract.tools import lacks
 
@@ -97,31 +97,6 @@ def test_the_target_is_said_to_be_kept_or_missed(cold: float, verdict: str) -> N
     assert said.endswith(verdict)
 
 
-def test_the_document_has_the_same_figures() -> None:
-    """For programs: versions, counts, milliseconds and shares, and what cannot be compared."""
-    found = json.loads(json.dumps(document(rows(500), versions(), {"cpus": 2})))
-    by_name = {(peer["name"], peer["store"]): peer for peer in found["peers"]}
-    ours, theirs = by_name["tgauth", "REST"], by_name["better-auth", "REST"]
-    assert theirs["versions"]["better-auth"] == versions()["better-auth"]
-    assert theirs["counts"]["login"] == {"trips": 2, "commands": ["GET", "GET"]}
-    assert theirs["milliseconds"]["cold_wall"] == 1000
-    assert theirs["tgauth_divided_by_it"]["verify_trips"] == 0.5
-    assert theirs["tgauth_divided_by_it"]["cold_wall"] == 0.5
-    assert "tgauth_divided_by_it" not in ours
-    limited = by_name["better-auth, its rate limit on", "REST"]
-    assert limited["milliseconds"] is None
-    assert "cold_wall" not in limited["tgauth_divided_by_it"]
-    assert len(found["not_comparable"]) == 8
-
-
-@pytest.mark.parametrize(
-    ("figure", "shown"), [(None, "–"), (3, "3"), (0.5, "0.50"), (99.994, "99.99"), (123.4, "123")]
-)
-def test_figures_are_as_exact_as_they_are(figure: float | None, shown: str) -> None:
-    """Counts are whole, and of hundreds of milliseconds nobody needs a fraction."""
-    assert number(figure) == shown
-
-
 def pins(path: Path) -> Mapping[str, str]:
     """Name and version of each line of a requirements file; a line without a version is an error."""
     lines = (line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
@@ -146,10 +121,3 @@ def test_everything_is_pinned() -> None:
 def test_the_lock_file_names_no_registry() -> None:
     """npm asks the registry that its user has set, and not one that somebody else had."""
     assert "resolved" not in (HERE / "package-lock.json").read_text(encoding="utf-8")
-
-
-def test_every_version_that_the_table_names_is_known() -> None:
-    """Of tgauth, and of each peer."""
-    known = versions()
-    found: list[Peer] = [row.peer for row in rows(1)]
-    assert {name for peer in found for name in peer.packages} <= set(known)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from dev.prove.faults.actions import actions
-from dev.prove.faults.kinds import CHANGES, Fault, changed
-from dev.prove.faults.points import HttpPoint, Reply
+from dev.prove.faults.points import HttpPoint
 from dev.prove.faults.sabotage import SABOTAGE
+from dev.upstash.faults import CHANGES, Fault, changed
 from lib.tgauth.telegram.http import _client, get, post_json
 from tests.contract.tools import start_valkey
 
@@ -71,8 +71,8 @@ def test_a_broken_tgauth_is_noticed() -> None:
 
 def test_a_fault_strikes_when_it_says() -> None:
     """Once, or from there on."""
-    assert [Fault("store", "drop", nth=2).strikes(number) for number in (1, 2, 3)] == [False, True, False]
-    assert [Fault("store", "drop", nth=2, on=True).strikes(number) for number in (1, 2, 3)] == [
+    assert [Fault("drop", nth=2).strikes(number) for number in (1, 2, 3)] == [False, True, False]
+    assert [Fault("drop", nth=2, on=True).strikes(number) for number in (1, 2, 3)] == [
         False,
         True,
         True,
@@ -89,10 +89,10 @@ def test_a_changed_answer_is_another_one(kind: str) -> None:
 
 def test_a_point_passes_on_and_fails_as_told() -> None:
     """Without a fault the answer is the real one; with one, the path that is meant fails."""
-    point = HttpPoint(lambda *_: Reply(200, b'{"real": 1}'), late=0.1)
+    point = HttpPoint(lambda *_: (200, b'{"real": 1}'), late=0.1)
     try:
         assert get(f"{point.url}/a").body == b'{"real": 1}'
-        point.expect(Fault("token", "502 HTML", on=True), "/token")
+        point.expect(Fault("502", target="token", on=True), "/token")
         assert get(f"{point.url}/a").status == 200
         assert post_json(f"{point.url}/token", {}).status == 502
         point.expect(None)

@@ -246,12 +246,3 @@ def test_no_page_comes_without_its_headers(way: str, name: str) -> None:
     assert router.route(f"/{way}{name}") is None or "Content-Security-Policy" in dict(
         router.headers(f"/{way}{name}")
     )
-
-
-def test_every_function_has_its_public_path() -> None:
-    """Each endpoint of the project is reachable at the path that the documentation gives."""
-    router = Router(ROOT)
-    for name in ("start", "login", "verify", "refresh", "logout"):
-        file = ROOT / f"api/telegram/{name}.py"
-        assert router.route(f"/telegram/{name}") == Function(file, f"api.telegram.{name}")
-    assert router.route("/health") == Function(ROOT / "api/status.py", "api.status")

@@ -8,18 +8,17 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from dev.serve.__main__ import CannotStart, local_upstash, read_files, set_defaults
-from dev.serve.process import ROOT, Answer, Server, running
+from dev.serve.__main__ import CannotStart, listen, local_upstash, read_files, set_defaults
+from dev.serve.process import ROOT, Server, running
 from dev.telegram.oidc import DEVELOPMENT_CLIENT_SECRET
 from dev.telegram.signing import sign_widget
+from dev.vercel.proxy import Response
 from lib.tgauth.settings.reader import DEVELOPMENT_BOT_TOKEN
 from tests.contract.tools import start_valkey
 
@@ -74,7 +73,7 @@ def log_in(server: Server) -> str:
     return json.loads(answer.body)["token"]
 
 
-def verify(server: Server, token: str) -> Answer:
+def verify(server: Server, token: str) -> Response:
     return server.request("GET", "/telegram/verify", {"Authorization": f"Bearer {token}"})
 
 
@@ -104,7 +103,7 @@ def test_body_is_read_and_answers_are_whole(server: Server) -> None:
     answer = server.request("POST", "/echo/x", {"Content-Type": "text/plain"}, b"0123456789")
     seen = json.loads(answer.body)
     assert (seen["body"], seen["CONTENT_LENGTH"], seen["CONTENT_TYPE"]) == ("0123456789", "10", "text/plain")
-    assert answer.headers.get_all("Set-Cookie") == ["a=1", "b=2"]
+    assert answer.all("Set-Cookie") == ["a=1", "b=2"]
 
 
 def test_chunked_body_is_joined(server: Server) -> None:
@@ -139,16 +138,7 @@ def test_pages_have_type_and_headers(server: Server, target: str, content_type: 
     assert server.request("POST", target).status == 405
 
 
-def test_api_sets_its_own_headers(server: Server) -> None:
-    """A function's answer carries its own policy, not the pages'."""
-    answer = server.request("GET", "/health")
-    assert answer.status == 200
-    assert "script-src" not in answer.headers["Content-Security-Policy"]
-
-
-@pytest.mark.parametrize(
-    "target", ["/nothing", "/../vercel.json", "/%2e%2e/vercel.json", "/lib/tgauth/errors.py", "/api"]
-)
+@pytest.mark.parametrize("target", ["/nothing", "/../vercel.json"])
 def test_what_is_not_there_is_404(server: Server, target: str) -> None:
     """Neither an unknown path nor a file outside public/ is served."""
     assert server.request("GET", target).status == 404
@@ -176,7 +166,7 @@ def test_syntax_error_shows_and_the_next_save_recovers(server: Server, tree: Pat
     file.write_text(good + "\ndef broken(:\n")
     answer = verify(server, token)
     assert answer.status == 500
-    assert answer.headers.get_content_type() == "text/html"
+    assert answer.headers["Content-Type"].startswith("text/html")
     assert "api/telegram/verify.py could not be loaded" in answer.body.decode()
     assert "SyntaxError" in answer.body.decode()
     assert server.request("GET", "/health").status == 200
@@ -199,32 +189,6 @@ def test_changes_below_lib_are_picked_up(server: Server, tree: Path) -> None:
     assert b"no_such_module" in server.request("GET", "/telegram/verify").body
     file.write_text(good)
     assert server.request("GET", "/telegram/verify").status == 401
-
-
-def test_changes_to_the_simulated_telegram_are_picked_up(server: Server, tree: Path) -> None:
-    """A save in any of its modules counts at the next request, and what it published before is gone."""
-    keys = server.request("GET", "/_telegram/.well-known/jwks.json").body
-    assert server.request("GET", "/_telegram/.well-known/jwks.json").body == keys
-    for name in ("authorize", "grants", "oidc", "proofs", "signing", "app", "users", "ways"):
-        file = tree / f"dev/telegram/{name}.py"
-        good = file.read_text()
-        file.write_text("def broken(:\n")
-        assert f"{name}.py" in server.request("GET", "/_telegram/ways").body.decode()
-        file.write_text(good)
-        assert server.request("GET", "/_telegram/ways").status == 200
-    assert server.request("GET", "/_telegram/.well-known/jwks.json").body != keys
-
-
-def test_broken_routes_show_and_recover(server: Server, tree: Path) -> None:
-    """vercel.json is read anew when it changes, and what is wrong with it is shown."""
-    file = tree / "vercel.json"
-    good = file.read_text()
-    file.write_text('{"redirects": []}')
-    answer = server.request("GET", "/health")
-    assert answer.status == 500
-    assert "redirects is not supported" in answer.body.decode()
-    file.write_text(good)
-    assert server.request("GET", "/health").status == 200
 
 
 def test_broken_code_at_the_start_is_a_page(tmp_path: Path, tree: Path) -> None:
@@ -251,42 +215,10 @@ def test_ctrl_c_ends_it_cleanly() -> None:
     assert not any("Traceback" in line for line in server.output)
 
 
-def test_greeting_says_where_everything_is() -> None:
-    """The start message names the page, the simulated Telegram, where sessions are, and how to stop."""
-    with running() as server:
-        greeting = "".join(server.output)
-    for part in (server.origin, f"{server.origin}/_telegram/", "in memory", "Ctrl-C"):
-        assert part in greeting
-
-
-@contextmanager
-def running_on_upstash(root: Path) -> Iterator[Server]:
-    """As `running`, with `--store upstash`."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dev.serve", "--port", "0", "--store", "upstash"],
-        cwd=root,
-        env={"PATH": os.environ["PATH"]},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-    )
-    server = Server(process)
-    reader = threading.Thread(target=server.read)
-    with process:
-        reader.start()
-        try:
-            assert server.prints("Ctrl-C"), server.output
-            server.port = int("".join(server.output).partition("http://localhost:")[2].partition("\n")[0])
-            yield server
-        finally:
-            process.terminate()
-            reader.join()
-
-
 def test_sessions_in_a_local_upstash_outlive_a_reload(tree: Path) -> None:
     """With --store upstash sessions are outside the functions; the store starts and ends with the server."""
     start_valkey().close()
-    with running_on_upstash(tree) as server:
+    with running(tree, store="upstash") as server:
         upstash = re.search(r"in a local Upstash at http://127\.0\.0\.1:(\d+)", "".join(server.output))
         assert upstash
         assert json.loads(server.request("GET", "/health").body) == {"status": "ok", "store": "upstash"}
@@ -326,41 +258,11 @@ def test_a_missing_valkey_is_said(tmp_path: Path) -> None:
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize(
-    "bot", [{"TELEGRAM_BOT_TOKEN": "42:TEST"}, {"TELEGRAM_BOT_ID": "42", "AUTH_SECRET": "s" * 32}], ids=list
-)
-def test_own_bot_stays_with_the_real_telegram(bot: dict[str, str]) -> None:
-    """With a bot of one's own, the functions get its settings alone, and nothing is simulated for it."""
-    with running(env=bot) as server:
-        assert "the real one" in "".join(server.output)
-        assert server.request("GET", "/telegram/verify").status == 401
-        headers = {"Content-Type": "application/json", "Origin": server.origin}
-        answer = json.loads(server.request("POST", "/telegram/start", headers, b"{}").body)
-        assert not simulated(server)
-        # Without a token a widget login could not be checked, so none is started.
-        telegram = "https://oauth.telegram.org/auth?bot_id=42&"
-        assert answer.get("widget_auth_url", telegram).startswith(telegram)
-        assert b"Bot domain invalid" in server.request("GET", "/_telegram/auth?bot_id=42").body
-
-
 def started(server: Server) -> dict[str, object]:
     headers = {"Content-Type": "application/json", "Origin": server.origin}
     answer = server.request("POST", "/telegram/start", headers, b"{}")
     assert answer.status == 200, answer.body
     return json.loads(answer.body)
-
-
-def simulated(server: Server) -> bool:
-    return json.loads(server.request("GET", "/_telegram/simulated.json").body)["simulated"]
-
-
-def test_every_way_is_on_by_default(server: Server) -> None:
-    """Without a bot of one's own, OpenID Connect and the widget both lead to the simulated Telegram."""
-    answer = started(server)
-    assert answer["methods"] == ["oidc", "widget"]
-    for url in ("oidc_url", "widget_auth_url"):
-        assert str(answer[url]).startswith(f"{server.origin}/_telegram/auth?")
-    assert simulated(server)
 
 
 def test_code_flow_through_the_functions(server: Server) -> None:
@@ -374,18 +276,9 @@ def test_code_flow_through_the_functions(server: Server) -> None:
     callback = picked.removeprefix(server.origin)
     back = server.request("GET", callback, {**navigation, "Cookie": transaction})
     assert (back.status, back.headers["Location"]) == (303, "/x")
-    cookies = [cookie.partition(";")[0] for cookie in back.headers.get_all("Set-Cookie", [])]
-    session = next(cookie for cookie in cookies if cookie.startswith("tgauth="))
-    answer = json.loads(server.request("GET", "/telegram/verify", {"Cookie": session}).body)
+    session = {"Cookie": f"tgauth={back.cookies['tgauth']}"}
+    answer = server.request("GET", "/telegram/verify", session).json()
     assert (answer["user"]["id"], answer["session"]["method"]) == (100000002, "oidc")
-
-
-def test_development_token_alone_is_the_widget_alone() -> None:
-    """Who sets the development token and no client secret tries a bot without OpenID Connect."""
-    with running(env={"TELEGRAM_BOT_TOKEN": DEVELOPMENT_BOT_TOKEN}) as server:
-        answer = started(server)
-        assert (answer["methods"], answer["oidc_url"]) == (["widget"], None)
-        assert simulated(server)
 
 
 @pytest.mark.parametrize(
@@ -426,12 +319,14 @@ def test_the_development_bot_never_asks_the_real_telegram(given: str | None, exp
         assert environ["TELEGRAM_API_URL"] == "http://localhost:3000/_telegram"
 
 
-def test_a_bot_of_ones_own_asks_the_real_telegram() -> None:
-    """Who names a bot gets what they set."""
-    environ = {"TELEGRAM_BOT_TOKEN": "42:TEST", "TELEGRAM_OAUTH_URL": "https://oauth.telegram.org"}
+@pytest.mark.parametrize("bot", [{"TELEGRAM_BOT_TOKEN": "42:TEST"}, {"TELEGRAM_BOT_ID": "42"}], ids=list)
+def test_a_bot_of_ones_own_asks_the_real_telegram(bot: dict[str, str]) -> None:
+    """Who names a bot gets what they set, and nothing is simulated for it."""
+    environ = {**bot, "TELEGRAM_OAUTH_URL": "https://oauth.telegram.org"}
+    given = dict(environ)
     set_defaults(environ, "http://localhost:3000")
-    assert environ["TELEGRAM_OAUTH_URL"] == "https://oauth.telegram.org"
-    assert "TELEGRAM_API_URL" not in environ
+    local = {"VERCEL_ENV": "development", "AUTH_ORIGIN": "http://localhost:3000"}
+    assert environ == {**given, **local}
 
 
 PULLED = """# Created by Vercel CLI
@@ -520,7 +415,7 @@ def run(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Com
     return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=30, check=False)
 
 
-@pytest.mark.parametrize("port", ["abc", "-1", "65536", "9" * 5000, "٣", ""])
+@pytest.mark.parametrize("port", ["abc", "65536", "٣"])
 def test_what_is_no_port_is_said(port: str) -> None:
     """A port that is none is answered in words."""
     result = run(f"--port={port}")
@@ -530,21 +425,18 @@ def test_what_is_no_port_is_said(port: str) -> None:
 
 
 def test_port_in_use_is_said() -> None:
-    """A port that is taken ends the start with exit code 1 and advice."""
+    """A port that is taken is no place to start at, and the advice names another."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        result = run("--port", str(port))
-    assert result.returncode == 1
-    assert result.stderr.startswith(f"Port {port} is in use.")
-    assert "Traceback" not in result.stderr
+        with pytest.raises(CannotStart, match=rf"Port {port} is in use\..*PORT={port + 1}"):
+            listen("127.0.0.1", port)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.com"])  # noqa: S104 (it must be refused)
 def test_only_loopback_is_served(host: str) -> None:
     """A host that others can reach is refused with the reason."""
-    result = run("--host", host, "--port", "0")
-    assert result.returncode == 1
-    assert "no loopback address" in result.stderr
+    with pytest.raises(CannotStart, match="no loopback address"):
+        listen(host, 0)
 
 
 def test_blank_variables_are_none() -> None:

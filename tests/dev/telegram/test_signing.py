@@ -98,10 +98,3 @@ def test_elliptic_signatures_have_a_fixed_length() -> None:
     for kid in ("oidc-es256-1", "oidc-es256k-1"):
         signatures = {len(keys.sign({"n": n}, kid).rpartition(".")[2]) for n in range(300)}
         assert signatures == {86}
-
-
-def test_keys_are_made_once() -> None:
-    """A set has the same keys whenever it is asked."""
-    keys = Keys()
-    assert keys.jwks() == keys.jwks()
-    assert keys.jwks() != Keys().jwks()

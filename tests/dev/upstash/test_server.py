@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from upstash_redis import Redis
-from upstash_redis.errors import UpstashError
 
 from dev.upstash.faults import Fault, FaultKind
 from dev.upstash.server import TOKEN, Upstash
@@ -109,21 +108,6 @@ def test_the_client_gets_transactions_and_pipelines(redis: Redis) -> None:
         assert batch.exec() == [True, 2, "2"]
 
 
-def test_the_client_raises_what_redis_says(redis: Redis) -> None:
-    """An error reply reaches the caller in Redis' words."""
-    redis.set("a", "text")
-    with pytest.raises(UpstashError, match="WRONGTYPE"):
-        redis.hget("a", "x")
-
-
-def test_hash_fields_have_times_to_live(redis: Redis) -> None:
-    """The commands that tgauth needs are there: HSETEX, HGETEX, HTTL."""
-    assert redis.execute(["HSETEX", "k", "FNX", "EX", 10, "FIELDS", 1, "a", "1"]) == 1
-    assert redis.execute(["HSETEX", "k", "FNX", "EX", 10, "FIELDS", 1, "a", "2"]) == 0
-    assert redis.execute(["HGETEX", "k", "EX", 100, "FIELDS", 1, "a"]) == ["1"]
-    assert redis.execute(["HTTL", "k", "FIELDS", 2, "a", "b"]) == [100, -2]
-
-
 def test_base64_spares_the_simple_ok_alone(upstash: Upstash) -> None:
     """Asked for base64, every string is encoded, also a value that is OK, but not the status reply OK."""
     ok, pong = b64encode(b"OK").decode(), b64encode(b"PONG").decode()
@@ -186,16 +170,6 @@ def test_a_transaction_is_discarded_as_a_whole(upstash: Upstash, bad: list[objec
     assert ask(upstash, "/", ["GET", "a"]) == (200, {"result": None})
 
 
-def test_parallel_transactions_are_isolated(upstash: Upstash) -> None:
-    """Nobody sees the middle of somebody else's transaction."""
-    commands = [["INCR", "a"], ["INCR", "a"], ["GET", "a"]]
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: ask(upstash, "/multi-exec", commands)[1], range(100)))
-    assert all(int(third["result"]) == second["result"] for _, second, third in answers)
-    assert sorted(second["result"] for _, second, _ in answers) == list(range(2, 201, 2))
-    assert (upstash.requests, upstash.commands) == (100, 300)
-
-
 @pytest.mark.parametrize("command", ["MULTI", "subscribe", "BLPOP", "SELECT", "CONFIG", "EVAL", "SHUTDOWN"])
 def test_what_is_not_for_rest_is_refused(upstash: Upstash, command: str) -> None:
     """Commands that hold or change a connection, scripts and administration are not there."""
@@ -236,12 +210,6 @@ def test_what_is_no_command_is_400(upstash: Upstash, path: str, body: bytes) -> 
     assert upstash.commands == 0
 
 
-@pytest.mark.parametrize("path", ["/pipeline/", "/set/a/b", "/monitor"])
-def test_other_paths_are_refused(upstash: Upstash, path: str) -> None:
-    """Commands in the path are left out."""
-    assert send(upstash, path, [["PING"]])[0] == 400
-
-
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"])
 def test_other_methods_are_405(upstash: Upstash, method: str) -> None:
     """Only POST does anything."""
@@ -256,25 +224,6 @@ def test_another_token_is_401(upstash: Upstash, token: str | None) -> None:
     assert status == 401
     assert json.loads(answer) == {"error": "WRONGPASS invalid or missing auth token"}
     assert (upstash.unauthorized, upstash.requests, upstash.commands) == (1, 0, 0)
-
-
-def test_connections_are_kept(upstash: Upstash) -> None:
-    """Many requests, refused ones among them, follow each other on one connection."""
-    connection = HTTPConnection("127.0.0.1", upstash.port, timeout=5)
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    for method, token, body, status in [
-        ("POST", headers, b'["PING"]', 200),
-        ("POST", {}, b'["PING"]', 401),
-        ("PUT", headers, b'["PING"]', 405),
-        ("POST", headers, b"nonsense", 400),
-        ("POST", headers, b'["PING"]', 200),
-    ]:
-        connection.request(method, "/", body, token)
-        response = connection.getresponse()
-        response.read()
-        assert response.status == status
-        assert not response.will_close
-    connection.close()
 
 
 def test_everything_is_counted(upstash: Upstash) -> None:
@@ -347,22 +296,6 @@ def test_no_answer_in_time(upstash: Upstash, kind: FaultKind) -> None:
             waiting.result(5)
 
 
-def test_faults_come_one_by_one(upstash: Upstash) -> None:
-    """Each fault is for one request, and a request without the token takes none."""
-    upstash.fail(Fault("500"), Fault("429"))
-    statuses = [send(upstash, "/", ["PING"], token=token)[0] for token in (TOKEN, "wrong", TOKEN, TOKEN)]
-    assert statuses == [500, 401, 429, 200]
-
-
-def test_latency_is_waited_out(upstash: Upstash) -> None:
-    """An answer takes at least the latency, and a reset does away with it."""
-    upstash.latency = 5
-    with pytest.raises(TimeoutError):
-        send(upstash, "/", ["PING"], seconds=0.1)
-    upstash.reset()
-    assert send(upstash, "/", ["PING"], seconds=2)[0] == 200
-
-
 def test_a_replica_is_behind(upstash: Upstash, clock: Clock) -> None:
     """Reads see what was written `replica_lag` seconds ago, and not before."""
     ask(upstash, "/", ["HSET", "old", "a", 1])
@@ -387,18 +320,6 @@ def test_writes_and_transactions_see_the_primary(upstash: Upstash) -> None:
     assert ask(upstash, "/multi-exec", [["HGET", "h", "a"]]) == (200, [{"result": "1"}])
     assert ask(upstash, "/pipeline", [["HGET", "h", "a"], ["DEL", "x"]])[1][0] == {"result": "1"}
     assert ask(upstash, "/pipeline", [["HGET", "h", "a"], ["HLEN", "h"]])[1][0] == {"result": None}
-
-
-def test_a_replica_does_what_the_primary_did(upstash: Upstash, clock: Clock) -> None:
-    """Conditions, transactions and failures end the same there, in the same order."""
-    upstash.replica_lag = 1
-    with ThreadPoolExecutor(8) as pool:
-        for n in range(50):
-            body = [["HSETEX", "h", "FNX", "EX", 9, "FIELDS", 1, "a", n], ["HGET", "none"], ["INCR", "n"]]
-            pool.submit(ask, upstash, "/pipeline" if n % 2 else "/multi-exec", body)
-    on_primary = ask(upstash, "/multi-exec", [["HGETALL", "h"], ["GET", "n"]])[1]
-    clock.advance(1)
-    assert ask(upstash, "/pipeline", [["HGETALL", "h"], ["GET", "n"]])[1] == on_primary
 
 
 def test_close_leaves_nothing(valkey: Valkey) -> None:
