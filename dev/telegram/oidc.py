@@ -46,7 +46,8 @@ class Provider:
 
     Redirects go to `<redirect_origin>/telegram/callback` alone; a popup may belong to any page there. For
     tests: `faults` answer in place of an endpoint, by path ("/token"), while they are set; `requests` has
-    what arrived at the token and keys endpoints; `kid` names the key that id_tokens are signed with.
+    what arrived at the token and keys endpoints; `kid` names the key that id_tokens are signed with;
+    `latency` is the seconds by which each of their answers is late.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Provider:
         self.issuer = issuer
         self.client_id = client_id
         self.requests: list[Received] = []
+        self.latency = 0.0
         self.faults: dict[str, Callable[[Request], Response]] = {}
         self.kid = "oidc-1"
         self.echo_nonce = False
@@ -82,6 +84,7 @@ class Provider:
         self.requests.append(received)
         if fault := self.faults.get(path):
             return fault(request)
+        time.sleep(self.latency)
         return self._token(request) if path == TOKEN_PATH else _json(self.jwks())
 
     def sign(
