@@ -12,9 +12,9 @@ from ..user import Proof, TelegramUser, is_user_id
 def redeem(
     code: str, transaction: Transaction, *, settings: Settings, origin: str
 ) -> tuple[TelegramUser, Proof]:
-    """Whose login the code is.
+    """The user whose login the code stands for.
 
-    Raises `LoginRejected` for a code that is not good, `IdentityProviderUnavailable` when production does
+    Raises `LoginRejected` for a code that is not valid, `IdentityProviderUnavailable` when production does
     not answer.
     """
     host = origin.partition("://")[2]
@@ -28,7 +28,7 @@ def redeem(
 
 
 def _user(body: bytes) -> TelegramUser:
-    """Whom production names; it writes JSON as docs/API.md has it, so an id is a number."""
+    """The user in production's answer, which docs/API.md describes: the id is a number."""
     try:
         match json.loads(body):
             case {"user": {"id": int(user_id)} as said} if is_user_id(str(user_id)):
