@@ -1,4 +1,4 @@
-"""The objects that the API answers, made from the classes that the functions make them of.
+"""The objects that the API answers, made from the classes that the functions use for them.
 
 A class that gains a field which is not described here stops the generator.
 """

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what the applications say of themselves, and what endpoints.py says of them."""
+"""The OpenAPI document: what the applications say about themselves, and what endpoints.py says about them."""
 
 import contextlib
 import io

@@ -1,4 +1,4 @@
-"""What each address takes and answers: the part that no class says. Methods are asked of the functions."""
+"""What each address takes and answers that no class says. The methods come from the functions."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""The few shapes of JSON Schema that the API is described with."""
+"""The few JSON Schema shapes that describe the API."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args

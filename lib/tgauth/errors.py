@@ -5,8 +5,8 @@
     ├── InvalidGrant            400  invalid_grant        a relay's ticket or code that is not valid
     ├── Unauthorized            401
     │   ├── Unauthenticated          unauthenticated      nothing was presented
-    │   ├── InvalidSession           invalid_session      a token that opens nothing, for whatever reason
-    │   ├── LoginRejected            login_rejected       a proof that proves nothing, for whatever reason
+    │   ├── InvalidSession           invalid_session      a token that is not valid, for whatever reason
+    │   ├── LoginRejected            login_rejected       a proof that is not valid, for whatever reason
     │   ├── LoginStale               login_stale          a genuine proof, too old or used before
     │   └── LoginCancelled           login_cancelled      the user said no at Telegram
     ├── CrossSiteBlocked        403  cross_site_blocked
@@ -69,7 +69,7 @@ class Unauthenticated(Unauthorized):
 
 
 class InvalidSession(Unauthorized):
-    """The token opens no session; malformed, forged, expired and revoked ones all look the same."""
+    """The token is not valid; malformed, forged, expired and revoked ones all look the same."""
 
     code = "invalid_session"
     title = "Session not valid"

@@ -1,4 +1,4 @@
-"""The load, in a process of its own, so that it disturbs neither what it measures nor what samples that.
+"""The load, in a separate process, so that it disturbs neither what it measures nor the sampling.
 
 Reads a `Plan` as JSON from stdin, and writes `Outcome` as JSON to stdout at the end.
 """

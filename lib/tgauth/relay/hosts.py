@@ -23,7 +23,7 @@ def is_listed(host: str, hosts: tuple[str, ...]) -> bool:
 def patterns(hosts: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
     """A star stands for part of one label, so it cannot reach another domain.
 
-    Raises `Misconfigured` where anybody could get a host that matches.
+    Raises `Misconfigured` if anybody could get a host that matches.
     """
     starred = [host.partition(":")[0] for host in hosts if "*" in host]
     if starred and not _are_own(starred):

@@ -98,7 +98,7 @@ class Settings:
         return self.relay_secret is not None and self.environment == "preview"
 
     def require_relay_url(self) -> str:
-        """Production's origin, for a preview; raises `Misconfigured` where it is not known."""
+        """Production's origin, for a preview; raises `Misconfigured` if it is not known."""
         if self.relay_url is None:
             raise Misconfigured(
                 "AUTH_RELAY_URL: is not set; set production's origin, such as https://example.com"
@@ -106,12 +106,12 @@ class Settings:
         return self.relay_url
 
     def require_known_origin(self) -> None:
-        """Raises `Misconfigured` where no login can begin, whatever address is asked for."""
+        """Raises `Misconfigured` if no login can begin at any address."""
         if self.canonical_origin is None and not self.hosts and self.environment != "development":
             raise unknown_origin()
 
     def require_login_method(self) -> None:
-        """Raises `Misconfigured` where a browser can log in neither by OpenID Connect nor with the widget."""
+        """Raises `Misconfigured` if a browser can log in neither by OpenID Connect nor with the widget."""
         if self.client_secret is None:
             self.require_bot_token()
 

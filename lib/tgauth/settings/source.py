@@ -104,7 +104,7 @@ def _redis(url: str, problem: Problem) -> Source:
         return Source("redis", url, variable="REDIS_URL")
     # Upstash's password is its REST token, on the same host, for its default user.
     if parts.username not in ("default", "", None):
-        problem("REDIS_URL", "names another user than Upstash's default; copy the URL of the user default")
+        problem("REDIS_URL", "names a user other than Upstash's default; copy the URL of the user default")
     elif not parts.password:
         problem("REDIS_URL", "has no password; copy the whole URL from Upstash's console")
     else:
