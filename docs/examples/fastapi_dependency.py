@@ -32,7 +32,7 @@ def logged_in(request: Request, response: Response) -> Session:
 LoggedIn = Annotated[Session, Depends(logged_in)]
 
 app = FastAPI()
-# For the example's sake: on Vercel each instance has a memory of its own.
+# For the example's sake: on Vercel each instance has its own memory.
 notes: dict[int, list[str]] = {}
 
 

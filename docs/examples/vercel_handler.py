@@ -1,8 +1,8 @@
 """The same with the standard library's handler, for a function that you already have: GET and POST /api/me.
 
 Save it as api/me.py in the project that tgauth is in. Vercel starts every function in the project's root
-and bundles lib/ with each, so `from lib.tgauth.auth import …` works unchanged. (`make dev` runs only functions
-with a WSGI `app`; try this one deployed, or in the runtime that tests/examples uses.)
+and bundles lib/ with each, so `from lib.tgauth.auth import …` works unchanged. (`make dev` only runs
+functions with a WSGI `app`; try this one deployed, or in the runtime that tests/examples uses.)
 """
 
 import json
