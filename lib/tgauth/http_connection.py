@@ -128,7 +128,7 @@ class _Incoming(io.RawIOBase):
 
     def __init__(self, connected: socket.socket, limits: Limits) -> None:
         self._socket = connected
-        # If the server is to close the connection, http.client closes its socket and then reads on.
+        # If the server will close the connection, http.client closes its socket and then reads on.
         self._raw = connected.makefile("rb", buffering=0)
         self._limits = limits
         self.is_over = False

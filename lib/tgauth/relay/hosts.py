@@ -8,7 +8,7 @@ from ..errors import Misconfigured
 _LABEL = 63
 """The most characters that a label of a host name can have (RFC 1035 §2.3.4)."""
 
-# Text of the owner's on both sides of the star: no name given to anybody else has both.
+# The owner's own text on both sides of the star: no name that anybody else gets has both.
 _OWN = re.compile(r"[a-z0-9-]{3,}\*(.*\*)?[a-z0-9-]{3,}")
 
 

@@ -50,8 +50,8 @@ def authorization_code(answer: Mapping[str, str], *, expected_issuer: str) -> st
     """The code in Telegram's answer to a login that this browser began.
 
     Raises `LoginCancelled` when the user said no, `Misconfigured` or `IdentityProviderUnavailable` when
-    Telegram reports that it cannot do it, `LoginRejected` for every other error and for anything that is not
-    an answer. An error arrives in the browser's address, where anyone can write it, so the log has it as a
+    Telegram says that it cannot go on, `LoginRejected` for every other error and for anything that is not an
+    answer. An error arrives in the browser's address, where anyone can write it, so the log has it as a
     warning and blames no setting.
     """
     if answer.get("iss", expected_issuer) != expected_issuer:

@@ -1,4 +1,4 @@
-"""Cookies. The session's is `__Host-tgauth`; on http://localhost, where browsers refuse that, `tgauth`.
+"""Cookies. The session's is `__Host-tgauth`; on http://localhost, where browsers refuse it, `tgauth`.
 
 Source: RFC 6265bis §4.1.3.2 (the prefix), §5.6 (cookies have no order, so two with our name count as none).
 """

@@ -140,7 +140,7 @@ class Request:
         return body
 
     def check_form(self) -> None:
-        """Raises for a request that is malformed as such, before anything in it is read."""
+        """Raises if the request as a whole is not acceptable, before a handler looks at it."""
         query = self.environ.get("QUERY_STRING", "")
         if len(self.environ.get("PATH_INFO", "")) + len(query) > MAX_URI:
             raise UriTooLong("over 8 KiB")
