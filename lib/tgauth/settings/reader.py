@@ -142,7 +142,7 @@ class Reader:
         text = self.matching("TELEGRAM_BOT_ID", _BOT_ID, "the digits before the colon of the bot's token")
         from_token = bot_token.partition(":")[0] if bot_token else ""
         if re.fullmatch(_BOT_ID, text) and from_token and text != from_token:
-            self.problem("TELEGRAM_BOT_ID", "does not match TELEGRAM_BOT_TOKEN; remove one of them")
+            self.problem("TELEGRAM_BOT_ID", "is not the id in TELEGRAM_BOT_TOKEN; remove one of them")
         if not text and not from_token:
             self.problem(*bot_token_problem.split(": ", 1))
         digits = from_token or text
