@@ -1,4 +1,4 @@
-"""Packages of npm, as a folder's package-lock.json pins them."""
+"""npm packages, as pinned in a folder's package-lock.json."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The variables of the shell, and of files such as Vercel's CLI writes: for the doctor and `make dev`."""
+"""Variables from the shell and from files such as Vercel's CLI writes, for the doctor and `make dev`."""
 
 import io
 from collections.abc import Mapping

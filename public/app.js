@@ -6,33 +6,33 @@ import { report } from "./notice.js";
 import { login, logout, Problem, request, session } from "./tgauth.js";
 import * as view from "./view.js";
 
-// With these launch data never logs in, however often it is tried.
+// After these the launch data can never log in, however often it is tried.
 const SPENT = ["login_stale", "login_rejected", "malformed_request", "not_allowed"];
 
-// First of all: a login's proof must not stay in the address or the history. A launch stays, for reloading the app.
+// First of all: a login's proof must not stay in the address or history. A launch stays, for reloading the app.
 const arrival = takeArrival();
 const target = destination();
 // Whose account the page shows.
 let shown;
-// Why the API took the launch for no login, if it did so for good: a code.
+// The code with which the API refused the launch for good, if it did.
 let refused = null;
 
 translatePage(arrival.initData ? location.hash : "");
 view.onLogin(logIn);
 view.onLogout(logOut);
-// Back from Telegram's page may show this one as it was left, waiting.
+// Coming back from Telegram's page may show this one as it was left, waiting.
 addEventListener("pageshow", (event) => event.persisted && location.reload());
-// A link that differs in the fragment only does not load the page.
+// A link that differs only in its fragment does not load the page.
 addEventListener("hashchange", () => /[#&?](tgAuthResult|tgWebAppData)=/.test(location.hash) && location.reload());
-// Whether Telegram shows this page: a link's maker may have put the launch there.
+// Whether Telegram shows this page: a link's author may have put the launch there.
 const inside = Boolean(arrival.initData) && (await isLaunched());
 const noted = noteSimulation();
 await open();
 await noted;
 
-/** What Telegram put into the fragment, if anything. Of two launches, one was there before, so somebody planted it. */
+/** What Telegram put into the fragment, if anything. If there are two launches, somebody planted one. */
 function takeArrival() {
-  // Behind the route of an address such as "#/shop" Telegram puts its data as a query.
+  // Telegram appends its data as a query to a route such as "#/shop".
   const fragment = new URLSearchParams(location.hash.slice(1).replace("?", "&"));
   const launches = fragment.getAll("tgWebAppData");
   const url = new URL(location.href);
@@ -60,11 +60,11 @@ async function open() {
   }
   try {
     const found = await session();
-    // Not a redirect: a target that does not know this session and sends back here would be a circle.
+    // Not a redirect: a target that does not know this session would send people back, in a circle.
     if (found) showAccount(found, { target });
     else await showEntrance();
   } catch (error) {
-    // A new login ends a session that is used too often.
+    // A new login replaces a session that is used too often.
     const retry = error.code !== "rate_limited";
     if (!retry) await showEntrance();
     await report(error, { retry });
@@ -76,7 +76,7 @@ function showAccount(answer, options) {
   view.showAccount(answer, options);
 }
 
-/** Whether Telegram launched the page with the launch data that it came with; in doubt the page asks. */
+/** Whether Telegram launched the page with its launch data; if in doubt, the page asks. */
 async function isLaunched() {
   try {
     const { launched } = await import("./inside.js");
@@ -86,21 +86,21 @@ async function isLaunched() {
   }
 }
 
-/** Offer the way to log in: the button, or a question where the launch may be somebody else's. */
+/** Offer the way to log in: the button, or a question if the launch may be somebody else's. */
 async function showEntrance(options) {
   if (arrival.initData && !inside) await view.showQuestion();
   else if (isOver()) view.showReopening("launchOver");
-  // Telegram's page opens in no frame, and none but Telegram may frame this one.
+  // Telegram's page does not open in a frame, and only Telegram may frame this one.
   else if (!arrival.initData && window.parent !== window) view.showReopening(refused ? "outside" : "fromMenu");
   else view.showLogin(options);
 }
 
-/** Whether Telegram has to open the page again: what it was opened with logs nobody in any more. */
+/** Whether Telegram has to open the page again: its launch data can no longer log in. */
 function isOver() {
   return inside && refused === "login_stale";
 }
 
-/** Log in with what Telegram returned; whether this browser asked for it, the API knows by the state. */
+/** Log in with what Telegram returned; the state tells the API whether this browser asked for it. */
 async function finishLogin() {
   if (arrival.result === null) return null;
   if (!arrival.state) throw new Problem("foreign_login");
@@ -113,15 +113,15 @@ function openMiniApp() {
   return login({ initData: arrival.initData });
 }
 
-/** Launch data that the API will never take makes way for the other way to log in; any other can be retried. */
+/** Launch data that the API will never accept makes way for the other way to log in; the rest can be retried. */
 function dropSpentLaunch(error) {
   if (!arrival.initData || !SPENT.includes(error.code)) return;
   refused = error.code;
-  // A reload finds it over again.
+  // After a reload it is refused again.
   if (!isOver()) dropLaunch();
 }
 
-/** Nothing here is to offer the launch again. */
+/** Never offer the launch again on this page. */
 function dropLaunch() {
   if (arrival.initData) history.replaceState(null, "", location.pathname + location.search);
   arrival.initData = null;
@@ -140,7 +140,7 @@ async function logIn() {
   }
 }
 
-/** The API takes less for a target than a browser does: where it refuses one, there is none. */
+/** The API accepts fewer targets than a browser does: without one that it accepts, go to the login page. */
 async function leaveForTelegram() {
   try {
     return await login({ returnTo: target ? target.pathname + target.search : "/", initData: "" });
@@ -165,7 +165,7 @@ async function logOut() {
   }
 }
 
-/** On a developer's machine, say so when Telegram is a simulated one. */
+/** On a developer's machine, say so if Telegram is simulated. */
 async function noteSimulation() {
   if (!/^(127\.0\.0\.1|(.+\.)?localhost)$/.test(location.hostname)) return;
   const answer = await request("GET", "/_telegram/simulated.json").catch(() => null);

@@ -1,4 +1,4 @@
-// A login that a link brought, from a button in a Telegram chat or from anybody: it is asked about first.
+// A login that came with a link, from a button in a Telegram chat or from anybody: the page asks first.
 
 import { destination } from "./destination.js";
 import { translatePage } from "./i18n.js";
@@ -7,15 +7,15 @@ import { credible, person } from "./person.js";
 import { ask, busy, fill, refuse } from "./question.js";
 import { Problem, request, session } from "./tgauth.js";
 
-// Without these there is no login. Whether the other fields are Telegram's, only the API can tell.
+// Without these there is no login. Only the API can tell whether the other fields are Telegram's.
 const REQUIRED = {
   id: /^[1-9][0-9]{0,15}$/,
   auth_date: /^[1-9][0-9]{0,11}$/,
   hash: /^[0-9a-f]{64}$/,
 };
-// With these the same link never logs in, however often it is tried.
+// After these the same link can never log in, however often it is tried.
 const FINAL = ["login_stale", "login_rejected", "malformed_request", "not_allowed"];
-// Milliseconds to wait for who is logged in.
+// Milliseconds to wait for the answer to who is logged in.
 const PATIENCE = 3000;
 
 const $ = (id) => document.getElementById(id);
@@ -27,9 +27,9 @@ const target = destination();
 
 translatePage(fragment);
 $("confirm-button").addEventListener("click", logIn);
-// Back to this page is no second chance for the link.
+// Going back to this page must not give the link a second chance.
 addEventListener("pageshow", (event) => event.persisted && location.reload());
-// A link that differs in the fragment only does not load the page.
+// A link that differs only in its fragment does not load the page.
 addEventListener("hashchange", () => location.hash && location.reload());
 
 const widget = readFields(fragment);
@@ -37,7 +37,7 @@ if (target) $("home-link").search = new URLSearchParams({ return_to: target.path
 if (widget) await open();
 else refuse(new Problem(fragment ? "malformed_request" : "missing_login"));
 
-/** The fields of Telegram in the fragment, or null when they cannot be: nothing is verified here. */
+/** Telegram's fields in the fragment, or null if they cannot be Telegram's: nothing is verified here. */
 function readFields(hash) {
   const fields = [...new URLSearchParams(hash.slice(1))];
   const found = Object.fromEntries(fields);
@@ -47,7 +47,7 @@ function readFields(hash) {
 
 /** Say who would be logged in, and who is now, if that is somebody else. */
 async function open() {
-  // Who is logged in is worth knowing here, and no more: where it cannot be known, the question stands.
+  // It is useful but not essential to know who is logged in: without that the question is the same.
   const found = session().catch(() => null);
   const now = await Promise.race([found, new Promise((done) => setTimeout(done, PATIENCE))]);
   fill($("asked"), "confirm", "who", ...person(credible(widget)));

@@ -12,9 +12,9 @@ export function destination() {
   }
   // A blob: address has the origin of the page that made it, too.
   if (url.origin !== location.origin || !/^https?:$/.test(url.protocol)) return null;
-  // As the API has it: no second host by way of "//", no name and password, no login that begins again.
+  // As in the API: no second host after "//", no name and password, no login that begins again.
   if (url.username || url.password || /\/\/|^\/(api\/)?telegram\//i.test(url.pathname)) return null;
-  // On this site's pages a fragment can be a login, and the API takes none here either.
+  // On this site's pages a fragment can be a login, and the API does not accept one here either.
   url.hash = "";
   // Without one, people stay on the login page.
   return url.pathname + url.search === "/" ? null : url;

@@ -1,5 +1,5 @@
-// Where somebody is logged in: their sessions on all devices, and ending them. What a browser said of itself, and
-// people's names, enter the page as text, never as markup.
+// Where somebody is logged in: their sessions on all devices, and ending them. What a browser said about itself,
+// and people's names, enter the page as text, never as markup.
 
 import { dateTime, language, text, titlePage, translatePage } from "./i18n.js";
 import { modal } from "./modal.js";
@@ -26,9 +26,9 @@ const day = new Intl.DateTimeFormat(language, { dateStyle: "medium" });
 const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
 const regions = new Intl.DisplayNames(language, { type: "region", fallback: "none" });
 
-// Whose sessions the page shows. Somebody else may log in from another tab, and theirs are not meant.
+// Whose sessions the page shows. If somebody else logs in from another tab, theirs must not be ended.
 let user;
-// What is asked about in the dialog just now: what to do, to whose sessions, and what comes after it.
+// What the dialog is asking about: what to do, to whose sessions, and what comes afterwards.
 let asked = null;
 
 translatePage();
@@ -44,11 +44,11 @@ $("all-button").addEventListener("click", () => {
 $("yes-button").addEventListener("click", act);
 $("no-button").addEventListener("click", dialog.close);
 $("dialog").addEventListener("close", settle);
-// A page that the browser kept shows what was, and may show it to who is logged out by now.
+// A page that the browser kept is out of date, and its reader may be logged out by now.
 addEventListener("pageshow", (event) => event.persisted && location.reload());
 await open();
 
-/** Show the sessions of who is logged in now; whether there is somebody, and a list. */
+/** Show the sessions of the user who is logged in now; returns whether there is a user and a list. */
 async function open() {
   try {
     const [login, found] = await Promise.all([session(), sessions()]);
@@ -64,14 +64,14 @@ async function open() {
   return false;
 }
 
-/** To the login page, and back when there is somebody to show. */
+/** Go to the login page, and come back once somebody is logged in. */
 function leave() {
   location.replace(`/?${new URLSearchParams({ return_to: location.pathname })}`);
   return false;
 }
 
 function show(found) {
-  // Nothing was seen later than now, whatever this device's clock says.
+  // No session was used later than now, whatever this device's clock says.
   const now = Math.max(Date.now() / 1000, ...found.map((device) => device.last_seen));
   const sorted = [...found].sort((a, b) => b.current - a.current || b.last_seen - a.last_seen);
   $("list").replaceChildren(...sorted.map((device, index) => item(device, index, now)));
@@ -90,7 +90,7 @@ function item(device, index, now) {
   heading.append(bdi(name));
   made.append(heading);
   if (device.current) made.append(element("p", "badge", text("thisDevice")));
-  // What tells nothing to this page may still tell something to its reader.
+  // What means nothing to this page may still mean something to its reader.
   if (name === text("unknownDevice") && device.user_agent) made.append(element("p", "agent", bdi(device.user_agent)));
   const seen = element("p");
   fill(seen, "lastSeen", "when", time(device.last_seen, ago(now - device.last_seen)));
@@ -107,7 +107,7 @@ function endButton(device, name, heading, index) {
   const made = element("button", "button quiet small", text(device.current ? "logout" : "end"));
   made.id = `end-${index}`;
   made.type = "button";
-  // Which one it ends: the buttons' own texts are all alike.
+  // Say which session it ends: the buttons' own texts are all alike.
   made.setAttribute("aria-labelledby", `${made.id} ${heading.id}`);
   made.addEventListener("click", () => {
     if (device.current) {
@@ -134,7 +134,7 @@ function countryName(code) {
   return /^[A-Z]{2}$/.test(code) && code !== "ZZ" ? regions.of(code) : undefined;
 }
 
-/** So many seconds ago, in the reader's words. */
+/** "`seconds` ago", in the reader's language. */
 function ago(seconds) {
   const [unit, length] = UNITS.find(([, least]) => seconds >= least) ?? ["second", Infinity];
   return relative.format(-Math.floor(seconds / length), unit);
@@ -146,7 +146,7 @@ function ask(question, answer, action, after) {
   $("asked").textContent = text(question);
   ready(answer);
   $("no-button").textContent = text("cancel");
-  // What goes wrong is said where the person looks, below all else: nothing moves away from a finger.
+  // Errors appear where the person is looking, below everything else, so that nothing moves under a finger.
   hideNotice();
   $("dialog").append($("notice"));
   $("status").textContent = "";
@@ -159,7 +159,7 @@ function ready(answer) {
   $("yes-button").textContent = text(answer);
 }
 
-/** Do what was asked about. Who closes the dialog meanwhile does not stop it. */
+/** Do what was asked about. Closing the dialog meanwhile does not stop it. */
 async function act() {
   const doing = asked;
   hideNotice();
@@ -169,14 +169,14 @@ async function act() {
     await doing.action(doing.whose);
   } catch (error) {
     if (LOGGED_OUT.includes(error.code)) return startOver();
-    // Ended elsewhere meanwhile: what was wanted is so.
+    // Ended elsewhere meanwhile, as the person wanted.
     if (error.code !== "not_found") return refuse(doing, error);
   }
   if (asked === doing) close();
   await doing.after();
 }
 
-/** Nobody, or somebody else, is logged in here now. Nothing was ended, and what the page shows is not theirs. */
+/** Nobody, or somebody else, is logged in here now. Nothing was ended, and the page shows the wrong sessions. */
 async function startOver() {
   close();
   if (!(await open())) return;
@@ -188,14 +188,14 @@ async function refuse(doing, error) {
   await report(error);
   if (asked !== doing) return;
   ready("again");
-  // This answer stays the same.
+  // Trying again would give the same answer.
   const final = error.code === "shared_store_required";
   if (final) $("no-button").textContent = text("close");
   $("yes-button").hidden = final;
   $(final ? "no-button" : "yes-button").focus();
 }
 
-/** The browser says only later that the dialog is closed, and must not take away what is reported meanwhile. */
+/** The browser reports the closing only later, and must not then remove a notice shown meanwhile. */
 function close() {
   dialog.close();
   settle();
@@ -209,7 +209,7 @@ function settle() {
   $("card").before($("notice"));
 }
 
-/** Show what is left, say what happened, and go on where the list goes on. */
+/** Show what is left, say what happened, and move the focus to where the list continues. */
 async function reload(key, values, index = Infinity) {
   if (!(await open())) return;
   $("status").textContent = text(key, values);

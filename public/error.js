@@ -1,9 +1,9 @@
-// What an error code means and what to do: the page's own code, or the address's. It picks a text, no more.
+// What an error code means and what to do. The code is the page's own or the address's, and only picks a text.
 
 import { text, titlePage, translatePage } from "./i18n.js";
 import { explain } from "./notice.js";
 
-// Another text on the button, where trying again is not what helps.
+// Another text for the button, if trying again does not help.
 const BUTTONS = new Map([
   ["invalid_grant", "home"],
   ["not_allowed", "another"],
@@ -12,14 +12,14 @@ const BUTTONS = new Map([
 const fixed = document.documentElement.dataset.code;
 const query = new URLSearchParams(location.search);
 const code = fixed ?? query.get("code");
-// The request's id, as the site's log has it. Nothing else of an address gets onto the page.
+// The request's id, as in the site's log. Nothing else from the address gets onto the page.
 const [requestId] = query.get("reference")?.match(/^[A-Za-z0-9:._-]{1,128}$/) ?? [];
 
 translatePage();
 titlePage(explain(code, fixed ? {} : { ...takeTold(), requestId }));
 if (BUTTONS.has(code)) document.getElementById("retry").textContent = text(BUTTONS.get(code));
 
-/** What the API told of this very request, in a cookie that is read once. */
+/** What the API added for exactly this request, in a cookie that is read once. */
 function takeTold() {
   const secure = location.protocol === "https:";
   const name = secure ? "__Host-tgauth-told" : "tgauth-told";

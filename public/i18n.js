@@ -1,5 +1,5 @@
-// What the pages say, in English and Russian. {site} is this site's host. Here is what every page needs; error
-// texts are in texts-problems.js, and other pages' own texts beside it.
+// What the pages say, in English and Russian. {site} is this site's host. This file has what every page needs;
+// error texts are in texts-problems.js, and individual pages' texts beside it.
 
 import * as storage from "./storage.js";
 
@@ -81,7 +81,7 @@ const ru = {
   simulated: "Посмотреть пользователей",
 };
 
-// All that can be said where nothing more can be loaded. [title, what it means and what to do]
+// All that can be said if nothing more can be loaded. [title, what it means and what to do]
 const enProblems = {
   network: ["No connection", "The site did not answer. Check your connection and try again."],
   unknown: ["Something went wrong", "Go to the login page and try again. If it keeps happening, tell the owner of this site."],
@@ -103,18 +103,18 @@ export function addTexts(more) {
   Object.assign(texts, more[language]);
 }
 
-/** Add what there is to say about errors, likewise. */
+/** Add texts about errors, likewise. */
 export function addProblems(more) {
   Object.assign(problems, more[language]);
   complete = true;
 }
 
-/** Have every error's text at hand. Where it cannot be loaded, `problem` says that there is no connection. */
+/** Load every error's text. If that fails, `problem` says that there is no connection. */
 export async function loadProblems() {
   await import("./texts-problems.js").catch(() => null);
 }
 
-/** The text under `key`, with {placeholders} filled in; one that has no value stays. */
+/** The text under `key`, with {placeholders} filled in; those without a value stay. */
 export function text(key, values = {}) {
   const known = { site: location.hostname, ...values };
   return typeset(texts[key]).replace(/\{(\w+)\}/g, (placeholder, name) => known[name] ?? placeholder);
@@ -135,7 +135,7 @@ export function dateTime(seconds) {
 
 /**
  * Put the page into the reader's language: `<html lang>` and every element with data-text. The links to the
- * other languages keep the query, and of the fragment no more than `fragment`.
+ * other languages keep the query, but only `fragment` as fragment.
  */
 export function translatePage(fragment = "") {
   document.documentElement.lang = language;
@@ -164,7 +164,7 @@ function typeset(words) {
 function choose() {
   const asked = new URLSearchParams(location.search).get("lang");
   if (Object.keys(languages).includes(asked)) {
-    // The way through Telegram drops ?lang. Where storage is forbidden, the choice lasts one page.
+    // Going through Telegram drops ?lang. If storage is forbidden, the choice lasts one page.
     storage.write("tgauth.lang", asked);
     return asked;
   }

@@ -1,11 +1,11 @@
-// Whether Telegram shows this page as a Mini App: its client answers that, and nothing else. That the client's object is
-// there says nothing, since the browser inside of its apps for iOS and macOS has it on every page, and stays mute.
+// Whether Telegram shows this page as a Mini App: only its client's answer tells. That the client's object is there
+// proves nothing, since the browser inside its apps for iOS and macOS has it on every page, and does not answer.
 
 const TELEGRAM_WEB = "https://web.telegram.org";
 // How often Telegram's client is asked whether it is there, and how long each answer may take (milliseconds).
 const TURNS = 8;
 const TURN = 50;
-// A shell of Telegram Desktop's answers its frame once that has loaded. So many turns are the most that it gets.
+// One shell of Telegram Desktop answers its frame only once that has loaded. It gets at most this many turns.
 const LOADING_TURNS = 60;
 // What Telegram's apps call to send an event: on Android, on iOS, macOS and Desktop, and on Windows Phone.
 const RECEIVERS = [
@@ -14,25 +14,25 @@ const RECEIVERS = [
   ["TelegramGameProxy_receiveEvent"],
 ];
 
-// Whether the client answers, once somebody asked: a promise.
+// A promise of whether the client answers, once it was asked.
 let asked = null;
 
-/** Whether the client answers. `again` asks once more where it did not: it may have been slow. */
+/** Whether the client answers. `again` asks once more if it did not: it may have been slow. */
 export async function answers({ again = false } = {}) {
   if (again && asked && !(await asked)) asked = null;
   return (asked ??= ask());
 }
 
 /**
- * Whether Telegram launched this page with this initData. A link that somebody follows inside of a Mini App can bring
- * data, too: where the tab has another person's launch, it may be such a one.
+ * Whether Telegram launched this page with this initData. A link that somebody follows inside a Mini App can bring
+ * data, too: if the tab has another person's launch, this may be such a link.
  */
 export async function launched(initData) {
   const before = personOf(kept()?.initData);
   return (before === null || before === personOf(initData)) && (await answers());
 }
 
-/** What the tab remembers of its launch, as tgauth.js keeps it; null for nothing. */
+/** What tgauth.js made the tab remember of its launch; null for nothing. */
 export function kept() {
   try {
     return JSON.parse(sessionStorage.getItem("tgauth.launch"));
@@ -49,7 +49,7 @@ function personOf(initData) {
   }
 }
 
-/** Ask about the page's size until an answer comes, by whichever way the client has; false where none does. */
+/** Ask about the page's size until an answer comes, in the way that the client offers; false if none comes. */
 async function ask() {
   const framed = window.parent !== window;
   const post = framed ? toParent() : toClient();
@@ -58,7 +58,7 @@ async function ask() {
   const hear = (event) => (answered ||= event === "viewport_changed");
   const undo = framed ? [hearParent(hear)] : [];
   for (let turn = 0, left = TURNS; !answered && left > 0 && turn < LOADING_TURNS; turn++) {
-    // Each time anew: another script may have put its own in that place meanwhile.
+    // Each time again: another script may have replaced it meanwhile.
     if (!framed) undo.unshift(...hearClient(hear));
     post("web_app_request_viewport");
     await new Promise((done) => setTimeout(done, TURN));
@@ -68,7 +68,7 @@ async function ask() {
   return answered;
 }
 
-/** How a page speaks to the app that shows it, or null where there is none. */
+/** How the page sends to the app that shows it, or null if there is none. */
 function toClient() {
   const { TelegramWebviewProxy: proxy, external } = window;
   if (typeof proxy?.postEvent === "function") return (event) => proxy.postEvent(event, "{}");
@@ -81,7 +81,7 @@ function hearClient(hear) {
   return RECEIVERS.map((path) => wrap(window, path, hear));
 }
 
-/** Put a function that hears first into the place of the one at the end of `path`, whether there is one or not. */
+/** Replace the function at the end of `path`, if any, by one that calls `hear` first. */
 function wrap(holder, [name, ...rest], hear) {
   const before = holder[name];
   if (rest.length > 0) {
@@ -105,22 +105,22 @@ function wrap(holder, [name, ...rest], hear) {
   };
 }
 
-/** Speak to the page that frames this one, unless that is known to be another site's than Telegram's. */
+/** Send to the page that frames this one, unless it is known not to be Telegram's. */
 function toParent() {
   const [origin = "null"] = location.ancestorOrigins ?? [];
   if (origin !== TELEGRAM_WEB && origin !== "null") return null;
-  // What is sent is no secret, and who answers is looked at.
+  // What is sent is not secret, and the answer's sender is checked.
   return (event) => window.parent.postMessage(JSON.stringify({ eventType: event, eventData: {} }), "*");
 }
 
-/** Call `hear` with each event from Telegram's own page that frames this one; returns what undoes it. */
+/** Call `hear` with each event from Telegram's own page that frames this one; what this returns undoes it. */
 function hearParent(hear) {
   const listen = ({ source, origin, data }) => {
     if (source !== window.parent || origin !== TELEGRAM_WEB) return;
     try {
       hear(JSON.parse(data).eventType);
     } catch {
-      // Something else that pages tell one another.
+      // Some other message between pages.
     }
   };
   addEventListener("message", listen);

@@ -1,6 +1,6 @@
-// A dialog beside which nothing else can be reached. Where the browser has no <dialog>, it stands in place of the page.
+// A dialog that blocks the rest of the page. In browsers without <dialog>, it replaces the page.
 
-/** What opens and closes `dialog`; the focus goes to its [autofocus], and in the end back to where it was. */
+/** Functions that open and close `dialog`; the focus goes to its [autofocus], and afterwards back. */
 export function modal(dialog) {
   if (dialog.showModal) return { open: () => dialog.showModal(), close: () => dialog.close() };
   let before;

@@ -1,18 +1,18 @@
-// What went wrong and what to do about it: beside what the page shows, or in its place. What the API tells of the person
-// or of where to go on is checked in form, and enters the page as text, or as an address that is made here.
+// What went wrong and what to do about it: beside what the page shows, or instead of it. What the API says about the
+// person, or about where to go on, is validated, and enters the page as text or as an address that is built here.
 
 import { loadProblems, problem, text, titlePage } from "./i18n.js";
 import { outside } from "./outside.js";
 import { account } from "./person.js";
 import { Problem } from "./tgauth.js";
 
-// Who cancelled did no wrong, and nothing did go wrong.
+// Cancelling is not an error.
 const CALM = "login_cancelled";
 const CHAT = /^https:\/\/t\.me\/([A-Za-z][A-Za-z0-9_]{3,31})$/;
 
 const $ = (id) => document.getElementById(id);
 
-/** Show an error in the notice. One that is not a Problem is a defect of the page and goes to the console. */
+/** Show an error in the notice. One that is not a Problem is a bug in the page and goes to the console. */
 export async function report(error, options = {}) {
   await loadProblems();
   if (error instanceof Problem) return showProblem(error.code, { ...error, ...options });
@@ -20,14 +20,14 @@ export async function report(error, options = {}) {
   showProblem("unknown", options);
 }
 
-/** Take the notice away. */
+/** Hide the notice. */
 export function hideNotice() {
   $("notice").hidden = true;
 }
 
 /**
- * Put an error's title, advice and reference into the page's #title, #advice and #reference, and where the person can
- * go on before the buttons; the title.
+ * Put an error's title, advice and reference into the page's #title, #advice and #reference, and a link to
+ * where the person can go on before the buttons. Returns the title.
  */
 export function explain(code, { requestId, user, link } = {}) {
   const { title, advice } = problem(code);
@@ -61,7 +61,7 @@ function showProblem(code, { requestId, address, user, link, retry = false }) {
   if (retry) standIn(title);
 }
 
-/** Where the page cannot go on: its card says whose site this is, has the notice, and a way to try again. */
+/** For a page that cannot continue: its card names the site, and has the notice and a way to try again. */
 function standIn(title) {
   titlePage(title);
   for (const shown of $("card").children) shown.hidden = true;
@@ -78,13 +78,13 @@ function standIn(title) {
   $("card").append(away);
 }
 
-/** An error's title, and whom it is about. */
+/** An error's title, and the person it is about. */
 function titled(title, user) {
   const who = account(user);
   return who ? [`${title}: `, ...who] : [title];
 }
 
-/** To the chat to join, or to the site that logs in; null where that is not known. */
+/** A link to the chat to join, or to the site that logs in; null if that is not known. */
 function onwardLink(code, link) {
   if (code === "membership_required") {
     const [, name] = CHAT.exec(link) ?? [];

@@ -1,4 +1,4 @@
-// Where a page cannot even begin, this says so in place of "Loading…". The browsers meant here may be older than
+// If a page cannot even start, this says so in place of "Loading…". The browsers meant here may be older than
 // modules, so it is plain ES5; it holds its own texts, in both languages, since the others are in modules.
 
 (function () {
@@ -13,7 +13,7 @@
     ru: "Страница загрузилась не полностью. Проверьте подключение и обновите страницу."
   };
 
-  // No modules, or none that could ask the API anything: what they would say about that is left no place to stand.
+  // No modules, or none that could call the API: this replaces the page, so that they cannot say anything.
   if (!("noModule" in document.createElement("script")) || !window.AbortController) {
     document.addEventListener("readystatechange", function () {
       say(TOO_OLD);
@@ -23,26 +23,26 @@
       main.appendChild(said);
     });
   }
-  // Of a file that does not come, the element hears; of one that cannot be parsed, and of what it throws, the window.
+  // A file that does not load is reported to its element; one that cannot be parsed, or that throws, to the window.
   addEventListener("error", function (event) {
     if (event.target === window) failed(event.error, event.filename);
     else if (event.target.type === "module") say(isRecent() ? INCOMPLETE : TOO_OLD);
   }, true);
-  // Where a browser takes a module that ends in an error for a promise that nobody waits for.
+  // Some browsers report a module that throws as an unhandled promise.
   addEventListener("unhandledrejection", function (event) {
     failed(event.reason);
   });
 
-  /** A browser's extension can throw here, too. */
+  /** Browser extensions can throw here, too. */
   function failed(error, file) {
-    // Every browser's words for a module that `import()` could not get.
+    // What browsers say about a module that `import()` could not load.
     var lost = error instanceof TypeError && /dynamically imported module|importing a module/i.test(error.message);
     var where = file || (error && error.stack) || "";
     if (!lost && where.indexOf(location.origin + "/") < 0) return;
     say(lost || (error && error.code === "network") ? INCOMPLETE : TOO_OLD);
   }
 
-  /** The first browsers with modules told the element of a file that cannot be parsed, too. */
+  /** The first browsers with modules also told the element about a file that cannot be parsed. */
   function isRecent() {
     return "replaceChildren" in document.documentElement;
   }

@@ -1,6 +1,6 @@
-// Links out of the frame in which Telegram shows this page: what such a frame opens by itself, browsers block.
+// Links out of the frame in which Telegram shows this page: browsers block what such a frame opens itself.
 
-/** Have Telegram open `link` outside, where a frame shows this page. */
+/** Have Telegram open `link` outside, if this page is in a frame. */
 export function outside(link) {
   if (window.parent === window) return link;
   link.addEventListener("click", (event) => {

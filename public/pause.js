@@ -1,10 +1,10 @@
-// A button that says yes, and takes no answer that was meant for something else.
+// A button that says yes, and ignores clicks and keys that were meant for something else.
 
 // Milliseconds: more than between two clicks of a double click, less than it takes to read.
 const READING = 700;
 const ANSWERS = ["Enter", " "];
 
-// The button that waits, if any; the timer after which it works; and what was pressed in the pause and is not up again.
+// The button that waits, if any; the timer after which it works; and what was pressed in the pause and is still down.
 let waiting = null;
 let timer;
 const down = new Set();
@@ -15,10 +15,10 @@ export function pause(button) {
   waiting = button;
   wait();
   if (listening) return;
-  // A window that covered this one closes, and the second half of a double click on it lands here: that is no yes.
+  // A window that covered this one closes, and the second half of a double click on it lands here: that is not a yes.
   document.addEventListener("visibilitychange", begin);
   addEventListener("focus", begin);
-  // Who clicks or types on and on has not read: each time the pause begins anew.
+  // People who keep clicking or typing have not read: each time the pause starts again.
   for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, press, { capture: true });
   for (const kind of ["pointerup", "pointercancel", "keyup"]) addEventListener(kind, release, { capture: true });
   addEventListener("click", click, { capture: true });
@@ -28,7 +28,7 @@ function paused() {
   return waiting.hasAttribute("aria-disabled");
 }
 
-/** What was pressed may have come up elsewhere. */
+/** What was pressed may have been released elsewhere. */
 function begin() {
   down.clear();
   wait();
@@ -40,7 +40,7 @@ function wait() {
   timer = setTimeout(() => waiting.removeAttribute("aria-disabled"), READING);
 }
 
-/** What was pressed in the pause is no answer however long it is held, and neither is a key that repeats itself. */
+/** Keys pressed in the pause are not an answer, however long they are held, and neither are repeating keys. */
 function press(event) {
   if (!event.repeat) {
     if (!paused()) return;

@@ -2,10 +2,10 @@
 
 const MAX_NAME = 64;
 const USERNAME = /^[A-Za-z0-9_]{1,32}$/;
-// A character that can be seen. Some people have none in their name: it is empty, or fillers and blank Braille alone.
+// A character that can be seen. Some names have none: they are empty, or only fillers and blank Braille.
 const SEEN = /[^\p{Z}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/u;
 
-/** First and last name, as far as there is something to see; else the username, else the id. */
+/** First and last name, whichever are visible; otherwise the username, or the id. */
 export function names({ id, first_name, last_name, username }) {
   const seen = [first_name, last_name].filter((name) => SEEN.test(name ?? ""));
   return seen.length ? seen : [username ? `@${username}` : `Telegram ${id}`];
@@ -21,7 +21,7 @@ export function fullName(user) {
   return names(user).join(" ");
 }
 
-/** Words as text of their own direction: on a line of their own where they need one, or "whole". */
+/** Words as text with their own direction: on their own line if they need one, or "whole". */
 export function isolated(before, words, after, kind = "person") {
   const made = document.createElement("span");
   const inner = document.createElement("bdi");
@@ -38,7 +38,7 @@ export function person(user) {
   return user.username && username !== name ? [shown, " ", isolated("(", username, ")", "whole")] : [shown];
 }
 
-/** As much of a user as can be Telegram's: what comes in an address or a cookie, anybody may have written. */
+/** The parts of a user that could be Telegram's: anybody may have written an address or a cookie. */
 export function credible({ id, first_name, last_name, username }) {
   const [first, last] = [first_name, last_name].map((name) =>
     typeof name === "string" ? [...name].slice(0, MAX_NAME).join("") : "",
@@ -46,7 +46,7 @@ export function credible({ id, first_name, last_name, username }) {
   return { id, first_name: first, last_name: last, username: USERNAME.test(username) ? username : undefined };
 }
 
-/** Whom an error tells of, as `person`; null for what has not the form of a user. */
+/** The user whom an error is about, as `person`; null for anything that is not a user. */
 export function account(user) {
   return Number.isSafeInteger(user?.id) ? person(credible(user)) : null;
 }

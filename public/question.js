@@ -1,4 +1,4 @@
-// A page that asks one question, or says in its place why there is none.
+// A page that asks one question, or says instead why there is none.
 
 import { text, titlePage } from "./i18n.js";
 import { explain } from "./notice.js";
@@ -13,7 +13,7 @@ export function ask(button) {
   pause(button);
 }
 
-/** Say why there is no question, or no more: what it was about leads nowhere. */
+/** Say why there is no question, or no longer one: the login it was about cannot succeed. */
 export function refuse(problem) {
   titlePage(explain(problem.code, problem));
   const asked = !$("question").hidden;

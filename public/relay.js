@@ -1,4 +1,4 @@
-// A preview asks for a login: say which one does, and let the user in there, after a click and not before.
+// A preview asks for a login: say which one it is, and let the user in there, but only after a click.
 
 import { text, translatePage } from "./i18n.js";
 import { hideNotice, report } from "./notice.js";
@@ -9,22 +9,22 @@ import { login, Problem, request, session } from "./tgauth.js";
 // Who asks, when, and a signature, which the API checks. Nothing in it needs encoding.
 const TICKET = /^(?=[^~]{1,259}~)((?:[a-z0-9-]+\.)+[a-z0-9-]+(?::\d{1,5})?)~[A-Za-z0-9_~.-]{1,200}$/;
 const LOGGED_OUT = ["unauthenticated", "invalid_session"];
-// With these the same ticket never opens anything, however often it is tried.
+// After these the same ticket can never be used, however often it is tried.
 const FINAL = ["invalid_grant", "malformed_request", "not_found", "shared_store_required"];
 
 const $ = (id) => document.getElementById(id);
 
 const tickets = new URLSearchParams(location.search).getAll("ticket");
 const ticket = tickets.length === 1 ? tickets[0] : "";
-// The host that it is for, or null where it says none.
+// The host that it is for, or null if it names none.
 const host = TICKET.exec(ticket)?.[1] ?? null;
 
-// Who is logged in here, and would be there.
+// The user who is logged in here, and would be there.
 let user;
 
 translatePage();
 $("continue-button").addEventListener("click", proceed);
-// Back from Telegram's page, or from the preview, may show this one as it was left, waiting.
+// Coming back from Telegram's page, or from the preview, may show this one as it was left, waiting.
 addEventListener("pageshow", (event) => event.persisted && location.reload());
 
 if (host) await open();
@@ -47,7 +47,7 @@ function showQuestion() {
   ask($("continue-button"));
 }
 
-/** A host in full: a line may end between its labels. */
+/** A whole host name, in which lines may break between labels. */
 function named(host) {
   const made = document.createElement("bdi");
   made.className = "host";
@@ -64,14 +64,14 @@ async function proceed() {
   } catch (error) {
     idle();
     if (FINAL.includes(error.code)) return refuse(error);
-    // Logged out meanwhile, or somebody else is here now: ask whoever it is.
+    // Logged out meanwhile, or somebody else is logged in now: ask that person.
     if (LOGGED_OUT.includes(error.code)) await open();
     await report(error);
     $("continue-button").focus();
   }
 }
 
-/** Agree, and take the code to the preview: to the one that was asked about, whatever the API says. */
+/** Agree, and take the code to the preview that the page named, whatever the API says. */
 async function agree() {
   const { url } = await request("POST", "/telegram/relay", { body: { ticket, user: user.id } });
   const there = new URL(url);

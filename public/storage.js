@@ -1,4 +1,4 @@
-// What this tab remembers. A browser may forbid it: nothing is read then, and `write` says that it failed.
+// What this tab remembers. A browser may forbid it: then nothing is read, and `write` says that it failed.
 
 export function read(key) {
   try {
@@ -8,7 +8,7 @@ export function read(key) {
   }
 }
 
-/** Whether the value, or with null its absence, is remembered now. */
+/** Remember the value, or forget it if null; returns whether that worked. */
 export function write(key, value) {
   try {
     if (value === null) sessionStorage.removeItem(key);

@@ -1,4 +1,4 @@
-// What devices.html says besides.
+// Texts of devices.html only.
 
 import { addProblems, addTexts } from "./i18n.js";
 
@@ -74,11 +74,11 @@ const ru = {
   back: "Назад к аккаунту",
 };
 
-// What this means to whoever wants to end a session; elsewhere it speaks of more, or is not there.
+// What these mean for ending a session; other pages have a more general text, or none.
 const enProblems = {
-  login_changed: ["Nothing was ended", "Somebody has logged in here meanwhile, in another tab. Below are the sessions of whoever is logged in now."],
+  login_changed: ["Nothing was ended", "Somebody has logged in here meanwhile, in another tab. Below are the sessions of the person who is logged in now."],
   store_unavailable: ["Not available right now", "This site can neither show nor end your sessions just now. Try again in a minute."],
-  shared_store_required: ["This site cannot reach other devices", "Log out on the device itself. Where you cannot, its session ends within a day of the login there. If this site is yours: set up Redis as the README shows, and redeploy; then sessions can be ended from here."],
+  shared_store_required: ["This site cannot reach other devices", "Log out on the device itself. If you cannot, its session ends within a day of the login there. If this site is yours: set up Redis as the README shows, and redeploy; then sessions can be ended from here."],
 };
 
 const ruProblems = {

@@ -18,18 +18,18 @@ const enProblems = {
   body_too_large: ["Too much data", "The request was larger than this site accepts. Start again from the login page."],
   uri_too_long: ["The address is too long", "The link was longer than this site accepts. Start again from the login page."],
   unsupported_media_type: ["Unknown kind of data", "This site accepts JSON only. Start again from the login page."],
-  rate_limited: ["Too many requests", "Within a minute, too many came from this device or from others in the same network. It need not be your doing, and it logs nobody out. Wait a minute, then try again."],
+  rate_limited: ["Too many requests", "Within a minute, too many came from this device or from others in the same network. It may not be your doing, and it logs nobody out. Wait a minute, then try again."],
   internal: ["Something broke on our side", "Try again in a moment. If it keeps happening, give the owner of this site the reference."],
   misconfigured: ["Login is not set up yet", "Nobody can log in until its owner has finished. If this site is yours: the function’s log names the variable to set and how. In Vercel, open Logs, correct the variable under Settings, and redeploy."],
-  relay_required: ["Login is off in this preview", "Telegram knows the address of the main site and not this one: log in there. If this site is yours: set AUTH_RELAY_SECRET and AUTH_RELAY_HOSTS in production and the same AUTH_RELAY_SECRET in previews, as docs/PREVIEWS.md shows, and redeploy both."],
+  relay_required: ["Login is off in this preview", "Telegram knows the address of the main site but not this one: log in there. If this site is yours: set AUTH_RELAY_SECRET and AUTH_RELAY_HOSTS in production and the same AUTH_RELAY_SECRET in previews, as docs/PREVIEWS.md shows, and redeploy both."],
   shared_store_required: ["This needs Redis", "This site keeps sessions in memory, where one part of it cannot reach another. So it cannot log out other devices, and cannot log anybody in to its previews. If this site is yours: set up Redis as the README shows, and redeploy."],
   store_unavailable: ["Not available right now", "This site cannot let you in just now. Try again in a minute."],
   identity_provider_unavailable: ["Telegram cannot be reached", "Telegram did not confirm your login just now. Wait a few seconds, then start again."],
   foreign_login: ["This login did not start here", "The link came from somewhere else, so you were not logged in with it. If you want to log in, start from this page."],
   missing_login: ["This page needs a new link", "A link from Telegram opens it once. Press the login button in Telegram again, or go to the login page."],
   cookies_forbidden: ["Your browser keeps no cookies for this site", "A login needs them: on the way back from Telegram, the site must know that you asked. Allow cookies for this site, then try again."],
-  framed: ["Open this in a window of its own", "Telegram’s login cannot open inside another page."],
-  other_origin: ["Login is at another address", "This site has several addresses, and Telegram knows one of them. If this site is yours, and people are to use it at the address where you are: set AUTH_ORIGIN={origin}, and redeploy. If it is not, tell its owner."],
+  framed: ["Open this in its own window", "Telegram’s login cannot open inside another page."],
+  other_origin: ["Login is at another address", "This site has several addresses, and Telegram knows one of them. If this site is yours, and people should use it at the address where you are: set AUTH_ORIGIN={origin}, and redeploy. If it is not, tell its owner."],
 };
 
 const ruProblems = {

@@ -1,4 +1,4 @@
-// What the pages that ask before they log in say besides (confirm.html, relay.html).
+// Texts only of the pages that ask before they log in (confirm.html, relay.html).
 
 import { addTexts } from "./i18n.js";
 

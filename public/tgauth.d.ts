@@ -28,7 +28,7 @@ export interface Login {
   readonly session: Session;
 }
 
-/** One of a person's sessions; `user_agent` and `country` are of its login, "" where they are not known. */
+/** One of a person's sessions; `user_agent` and `country` are its login's, "" if not known. */
 export interface Device {
   readonly id: string;
   readonly created_at: number;
@@ -67,16 +67,16 @@ export type ProblemCode =
   | "uri_too_long"
   /** No answer came. */
   | "network"
-  /** The browser takes no cookies from this site. */
+  /** The browser accepts no cookies from this site. */
   | "cookies_forbidden"
   /** The page is in a frame, where Telegram's login cannot open. */
   | "framed"
-  /** Telegram knows another address of this site. Where going there helps, the problem has it as `address`. */
+  /** Telegram knows another address of this site. If going there helps, the problem has it as `address`. */
   | "other_origin";
 
 export class Problem extends Error {
   readonly code: ProblemCode;
-  /** The request's name in the site's log, where the API answered. */
+  /** The request's id in the site's log, if the API answered. */
   readonly requestId: string | undefined;
   /** With "other_origin", unless it would lead back here: this page, where people can log in. */
   readonly address?: URL;
@@ -88,33 +88,33 @@ export class Problem extends Error {
 }
 
 export interface LoginOptions {
-  /** A path of this site to come back to; the present page, unless given. */
+  /** A path on this site to come back to; by default the current page. */
   readonly returnTo?: string;
   /**
-   * A Mini App's initData, from a page that does not load Telegram's script. It logs in outside of Telegram, too, where
-   * anybody can have made it: ask first. "" says that the page is no Mini App.
+   * A Mini App's initData, from a page that does not load Telegram's script. It also logs in outside Telegram, where
+   * anybody could have made it: ask first. "" says that the page is not a Mini App.
    */
   readonly initData?: string;
 }
 
 /**
- * Log in. In a Mini App it is done when the promise is; any other page is left for Telegram, and the promise stays
- * pending. A login that fails changes nothing.
+ * Log in. In a Mini App the login is done when the promise resolves; any other page is left for Telegram, and the
+ * promise stays pending. A login that fails changes nothing.
  */
 export function login(options?: LoginOptions): Promise<Login>;
 
-/** Who is logged in here; null for nobody. A Mini App logs in for it, where it must. */
+/** Who is logged in here; null if nobody is. A Mini App logs in first if it has to. */
 export function session(): Promise<Login | null>;
 
-/** As `session`, and the session's cookie lasts longer again. */
+/** Like `session`, and renews the session's cookie. */
 export function refresh(): Promise<Login | null>;
 
 export interface EndOptions {
-  /** The id of the person whom the page shows. If somebody else is logged in by now, it is "invalid_session". */
+  /** The id of the person on the page. If somebody else is logged in by now, it is "invalid_session". */
   readonly user?: number;
 }
 
-/** End this session; it is no error if there is none. */
+/** End this session; it is not an error if there is none. */
 export function logout(options?: EndOptions): Promise<void>;
 
 /** The person's sessions on all devices, the newest first. */
@@ -124,8 +124,8 @@ export function sessions(): Promise<Device[]>;
 export function revoke(which: "others" | "all" | (string & {}), options?: EndOptions): Promise<void>;
 
 /**
- * Whether Telegram shows this page as a Mini App: whether its client answers, within half a second; in a frame that
- * still loads, within three. For an ordinary page in the browser inside of its apps it is false.
+ * Whether Telegram shows this page as a Mini App: whether its client answers within half a second, or within three in
+ * a frame that is still loading. For an ordinary page in the browser inside its apps it is false.
  */
 export function insideTelegram(): Promise<boolean>;
 
@@ -135,7 +135,7 @@ export interface RequestOptions {
 }
 
 /**
- * Ask the API, or a function of your own on this site, as whoever is logged in. The answer is its JSON, null for 204,
+ * Ask the API, or your own function on this site, as the user who is logged in. The answer is its JSON, null for 204,
  * and nothing checks that it is a `T`.
  */
 export function request<T = unknown>(

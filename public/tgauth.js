@@ -3,15 +3,15 @@
 
 // Where the tab keeps its launch, for all documents of an app.
 const LAUNCH = "tgauth.launch";
-// Codes with which a launch leads to no session.
+// Codes after which a launch cannot lead to a session.
 const REFUSED = /^(login_|malformed_|not_allowed|membership_)/;
 // The query field of a page that a Problem "other_origin" led to (lib/tgauth/web/request.py: REDIRECTED).
 const SENT = "redirected";
 
-// The Mini App that this page is, once that is known: its initData ("" for none); `opened`, its login's answer;
-// `opening`, the login under way, which calls share; and whether it was logged out for good, `over`.
+// The Mini App that this page is, once known: its initData ("" for none); `opened`, its login's answer; `opening`,
+// the login under way, which calls share; and `over`, whether it was logged out for good.
 let known = null;
-// The one that Telegram's script says it is, whoever made the link.
+// The one that Telegram's script reports, whoever made the link.
 let launch = null;
 
 /** What went wrong: `code` is the API's or one of this module's own (docs/API.md#errors). */
@@ -41,12 +41,12 @@ export async function login({ returnTo, initData } = {}) {
   }
 }
 
-/** Who is logged in here, and their session; null for nobody. */
+/** The user who is logged in here, and the session; null if nobody is. */
 export function session() {
   return personOrNull(request("GET", "/telegram/verify"));
 }
 
-/** As `session`, and the session's cookie lasts longer again. */
+/** Like `session`, and renews the session's cookie. */
 export function refresh() {
   return personOrNull(request("POST", "/telegram/refresh", { body: {} }));
 }
@@ -54,7 +54,7 @@ export function refresh() {
 /** End this session, if there is one. With `user`, an id, only that person's; another's is "invalid_session". */
 export async function logout({ user } = {}) {
   const app = await miniApp();
-  // A Mini App's token is nobody else's. One that is used too often can be ended all the same.
+  // A Mini App's token is nobody else's. Even one that is used too often can be ended.
   const found = !app && user !== undefined && (await session().catch(unlessLimited));
   if (found && found.user.id !== user) throw new Problem("invalid_session");
   if (!app) return void (await send("POST", "/telegram/logout", {}));
@@ -92,7 +92,7 @@ export function insideTelegram() {
   return client("answers");
 }
 
-/** Ask the API, or a function of your own on this site. Where a Mini App's session has ended, it logs in again, once. */
+/** Ask the API, or your own function on this site. If a Mini App's session has ended, it logs in again, once. */
 export async function request(method, path, { body } = {}) {
   const app = await miniApp();
   if (!app) return send(method, path, body);
@@ -106,8 +106,8 @@ export async function request(method, path, { body } = {}) {
 }
 
 /**
- * This page's Mini App, or null. Outside of Telegram the launch data is whatever the maker of the link wrote: it logs
- * in nobody, unless the page itself gives it to `login`.
+ * This page's Mini App, or null. Outside Telegram the launch data is whatever the link's author wrote: it logs nobody
+ * in, unless the page itself passes it to `login`.
  */
 async function miniApp() {
   if (known) return known.initData ? known : null;
@@ -125,7 +125,7 @@ function telegrams() {
   return window.Telegram?.WebApp?.initData;
 }
 
-/** What inside.js says. */
+/** What inside.js answers. */
 async function client(name, ...given) {
   const module = await import("./inside.js").catch(() => null);
   if (!module) throw new Problem("network");
@@ -157,7 +157,7 @@ function end(app) {
   keep(app);
 }
 
-/** Who is logged in with this launch; logs in where nobody is yet, or not any more. */
+/** Who is logged in with this launch; logs in if nobody is yet, or any more. */
 async function enter(app) {
   if (app.over) throw new Problem("login_stale");
   const { opened } = app;
@@ -206,7 +206,7 @@ function unlessLimited(error) {
 }
 
 async function leave(returnTo) {
-  // Telegram's page opens in no frame, and the cookie would not be kept there.
+  // Telegram's page does not open in a frame, and the cookie would not be kept there.
   if (window.parent !== window) throw new Problem("framed");
   // The API finds the login again by a cookie.
   if (!navigator.cookieEnabled) throw new Problem("cookies_forbidden");
@@ -225,7 +225,7 @@ function otherOrigin(origin) {
   // Not as a base: a path may begin with two slashes.
   const address = new URL(origin + own());
   const bare = (host) => host.replace(/^www\./, "");
-  // Of a name and its www. twin one redirects to the other, and this one is where people end.
+  // One of a name and its www. twin redirects to the other, and people end up at this one.
   if (sentHere() || bare(address.host) === bare(location.host)) return problem;
   address.searchParams.set(SENT, "1");
   return Object.assign(problem, { address });
@@ -243,7 +243,7 @@ function own() {
   return url.pathname + url.search;
 }
 
-/** Begin a login of this browser. An address of this page that the API does not take for a path counts as "/". */
+/** Begin a login in this browser. If the API does not accept this page's address as a path, "/" is used. */
 async function start(returnTo) {
   try {
     return await send("POST", "/telegram/start", { return_to: returnTo ?? own() });
@@ -253,7 +253,7 @@ async function start(returnTo) {
   return send("POST", "/telegram/start", {});
 }
 
-/** Where the login goes on, and where in the end it comes back to. */
+/** Where the login continues, and where it finally comes back to. */
 function way({ oidc_url: oidc, relay_url: relay, widget_auth_url: widget }) {
   const next = new URL(oidc ?? relay ?? widget);
   const asked = next.searchParams;
@@ -263,7 +263,7 @@ function way({ oidc_url: oidc, relay_url: relay, widget_auth_url: widget }) {
   return { next, back: asked.get("return_to") };
 }
 
-/** As `request`, with the cookie, or with this token. */
+/** Like `request`, with the cookie, or with this token. */
 async function send(method, path, body, token) {
   const url = new URL(path, location.origin);
   // Another site must not get the token.
@@ -280,7 +280,7 @@ async function send(method, path, body, token) {
     response = await fetch(url, { ...options, signal: limit.signal });
     if (response.status !== 204) answer = await response.json();
   } catch (error) {
-    // A body that is no JSON is not the API's: the platform answered in its place.
+    // A body that is not JSON is not the API's: the platform answered instead.
     throw new Problem(error instanceof SyntaxError ? "internal" : "network");
   } finally {
     clearTimeout(timer);
@@ -288,6 +288,6 @@ async function send(method, path, body, token) {
   if (response.ok) return answer;
   const requestId = typeof answer?.request_id === "string" ? answer.request_id : undefined;
   const problem = new Problem(typeof answer?.code === "string" ? answer.code : "internal", requestId);
-  // Who is kept out, and where to go on, as far as the API tells.
+  // Who is kept out, and where to go on, if the API says so.
   throw Object.assign(problem, { user: answer?.user, link: answer?.link });
 }

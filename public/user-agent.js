@@ -1,6 +1,6 @@
-// A browser and its system, as people call them, from what the browser says of itself.
+// A browser and its system, as people call them, from what the browser says about itself.
 
-// Most browsers also name those they are built on or want to pass for: the first that is found counts.
+// Most browsers also name those they are built on or want to pass for: the first match counts.
 const BROWSERS = [
   ["Telegram", /Telegram/],
   ["Yandex Browser", /YaBrowser\//],
@@ -32,7 +32,7 @@ const PLAIN_BROWSERS = [
   ["Safari", /Version\/.*Safari\//],
 ];
 
-/** The browser's name, or "" where it is none that is known; the system's, likewise; and whether an app shows it. */
+/** The browser's name, or "" if unknown; the system's, likewise; and whether it is inside an app. */
 export function describe(userAgent) {
   const app = APP.test(userAgent);
   const browser = named(BROWSERS, userAgent) || (app ? "" : named(PLAIN_BROWSERS, userAgent));

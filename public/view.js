@@ -35,7 +35,7 @@ export function showLogin({ announce = false } = {}) {
   if (announce) settle("loggedOut", {}, buttons.login[0]);
 }
 
-/** Ask whether to log in with the launch data that a link brought. Few people are asked: only they load the pause. */
+/** Ask whether to log in with the launch data from a link. Few people are asked, so only they load the pause. */
 export async function showQuestion() {
   const { pause } = await import("./pause.js");
   titlePage(text("question"));
@@ -44,15 +44,15 @@ export async function showQuestion() {
 }
 
 /**
- * Say how to go on where no button helps: "afterLogout" or "launchOver" of a Mini App; "fromMenu" where Telegram did not
- * say who it is; "outside" of the frame where it did, in vain. With `focused` the user has just pressed something.
+ * Say how to go on if no button helps: "afterLogout" or "launchOver" in a Mini App; "fromMenu" if Telegram did not say
+ * who the user is; "outside" the frame if it did, in vain. With `focused` the user has just pressed something.
  */
 export function showReopening(why, { focused = false } = {}) {
   titlePage(text(why));
   $("reopening-title").textContent = text(why);
   $("reopening-note").textContent = text(`${why}Note`);
   show("reopening");
-  // What was refused in there stays beside the way outside.
+  // The reason for a refusal stays beside the link that leads outside.
   if (why !== "outside") hideNotice();
   if (focused) $("reopening-title").focus();
 }
@@ -94,7 +94,7 @@ export function busy(key) {
   $("status").textContent = text(key);
 }
 
-/** Undo `busy`; the focus, which a disabled button loses, is back on it. */
+/** Undo `busy`, and give the button back the focus, which it lost while disabled. */
 export function idle() {
   reset();
   visibleButton().focus();
@@ -138,7 +138,7 @@ function showAvatar(user) {
   const photo = new Image();
   photo.alt = "";
   photo.referrerPolicy = "no-referrer";
-  // Until it is there, and if it never comes, the initials stand.
+  // The initials stay until it has loaded, and if it never does.
   photo.addEventListener("load", () => avatar.replaceChildren(photo));
   photo.src = user.photo_url;
 }

@@ -1,4 +1,4 @@
-"""Whether two clocks agree, as far as the Date header, in whole seconds, tells."""
+"""Whether two clocks agree, as precisely as the Date header's whole seconds can tell."""
 
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime

@@ -1,4 +1,4 @@
-"""Which file Vercel takes a function's packages from, and whether that has all that tgauth needs.
+"""Which file Vercel takes a function's packages from, and whether it has everything that tgauth needs.
 
 Vercel looks for one from the function's folder upward; in a folder the first of these counts.
 """

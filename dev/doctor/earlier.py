@@ -1,4 +1,4 @@
-"""Whether an earlier deployment still answers: Vercel never changes the variables of one that is there.
+"""Whether an earlier deployment still answers: Vercel never changes an existing one's variables.
 
 Each stays at an address of its own, with the same Redis, and goes on by the secrets and lists that it has.
 Source: https://vercel.com/docs/environment-variables

@@ -1,4 +1,4 @@
-"""Secrets that somebody could guess: placeholders of guides, words, sequences, repetitions.
+"""Secrets that somebody could guess: placeholders from guides, words, sequences, repetitions.
 
 What a generator makes must never be called guessable, whichever one it was: so there are no scores, and what
 is left of a secret without its patterns may be half as long as the shortest that tgauth takes.

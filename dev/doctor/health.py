@@ -1,4 +1,4 @@
-"""What GET /health says from outside: whether sessions work, and for each of its words what to do."""
+"""What GET /health says from outside: whether sessions work, and what to do about each problem."""
 
 from requests import Response
 

@@ -1,4 +1,4 @@
-"""The ways for browsers to log in: what @BotFather must know, and whether Telegram takes the client secret.
+"""The ways for browsers to log in: what @BotFather must know, and whether Telegram accepts the client secret.
 
 Sources: https://core.telegram.org/bots/telegram-login and https://core.telegram.org/widgets/login, RFC 6749
 §5.2. No method of the Bot API tells the domain of /setdomain or the Allowed URLs.

@@ -1,4 +1,4 @@
-"""A preview's way to log in: whether production takes the ticket that the preview signs."""
+"""A preview's way to log in: whether production accepts the ticket that the preview signs."""
 
 from collections.abc import Iterator
 

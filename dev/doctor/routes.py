@@ -1,4 +1,4 @@
-"""Whether each of tgauth's addresses gets to its function: the first rule of vercel.json that matches counts.
+"""Whether each of tgauth's addresses gets to its function: vercel.json's first matching rule decides.
 
 Vercel looks at `redirects` first, then at files of public/, then at `rewrites` (or at `routes` alone). A rule
 with `has`, `missing` or `methods` does not always match, and one that cannot be read here may match.

@@ -1,4 +1,4 @@
-"""What the variables mean: what lib.tgauth.settings says of them, and which of several counts."""
+"""What the variables mean: what lib.tgauth.settings says about them, and which value wins."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""One deployment, how it is asked, and what answers in its place when tgauth does not."""
+"""One deployment, how it is asked, and what answers instead when tgauth does not."""
 
 from urllib.parse import SplitResult, urlsplit
 

@@ -1,4 +1,4 @@
-"""Redis: whether it answers, knows the commands, is near, and keeps what it is given."""
+"""Redis: whether it answers, knows the commands, is near, and keeps what it is sent."""
 
 import contextlib
 import io

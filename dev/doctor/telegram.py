@@ -1,4 +1,4 @@
-"""What Telegram's Bot API says of the bot, its webhook and the chat whose members alone may log in.
+"""What Telegram's Bot API says about the bot, its webhook and the chat that logins require.
 
 Source: https://core.telegram.org/bots/api#getme, #getwebhookinfo, #getchat, #getchatmember. The token is in
 the address of every request, which is therefore never shown.

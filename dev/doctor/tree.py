@@ -1,4 +1,4 @@
-"""What in the tree breaks a deployment without a word: Vercel drops what it cannot read as it was meant."""
+"""What in the tree breaks a deployment silently: Vercel drops anything that it cannot read as intended."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Which variables are set, where, and which of them look as if another one had been meant."""
+"""Which variables are set, where, and which look as if another variable was meant."""
 
 import contextlib
 import difflib

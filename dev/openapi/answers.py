@@ -1,4 +1,4 @@
-"""What schemas have from the code: fields of classes, problems, patterns and limits."""
+"""What schemas take from the code: fields of classes, problems, patterns and limits."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import is_dataclass

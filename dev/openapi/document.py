@@ -1,6 +1,6 @@
-"""docs/openapi.json: written by hand, but for what the code knows, which is put into it here.
+"""docs/openapi.json: written by hand, except for what the code knows, which this adds.
 
-By hand are the addresses, what they take and what they answer, and every description. The code knows which
+Addresses, what they take and answer, and descriptions are written by hand. The code knows which
 methods there are (the applications are asked), the problems, and the responses, which are named after the
 codes of their problems; what HEAD and OPTIONS answer; the fields of the classes; limits, patterns and
 examples.

@@ -1,4 +1,4 @@
-"""Bodies to try, by their schema: signed by the development bot for a deployment and a time of their own."""
+"""Bodies to try, by their schema: signed by the development bot for a given deployment and time."""
 
 import hashlib
 from base64 import urlsafe_b64encode

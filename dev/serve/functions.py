@@ -1,4 +1,4 @@
-"""The project's own code, imported as Vercel imports it and imported anew when a file has changed."""
+"""The project's own code, imported as Vercel imports it and reimported when a file has changed."""
 
 import importlib
 import importlib.util

@@ -1,4 +1,4 @@
-"""The development server as a process of its own, for tests: start it, wait until it listens, stop it."""
+"""The development server as a separate process, for tests: start it, wait until it listens, stop it."""
 
 import os
 import re

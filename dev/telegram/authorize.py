@@ -1,4 +1,4 @@
-"""What a browser is asked and told at the OpenID provider: the checks, pages and redirects of /auth."""
+"""What a browser sends to the OpenID provider and gets back: the checks, pages and redirects of /auth."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The Bot API, simulated as far as tgauth asks it: who the bot is, and who is in the chat for members.
+"""The part of the Bot API that tgauth uses, simulated: the bot itself, and the members of a chat.
 
 https://core.telegram.org/bots/api says what is asked and answered (#making-requests, #getme, #getchatmember,
 #chatmember). It does not list the descriptions of errors; those here are the ones that bots report to get.

@@ -1,4 +1,4 @@
-"""The simulated Telegram on a socket of its own, for tests of what talks to it over HTTP."""
+"""The simulated Telegram on its own socket, for tests of code that talks to it over HTTP."""
 
 import socket
 import threading

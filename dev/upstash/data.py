@@ -1,4 +1,4 @@
-"""The data behind dev/upstash/server.py: a Valkey, and on demand a replica that hears of writes late."""
+"""The data behind dev/upstash/server.py: a Valkey, and on demand a replica that receives writes late."""
 
 import re
 import threading

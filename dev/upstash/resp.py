@@ -1,4 +1,4 @@
-"""A Redis connection that gives replies as they came: errors as values, status replies told from strings.
+"""A Redis connection that returns raw replies: errors as values, status replies distinct from strings.
 
 Source: https://redis.io/docs/latest/develop/reference/protocol-spec/ (RESP2)
 """

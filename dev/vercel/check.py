@@ -1,4 +1,4 @@
-"""Build a copy of the repository as Vercel does, look into what would be deployed, and run it.
+"""Build a copy of the repository as Vercel does, inspect what would be deployed, and run it.
 
     python -m dev.vercel.check
 

@@ -2,7 +2,7 @@
 
 Save it as api/notes.py in the project that tgauth is in, add fastapi to requirements.txt, and send its paths
 to it in vercel.json: {"source": "/notes", "destination": "/api/notes"}. Elsewhere, run it with lib/
-beside it. (`make dev` and `lib.tgauth.wsgi` run WSGI alone, which this is not.)
+beside it. (`make dev` and `lib.tgauth.wsgi` run only WSGI, which this is not.)
 """
 
 from typing import Annotated
@@ -16,7 +16,7 @@ from lib.tgauth.sessions.base import Session
 
 # Not `async def`: looking into Redis waits, and FastAPI lets functions like this one wait in a thread.
 def logged_in(request: Request, response: Response) -> Session:
-    """The caller's session; 401 for nobody, 503 or 429 while that is not known: nobody is logged out."""
+    """The caller's session; 401 if there is none, 503 or 429 while that is unknown: nobody is logged out."""
     response.headers["Cache-Control"] = "no-store"
     try:
         session = authenticate(request.headers, request.method)
@@ -32,7 +32,7 @@ def logged_in(request: Request, response: Response) -> Session:
 LoggedIn = Annotated[Session, Depends(logged_in)]
 
 app = FastAPI()
-# For the example's sake: on Vercel each instance has a memory of its own.
+# For the example's sake: on Vercel each instance has its own memory.
 notes: dict[int, list[str]] = {}
 
 

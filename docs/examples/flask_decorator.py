@@ -19,7 +19,7 @@ View = Callable[..., ResponseReturnValue]
 
 
 def login_required(view: View) -> View:
-    """`view` with `g.session`; 401 for nobody, 503 or 429 while that is not known: nobody is logged out."""
+    """`view` with `g.session`; 401 for nobody, 503 or 429 while that is unknown, which logs nobody out."""
 
     @functools.wraps(view)
     def guarded(*args: object, **kwargs: object) -> Response:

@@ -1,12 +1,12 @@
-// A Mini App's session: Telegram's initData becomes a bearer token, which is kept in memory alone and goes with
-// every call. A page that is opened anew logs in anew, which leads to the same session; a cookie is not needed,
+// A Mini App's session: Telegram's initData becomes a bearer token, which is kept only in memory and sent with
+// every call. A page that is opened again logs in again, which leads to the same session; a cookie is not needed,
 // and would not work in Telegram Web's frame. On another site put copies of /tgauth.js and /inside.js, which tell
 // whether Telegram shows the page, at the same addresses.
 
 import { insideTelegram } from "/tgauth.js";
 
 interface WebApp {
-  /** Empty where Telegram did not open the page. */
+  /** Empty if Telegram did not open the page. */
   readonly initData: string;
   ready(): void;
 }
@@ -22,7 +22,7 @@ interface User {
   first_name: string;
 }
 
-/** An answer that is no success; `code` is tgauth's (docs/API.md#errors), or "network" where none came. */
+/** A failure; `code` is tgauth's (docs/API.md#errors), or "network" if no answer came. */
 export class Problem extends Error {
   constructor(readonly code: string) {
     super(code);
@@ -49,7 +49,7 @@ export async function call<T>(path: string, init: RequestInit = {}): Promise<T> 
 function session(): Promise<string> {
   if (token === null) {
     const login = logIn();
-    // What failed is tried again by the next call.
+    // The next call tries again after a failure.
     login.catch(() => {
       if (token === login) token = null;
     });
@@ -59,7 +59,7 @@ function session(): Promise<string> {
 }
 
 async function logIn(): Promise<string> {
-  // Anybody can put launch data into a link to this page, and the person would use it as the link's maker.
+  // Anybody can put launch data into a link to this page, and the person would use the site as the link's author.
   if (!(await insideTelegram())) throw new Problem("outside");
   const body = JSON.stringify({ init_data: window.Telegram?.WebApp.initData ?? "" });
   const headers = { "Content-Type": "application/json" };

@@ -1,5 +1,5 @@
-// Next.js 16 and newer: proxy.ts beside app/, in a project of its own. (Before 16: middleware.ts, and the function
-// is called `middleware`.) Pages get to know who is logged in; whoever is not is sent to log in, and comes back.
+// Next.js 16 and newer: proxy.ts beside app/, in a separate project. (Before 16: middleware.ts, and the function
+// is called `middleware`.) Pages learn who is logged in; visitors who are not are sent to log in, and come back.
 //
 // The session's cookie belongs to one host, so the site needs one: give tgauth's project the domain, and let its
 // vercel.json pass a path on to the Next.js project, which has `basePath: "/app"` in its next.config. There are two
@@ -19,7 +19,7 @@ const USER = "x-tgauth-user";
 
 /**
  * What pages find in the request's header `x-tgauth-user`: JSON, percent-encoded, since headers are ASCII. They may
- * believe it because the proxy runs for every path: where it does not, the header is whatever the client sent.
+ * believe it because the proxy runs for every path: if it did not, the header would be whatever the client sent.
  */
 export interface User {
   id: number;
@@ -29,19 +29,19 @@ export interface User {
   photo_url?: string;
 }
 
-// Every path; "/" apart, since it is no path below it.
+// Every path; "/" is separate, because it is not below itself.
 export const config = { matcher: ["/", "/(.*)"] };
 
-// What the build made is everybody's.
+// Files made by the build are public.
 const PUBLIC = /^\/(_next\/static\/|_next\/image$|favicon\.ico$)/;
 
 export async function proxy(request: NextRequest): Promise<NextResponse> {
   const headers = new Headers(request.headers);
-  // Whatever the client sent under this name goes.
+  // Drop whatever the client sent under this name.
   headers.delete(USER);
   if (PUBLIC.test(request.nextUrl.pathname)) return NextResponse.next({ request: { headers } });
   const found = await whoIs(request);
-  // Nobody is logged out because a server is away: the cookie stays, and the same page works again later.
+  // Nobody is logged out because a server is unavailable: the cookie stays, and the same page works again later.
   if (found === "unknown") return answer(503, "unavailable", { "Retry-After": "5" });
   if (found === null) return showsPage(request) ? toLogin(request) : answer(401, "unauthenticated");
   headers.set(USER, encodeURIComponent(JSON.stringify(found)));
@@ -50,7 +50,7 @@ export async function proxy(request: NextRequest): Promise<NextResponse> {
   return response;
 }
 
-/** The user, null for nobody, or "unknown" while tgauth cannot say. */
+/** The user, null if nobody is logged in, or "unknown" while tgauth cannot say. */
 async function whoIs(request: NextRequest): Promise<User | null | "unknown"> {
   const headers = credentials(request);
   if (headers === null) return null;
@@ -72,10 +72,10 @@ async function whoIs(request: NextRequest): Promise<User | null | "unknown"> {
   }
 }
 
-/** What tells who it is, and nothing else: other cookies are not tgauth's to see. */
+/** Only the headers that identify the user: other cookies are not tgauth's to see. */
 function credentials(request: NextRequest): Record<string, string> | null {
   const authorization = request.headers.get("authorization");
-  // Of another scheme, it is for whatever stands in front of the site.
+  // With another scheme, it is meant for whatever stands in front of the site.
   if (authorization !== null && /^bearer/i.test(authorization)) return { Authorization: authorization };
   const cookie = request.cookies.get(COOKIE);
   // Next.js decodes cookies; a token has no characters that need it.
@@ -83,7 +83,7 @@ function credentials(request: NextRequest): Record<string, string> | null {
   return { Cookie: `${COOKIE}=${cookie.value}` };
 }
 
-/** A browser sends its cookie also with what another site made it send; that must not change anything. */
+/** A browser also sends its cookie with requests that another site caused; those must not change anything. */
 function mayUseCookie(request: NextRequest): boolean {
   if (request.method === "GET" || request.method === "HEAD") return true;
   const site = request.headers.get("sec-fetch-site");

@@ -1,9 +1,9 @@
-"""A function of your own for people who are logged in: GET and POST /api/hello.
+"""Your own function for people who are logged in: GET and POST /api/hello.
 
-Save it as api/hello.py: each file below api/ is a function. Whoever is not logged in gets 401, a POST whose
-cookie another site sent 403, a token that is used too often 429, and everybody 503 while sessions cannot be
-reached: nobody is logged out then.
-Answers carry Cache-Control: no-store, errors are problem+json, and the log has one line a request.
+Save it as api/hello.py: each file below api/ is a function. Callers who are not logged in get 401, a POST
+that another site sent with their cookie 403, a token that is used too often 429, and everybody gets 503 while
+sessions cannot be reached, which logs nobody out.
+Answers carry Cache-Control: no-store, errors are problem+json, and the log has one line per request.
 """
 
 from lib.tgauth.auth import require_session

@@ -1,8 +1,8 @@
-"""The same with the standard library's handler, for a function that you have already: GET and POST /api/me.
+"""The same with the standard library's handler, for a function that you already have: GET and POST /api/me.
 
 Save it as api/me.py in the project that tgauth is in. Vercel starts every function in the project's root
-and bundles lib/ with each, so `from lib.tgauth.auth import …` works as it stands. (`make dev` runs functions
-with a WSGI `app` alone; try this one deployed, or in the runtime that tests/examples uses.)
+and bundles lib/ with each, so `from lib.tgauth.auth import …` works unchanged. (`make dev` only runs
+functions with a WSGI `app`; try this one deployed, or in the runtime that tests/examples uses.)
 """
 
 import json
@@ -25,10 +25,10 @@ class handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         try:
-            # With the method: a cookie that another site made a browser send with a POST counts as nobody's.
+            # With the method, a cookie that another site made a browser send with a POST does not count.
             session = authenticate(self.headers, self.command)
         except Problem as problem:
-            # 503 or 429, and not 401: whoever is logged in still is.
+            # 503 or 429, not 401: people who are logged in stay so.
             self._send(problem.status, {"error": problem.code}, *problem.headers)
             return
         if session is None:
@@ -41,7 +41,7 @@ class handler(BaseHTTPRequestHandler):
     def _send(self, status: int, value: dict[str, object], *headers: tuple[str, str]) -> None:
         body = json.dumps(value).encode()
         self.send_response(status)
-        # Without it Vercel's network would be allowed to keep one person's answer.
+        # Without it Vercel's network would be allowed to cache one person's answer.
         for name, text in (("Cache-Control", "no-store"), ("Content-Type", "application/json"), *headers):
             self.send_header(name, text)
         self.send_header("Content-Length", str(len(body)))

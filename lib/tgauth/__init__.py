@@ -1,8 +1,8 @@
 """Log in with Telegram, and sessions that last.
 
-Data flows one way, endpoints → web → telegram → sessions → store, and nothing imports what stands before it.
-Leaves, for all of them: `settings`, `environment`, `credentials`, `errors`, `problem`, `log`, `budget`,
-`deferred`, `http_client`, `http_connection`, `telegram.user`. Nothing is imported here.
+Data flows one way, endpoints → web → relay → telegram → sessions → store, and no layer
+imports one before it.
+The modules beside this one are leaves, which every layer may import. Nothing is imported here.
 """
 
 __version__ = "0.1.0"

@@ -1,7 +1,7 @@
-"""Who is logged in, for functions of your own: the cookie or bearer token that /telegram/verify takes, too.
+"""Who is logged in, for your own functions, by the same cookie or bearer token as /telegram/verify.
 
 In a handler for `tgauth.web.endpoint.endpoint` use `require_session`, in any other framework `authenticate`.
-Both give the session without its token: what is not there gets into no answer and no log.
+Both return the session without its token, so that it cannot end up in an answer or a log.
 """
 
 import functools
@@ -18,10 +18,10 @@ _NEEDED = ("authorization", "cookie", "host", "origin", "sec-fetch-site")
 
 
 def require_session(handler: Callable[[Request, Session], Response]) -> Handler:
-    """`handler` for those who are logged in; others get 401, cross-site requests that change something 403.
+    """`handler` for logged-in users; others get 401, and cross-site requests that change something get 403.
 
-    While sessions cannot be reached the answer is 503, and 429 for a token that is used over 600 times a
-    minute; neither logs anybody out.
+    The answer is 503 while sessions cannot be reached, and 429 for a token that is used more than 600 times a
+    minute; neither logs anyone out.
     """
 
     @functools.wraps(handler)
@@ -32,14 +32,15 @@ def require_session(handler: Callable[[Request, Session], Response]) -> Handler:
 
 
 def authenticate(headers: Mapping[str, str], method: str = "GET") -> Session | None:
-    """The session that a request's headers carry, renewed; None for nobody.
+    """The session that a request's headers carry, renewed; None if nobody is logged in.
 
-    `headers` is what every framework calls so: names in any case. Give `method` for everything that changes
-    something: a browser sends its cookie also with requests that another site made it send, and those count
-    as nobody's. It waits for the store, 3 seconds at most, and now and then a second for Telegram where
-    TELEGRAM_REQUIRE_CHAT is set, name resolution aside: in asynchronous code call it in a thread. Raises
-    `StoreUnavailable` or `Misconfigured`, to be answered with 503, and `RateLimited`, with 429, for a token
-    that is used over 600 times a minute. All are a `Problem` with its `status`; nobody is logged out.
+    `headers` is your framework's mapping of header names, in any case, to values. Pass `method` for every
+    request that changes something: a browser sends its cookie also with requests that another site caused,
+    and these count as not logged in. This waits for the store, at most 3 seconds, and sometimes one more for
+    Telegram where TELEGRAM_REQUIRE_CHAT is set, not counting name resolution: call it in a thread from
+    asynchronous code. Raises `StoreUnavailable` or `Misconfigured`, to be answered with 503, and
+    `RateLimited`, to be answered with 429, for a token that is used more than 600 times a minute. Each is a
+    `Problem` with a `status`; none of them logs anyone out.
     """
     found: dict[str, list[str]] = {name: [] for name in _NEEDED}
     for name, value in headers.items():

@@ -1,7 +1,7 @@
-"""How much time the request at hand has left for waiting, whatever it waits for and how often.
+"""How much longer the current request may wait, in total, for the store and for Telegram.
 
-One request can need several answers of the store, and each may be asked for twice. A leaf: the web layer
-starts the clock, the stores look at it. A thread that no request runs in has no limit.
+One request can need several answers from the store, and each may be asked for twice. A leaf: the web layer
+starts the clock and the stores read it. A thread that is not serving a request has no limit.
 """
 
 import threading
@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 SECONDS = 2.4
-"""So that the answer is out within three seconds, on a machine that has other things to do besides."""
+"""Leaves enough to answer within three seconds on a machine that is busy with other work too."""
 
 TELEGRAM_SECONDS = 5
-"""For all that one request asks of Telegram, or of the relay, before the store has its own."""
+"""For everything that one request asks of Telegram or the relay; the store's time starts afterwards."""
 
 _NEVER = float("inf")
 
@@ -21,24 +21,24 @@ _request = threading.local()
 
 
 def start(seconds: float = SECONDS) -> None:
-    """A request, or another part of it that may take so long, begins in this thread."""
+    """Begin a request in this thread, or the next part of one, which may take `seconds`."""
     _request.ends_at = time.monotonic() + seconds
 
 
 def remaining() -> float:
-    """Seconds that are left, not below 0."""
+    """Seconds left, never below 0."""
     ends_at: float = getattr(_request, "ends_at", _NEVER)
     return max(0.0, ends_at - time.monotonic())
 
 
 def stop() -> None:
-    """The request is over; what its thread does next is not part of it."""
+    """The request is over; what its thread does next does not count."""
     _request.ends_at = _NEVER
 
 
 @contextmanager
 def request() -> Iterator[None]:
-    """What a request does by itself; inside of another it is part of that one, and has that one's time."""
+    """A request of its own; inside another one it is part of that one and shares its time."""
     if remaining() != _NEVER:
         yield
         return

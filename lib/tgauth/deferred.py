@@ -1,4 +1,4 @@
-"""Put off what a library imports until it is used."""
+"""Put off a library's imports until they are used."""
 
 import sys
 import threading
@@ -14,11 +14,11 @@ _lock = threading.Lock()
 
 @contextmanager
 def deferred(name: str) -> Iterator[None]:
-    """Inside, `import name` costs nothing: the package is loaded when something of it is first used.
+    """Inside, `import name` costs nothing: the package is loaded when something in it is first used.
 
-    For `import name` alone; `from name import …` uses it at once. Where `name` is already loaded, and for who
-    imports it afterwards, nothing is different. importlib's LazyLoader is no help: an `import` statement
-    looks at the module's `__spec__`, which makes it load
+    Only for `import name`; `from name import …` uses it at once. Nothing changes if `name` is already loaded,
+    or for later imports. importlib's LazyLoader does not help: an `import` statement looks
+    at the module's `__spec__`, which makes it load
     (https://docs.python.org/3/library/importlib.html#importlib.util.LazyLoader).
     """
     spec = None if name in sys.modules else find_spec(name)
@@ -33,13 +33,13 @@ def deferred(name: str) -> Iterator[None]:
 
 
 class _Deferred(ModuleType):
-    """A thread that imports the package meanwhile gets this; what it asks for is there, too."""
+    """Stands in for the package; a thread that imports it meanwhile gets this, and can use it as usual."""
 
     def __init__(self, spec: ModuleSpec) -> None:
         super().__init__(spec.name)
         self.__spec__ = spec
         if spec.submodule_search_locations is not None:
-            # A part that is imported now is found, and is the package's part when that is loaded.
+            # A submodule imported now is found, and becomes the package's when that is loaded.
             self.__path__ = spec.submodule_search_locations
 
     def leave(self) -> None:

@@ -2,11 +2,11 @@
 
     Problem
     ├── MalformedRequest        400  malformed_request
-    ├── InvalidGrant            400  invalid_grant        a relay's ticket or code that is not good
+    ├── InvalidGrant            400  invalid_grant        a relay's ticket or code that is not valid
     ├── Unauthorized            401
     │   ├── Unauthenticated          unauthenticated      nothing was presented
-    │   ├── InvalidSession           invalid_session      a token that opens nothing, for whatever reason
-    │   ├── LoginRejected            login_rejected       a proof that proves nothing, for whatever reason
+    │   ├── InvalidSession           invalid_session      a token that is not valid, for whatever reason
+    │   ├── LoginRejected            login_rejected       a proof that is not valid, for whatever reason
     │   ├── LoginStale               login_stale          a genuine proof, too old or used before
     │   └── LoginCancelled           login_cancelled      the user said no at Telegram
     ├── CrossSiteBlocked        403  cross_site_blocked
@@ -26,8 +26,8 @@
         ├── StoreUnavailable         store_unavailable    sessions cannot be reached; this ends none of them
         └── IdentityProviderUnavailable   identity_provider_unavailable   Telegram cannot be reached
 
-A problem's `reason` is for the owner's log alone; answers of one code differ only in the request id, and in
-what `not_allowed`, `membership_required` and `relay_required` tell: an account, or where to go on."""
+A problem's `reason` is for the owner's log alone. Answers with the same code differ only in the request id,
+and in what `not_allowed`, `membership_required` and `relay_required` add: the account, or where to go."""
 
 from .problem import Problem as Problem
 
@@ -43,7 +43,7 @@ class MalformedRequest(Problem):
 
 
 class InvalidGrant(Problem):
-    """A relay's ticket or code that opens nothing; every reason looks the same (RFC 6749 §5.2)."""
+    """A relay's ticket or code is not valid; every reason looks the same (RFC 6749 §5.2)."""
 
     status = 400
     code = "invalid_grant"
@@ -53,14 +53,14 @@ class InvalidGrant(Problem):
 
 
 class Unauthorized(Problem):
-    """The caller is nobody that we know; RFC 9110 §15.5.2 wants a challenge with every 401."""
+    """The caller is not known; RFC 9110 §15.5.2 requires a challenge with every 401."""
 
     status = 401
     headers = (("WWW-Authenticate", 'Bearer realm="tgauth"'),)
 
 
 class Unauthenticated(Unauthorized):
-    """No credentials came with the request (RFC 6750 §3.1: then no error code in the challenge)."""
+    """No credentials came with the request (the challenge then has no error code, RFC 6750 §3.1)."""
 
     code = "unauthenticated"
     title = "Not logged in"
@@ -69,7 +69,7 @@ class Unauthenticated(Unauthorized):
 
 
 class InvalidSession(Unauthorized):
-    """The token opens no session; malformed, forged, expired and revoked ones all look the same."""
+    """The token is not valid; malformed, forged, expired and revoked ones all look the same."""
 
     code = "invalid_session"
     title = "Session not valid"
@@ -97,7 +97,7 @@ class LoginStale(Unauthorized):
 
 
 class LoginCancelled(Unauthorized):
-    """Telegram asked the user, who said no (RFC 6749 §4.1.2.1, access_denied)."""
+    """The user said no when Telegram asked (RFC 6749 §4.1.2.1, access_denied)."""
 
     code = "login_cancelled"
     title = "Login cancelled"
@@ -111,12 +111,12 @@ class CrossSiteBlocked(Problem):
     status = 403
     code = "cross_site_blocked"
     title = "Cross-site request blocked"
-    detail = "Cookies count only from this site's own pages. Clients that are no browser send its Origin."
+    detail = "Cookies count only from this site's pages. Non-browser clients must send this site's Origin."
     event = "malicious_csrf"
 
 
 class NotAllowed(Problem):
-    """The user is who they say, and TELEGRAM_ALLOW or TELEGRAM_DENY keeps this account out."""
+    """The user is genuine, but TELEGRAM_ALLOW or TELEGRAM_DENY keeps this account out."""
 
     status = 403
     code = "not_allowed"
@@ -126,7 +126,7 @@ class NotAllowed(Problem):
 
 
 class MembershipRequired(Problem):
-    """The user is who they say, and not in the chat whose members alone may log in."""
+    """The user is genuine, but not in the chat whose members alone may log in."""
 
     status = 403
     code = "membership_required"
@@ -146,7 +146,7 @@ class NotFound(Problem):
 
 
 class MethodNotAllowed(Problem):
-    """The endpoint does not answer this method; `Allow` lists those it does."""
+    """The endpoint does not answer this method; `Allow` lists the ones it does."""
 
     status = 405
     code = "method_not_allowed"
@@ -185,7 +185,7 @@ class UnsupportedMediaType(Problem):
 
 
 class RateLimited(Problem):
-    """One and the same thing, or what one network sends, came too often."""
+    """The same token or initData came too often, or one network sent too many bad codes."""
 
     status = 429
     code = "rate_limited"
@@ -196,7 +196,7 @@ class RateLimited(Problem):
 
 
 class InternalError(Problem):
-    """A defect of ours; the traceback is in the log under the same request id."""
+    """A bug in tgauth; the traceback is in the log under the same request id."""
 
     status = 500
     code = "internal"
@@ -207,7 +207,7 @@ class InternalError(Problem):
 
 
 class Unavailable(Problem):
-    """Not now; what the client holds stays good."""
+    """Not now; whatever the client holds stays valid."""
 
     status = 503
     level = "error"
@@ -224,7 +224,7 @@ class Misconfigured(Unavailable):
 
 
 class RelayRequired(Misconfigured):
-    """Telegram knows production's address and not a preview's (docs/PREVIEWS.md)."""
+    """Telegram knows production's address but not this preview's (docs/PREVIEWS.md)."""
 
     code = "relay_required"
     title = "Login is off in this preview"
@@ -232,7 +232,7 @@ class RelayRequired(Misconfigured):
 
 
 class SharedStoreRequired(Unavailable):
-    """Every function has a memory of its own, so without Redis nobody can end sessions everywhere."""
+    """Every function has its own memory, so sessions cannot be ended everywhere without Redis."""
 
     code = "shared_store_required"
     title = "Redis required"
@@ -240,18 +240,18 @@ class SharedStoreRequired(Unavailable):
 
 
 class StoreUnavailable(Unavailable):
-    """The session store does not answer, or not as it must."""
+    """The session store does not answer, or its answer is not usable."""
 
     code = "store_unavailable"
     title = "Sessions unavailable"
-    detail = "This site cannot tell just now who is logged in, or log anybody in. Try again in a minute."
+    detail = "This site cannot tell right now who is logged in, or log anyone in. Try again in a minute."
     event = "store_unavailable"
     cause = "store"
     reached = True
 
 
 class IdentityProviderUnavailable(Unavailable):
-    """Telegram's token endpoint or its keys do not answer, or not as they must."""
+    """Telegram's token endpoint or its keys cannot be reached, or the answer is not usable."""
 
     code = "identity_provider_unavailable"
     title = "Telegram unavailable"

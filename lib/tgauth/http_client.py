@@ -1,8 +1,8 @@
 """HTTP requests to addresses that the owner configured, each with one deadline and one size limit.
 
-No redirect is followed, no proxy of the environment asked, no cookie kept, nothing retried. It is not httpx,
-which upstash-redis brings: that one's times are for one phase and start anew with every byte that arrives, it
-costs a verify 0.4 ms of the processor, and a start a third of its time.
+It follows no redirects, uses no proxy from the environment, keeps no cookies and retries nothing. httpx, a
+dependency of upstash-redis, would not do: its timeouts cover one phase each and start again with every byte
+that arrives, and it costs a verify 0.4 ms of CPU and a cold start a third of its time.
 """
 
 import threading
@@ -18,11 +18,11 @@ from . import budget
 from .http_connection import AnswerTooLong, Connection, Server
 
 IDLE_SECONDS = 5.0
-"""A connection that nobody used for longer is not used again: the server may be about to close it."""
+"""A connection that has been idle for longer is not reused: the server may be about to close it."""
 
 
 class AnswerCompressed(HTTPException):
-    """Nobody asked for that; what is decompressed can be any size."""
+    """The answer is compressed although nothing asked for it, and could decompress to any size."""
 
 
 class Answer(NamedTuple):
@@ -35,8 +35,8 @@ class Answer(NamedTuple):
 class HttpClient:
     """Sends requests and keeps connections. Safe to share between threads.
 
-    A request takes `seconds` at most, from connecting to the last byte, and no more than the client's has
-    left (`tgauth.budget`); its answer has `max_bytes` at most, headers included.
+    A request takes at most `seconds`, from connecting to the last byte, and no more than is left of the
+    request being served (`tgauth.budget`); its answer has at most `max_bytes`, headers included.
     """
 
     def __init__(self, *, seconds: float, max_bytes: int) -> None:
@@ -46,9 +46,9 @@ class HttpClient:
         self._lock = threading.Lock()
 
     def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
-        """What is answered, whatever its status.
+        """The answer, whatever its status.
 
-        Raises OSError, `http.client.HTTPException` or ValueError where no whole answer came in time; their
+        Raises OSError, `http.client.HTTPException` or ValueError if no whole answer came in time; their
         texts can hold the URL and more.
         """
         server, target = _address(url)
@@ -59,7 +59,7 @@ class HttpClient:
             with connection.getresponse() as response:
                 if response.headers.get("Content-Encoding", "identity") != "identity":
                     raise AnswerCompressed
-                # Memory for all that is announced would be asked for before the first byte of it is read.
+                # http.client would allocate the announced length before it reads the first byte.
                 if response.length is not None and response.length > self.max_bytes:
                     raise AnswerTooLong
                 answer = Answer(response.status, response.read())
@@ -77,7 +77,7 @@ class HttpClient:
             self._idle.clear()
 
     def _take(self, server: Server) -> Connection:
-        """A connection that is in order, or will be made when it is used."""
+        """A connection that is fit for use, or that will be made when it is used."""
         with self._lock:
             idle = self._idle[server]
             while idle and time.monotonic() - idle[0].idle_since > IDLE_SECONDS:
@@ -88,7 +88,7 @@ class HttpClient:
         return connection
 
     def _give_back(self, server: Server, connection: Connection) -> None:
-        # If the server has closed it, it connects again.
+        # A connection that the server has closed connects again.
         with self._lock:
             connection.idle_since = time.monotonic()
             self._idle[server].append(connection)
@@ -96,10 +96,10 @@ class HttpClient:
 
 @lru_cache(maxsize=16)
 def _address(url: str) -> tuple[Server, str]:
-    """The server and what to ask it for; raises ValueError for what is no http(s) URL."""
+    """The server and what to ask it for; raises ValueError for anything but an http(s) URL."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("no URL")
+        raise ValueError("not an http(s) URL")
     secure = parts.scheme == "https"
     server = Server(secure, parts.hostname, parts.port or (443 if secure else 80))
     return server, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

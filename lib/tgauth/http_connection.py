@@ -1,7 +1,7 @@
-"""A connection for HTTP that looks at the clock before every wait, and counts what it reads.
+"""An HTTP connection that checks the clock before every wait and counts the bytes that it reads.
 
-Python's http.client on it then has one deadline and one size limit for a whole request. Name resolution is
-outside: the system's resolver cannot be given a time.
+This gives Python's http.client one deadline and one size limit for a whole request. Name resolution is not
+covered: the system's resolver takes no timeout.
 """
 
 import io
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 
 class AnswerTooLong(HTTPException):
-    """There is more of it than is taken."""
+    """The answer is larger than the limit."""
 
 
 class Server(NamedTuple):
@@ -28,10 +28,10 @@ class Server(NamedTuple):
 
 
 class Limits:
-    """What the request at hand may still take."""
+    """What the current request may still take."""
 
     def begin(self, seconds: float, size: int) -> None:
-        """A request begins that may take so long, and be answered with so many bytes."""
+        """Begin a request that may take `seconds` and be answered with `size` bytes."""
         self._ends_at = time.monotonic() + seconds
         self._bytes_left = size
 
@@ -43,7 +43,7 @@ class Limits:
         return left
 
     def count(self, size: int) -> int:
-        """`size` bytes came; raises `AnswerTooLong` where that is too many."""
+        """Count `size` bytes that arrived; raises `AnswerTooLong` if that is too many."""
         self._bytes_left -= size
         if self._bytes_left < 0:
             raise AnswerTooLong
@@ -61,7 +61,7 @@ class Connection(HTTPConnection):
         self.idle_since = 0.0
 
     def connect(self) -> None:
-        """Connect in the time that is left, with TLS; each of the host's addresses but the last gets half."""
+        """Connect in the time left, with TLS; each of the host's addresses but the last gets half of it."""
         found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         *others, last = [str(address[0]) for *_, address in found]
         for other in others:
@@ -71,7 +71,7 @@ class Connection(HTTPConnection):
         self.sock = self._connected(last, self.limits.seconds())
 
     def is_disturbed(self) -> bool:
-        """Whether, between requests, the server closed it or said what nobody asked for."""
+        """Whether the server closed it between requests, or sent something unasked."""
         connected: Any = self.sock
         return connected is not None and bool(connected.is_disturbed())
 
@@ -87,7 +87,7 @@ class Connection(HTTPConnection):
 
 
 class _Socket:
-    """As much of a socket as http.client uses, with limits."""
+    """The part of a socket that http.client uses, with limits."""
 
     def __init__(self, connected: socket.socket, limits: Limits) -> None:
         self._socket = connected
@@ -96,11 +96,11 @@ class _Socket:
         self._answer: _Answered | None = None
 
     def sendall(self, data: bytes) -> None:
-        """Keep it until the answer is asked for: in one piece, a request wakes the server up once."""
+        """Keep `data` until the answer is read: a request sent in one piece wakes the server once."""
         self._unsent += data
 
     def makefile(self, _mode: str) -> "_Answered":
-        """What is answered to what was sent."""
+        """Send what was kept, and return the answer to it."""
         self._socket.settimeout(self._limits.seconds())
         self._socket.sendall(self._unsent)
         self._unsent = b""
@@ -108,14 +108,14 @@ class _Socket:
         return self._answer
 
     def close(self) -> None:
-        """As a socket's."""
+        """Close the socket."""
         self._socket.close()
 
     def is_disturbed(self) -> bool:
         """See `Connection.is_disturbed`."""
         if self._answer is None or self._answer.left_over:
             return True
-        # Decrypted already, or not yet read from the network.
+        # Bytes may be decrypted already, or still unread on the network.
         if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
             return True
         poll = select.poll()
@@ -124,34 +124,34 @@ class _Socket:
 
 
 class _Incoming(io.RawIOBase):
-    """What comes from a socket, as far as there is time and room for it."""
+    """What arrives at a socket, within the limits of time and size."""
 
     def __init__(self, connected: socket.socket, limits: Limits) -> None:
         self._socket = connected
-        # Where the server closes the connection, http.client does so too, and then reads on.
+        # If the server will close the connection, http.client closes its socket and then reads on.
         self._raw = connected.makefile("rb", buffering=0)
         self._limits = limits
         self.is_over = False
 
     def readable(self) -> bool:
-        """It is."""
+        """Always."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """As the base class has it."""
+        """As in the base class."""
         if self.is_over:
             return 0
         self._socket.settimeout(self._limits.seconds())
         return self._limits.count(self._raw.readinto(buffer) or 0)
 
     def close(self) -> None:
-        """As the base class has it."""
+        """As in the base class."""
         self._raw.close()
         super().close()
 
 
 class _Answered(io.BufferedReader):
-    """One answer. http.client closes this where the answer ends; what it then holds is `left_over`."""
+    """One answer. http.client closes this at the answer's end; what the buffer still holds is `left_over`."""
 
     def __init__(self, incoming: _Incoming) -> None:
         super().__init__(incoming)
@@ -159,7 +159,7 @@ class _Answered(io.BufferedReader):
         self.left_over = b""
 
     def close(self) -> None:
-        """End, without another look at the network."""
+        """Close without reading from the network again."""
         if not self.closed:
             self._incoming.is_over = True
             self.left_over = self.peek()
@@ -168,7 +168,7 @@ class _Answered(io.BufferedReader):
 
 @lru_cache(maxsize=1)
 def _tls() -> ssl.SSLContext:
-    # Made for the first address that needs it: reading the authorities' certificates takes 20 ms.
+    # Made when first needed: reading the certificate authorities takes 20 ms.
     import certifi
 
     context = ssl.create_default_context(cafile=certifi.where())

@@ -1,7 +1,7 @@
-"""One JSON object a line on stdout, which is where Vercel's runtime collects logs.
+"""One JSON object per line on stdout, where Vercel's runtime collects logs.
 
-What a line may hold is decided by those who write it; never a token, proof, name or secret. Here every value
-is made harmless for whoever reads the log: control characters are escaped by JSON, long text is cut.
+Callers decide what a line holds, and that is never a token, proof, name or secret. Here every value is made
+harmless for readers of the log: JSON escapes control characters, and long text is cut.
 """
 
 import contextlib
@@ -27,9 +27,9 @@ def event(name: str, *, level: Level = "info", **values: object) -> None:
         **{key: _cut(value) for key, value in values.items() if value is not None},
     }
     text = json.dumps(line, ensure_ascii=not _speaks_utf8(), separators=(",", ":"))
-    # Half a surrogate pair has no UTF-8; its escape is the one that JSON has for it too.
+    # Half a surrogate pair cannot be encoded in UTF-8; this escape is also JSON's.
     text = text.encode("utf-8", "backslashreplace").decode()
-    # A log that cannot be written is no reason to fail the request.
+    # A log that cannot be written must not fail the request.
     with _lock, contextlib.suppress(OSError, ValueError):
         sys.stdout.write(text + "\n")
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""What every error of the API has; the errors themselves are in lib/tgauth/errors.py."""
+"""What all errors of the API have in common; the errors themselves are in lib/tgauth/errors.py."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -10,9 +10,9 @@ class Problem(Exception):
     """An error that the API answers as application/problem+json.
 
     `code` is stable and part of the API, `detail` tells the reader what to do, `event` (OWASP logging
-    vocabulary) and `level` are its line's in the log, and `headers` go out with the answer. `told` is more
-    members of the answer (RFC 9457 §3.2), for the person whose request it was. A `level` of its own is for a
-    problem that is only said to be one. `cause` is /health's word for where an owner has to look.
+    vocabulary) and `level` go into the log line, and `headers` into the answer. `told` holds further members
+    of the answer (RFC 9457 §3.2), for the person who made the request. Pass `level` for a problem that the
+    caller only claims to have. `cause` is /health's word for where the owner has to look.
     """
 
     status: ClassVar[int]

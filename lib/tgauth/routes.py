@@ -1,4 +1,4 @@
-"""The table of addresses: what answers where. vercel.json says the same to Vercel; a test compares them."""
+"""The table of addresses and what answers them. vercel.json tells Vercel the same; a test compares them."""
 
 import importlib
 import re
@@ -39,14 +39,14 @@ def serve(*names: str) -> "WSGIApplication":
     def app(environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         path = _path(environ)
         answering = next((found for pattern, found in table if pattern.fullmatch(path)), missing)
-        # Of the address, endpoints see the same wherever this is mounted.
+        # Endpoints see the same path wherever this application is mounted.
         return answering({**environ, "SCRIPT_NAME": "", "PATH_INFO": path}, start_response)
 
     return app
 
 
 def _path(environ: dict[str, Any]) -> str:
-    """The path from the site's root; one slash at its end is ignored. Empty for what is mounted elsewhere."""
+    """The path from the site's root, without a trailing slash; empty if mounted anywhere but at MOUNT."""
     mount, path = environ.get("SCRIPT_NAME", ""), str(environ.get("PATH_INFO", ""))
     if mount not in ("", MOUNT):
         return ""

@@ -1,6 +1,6 @@
-"""All endpoints as one WSGI application, for hosts that keep a process: `gunicorn lib.tgauth.wsgi:app`.
+"""All endpoints as one WSGI application, for long-running servers: `gunicorn lib.tgauth.wsgi:app`.
 
-At the root of a site, or mounted at /telegram of another application.
+Serve it at the root of a site, or mount it at /telegram of another application.
 """
 
 from .routes import ROUTES, serve

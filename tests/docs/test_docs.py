@@ -45,9 +45,9 @@ RELAY_REASONS = (
     ),
     (
         READER,
-        "has an entry that is not a host with two stars at most; set such as app-*-team.vercel.app",
+        "has an entry that is not a host with at most two stars, such as app-*-team.vercel.app",
     ),
-    (READER, "needs TELEGRAM_BOT_TOKEN; set that, of a bot in the chat"),
+    (READER, "needs TELEGRAM_BOT_TOKEN; set the token of a bot in the chat"),
     ("lib/tgauth/sessions/base.py", "without Redis other instances cannot be reached"),
     ("lib/tgauth/sessions/login.py", "kept out by TELEGRAM_ALLOW or TELEGRAM_DENY"),
     (
@@ -144,9 +144,9 @@ def test_there_is_something_to_look_for():
     )
     assert len(reasons()) > 60
     refused = "TELEGRAM_BOT_TOKEN: Telegram refused it; copy it again from @BotFather"
-    assert {"is no origin; ", refused} <= set(setting_reasons())
+    assert {"is not a valid origin; ", refused} <= set(setting_reasons())
     assert len(setting_reasons()) > 25
-    assert ("lib/tgauth/relay/tickets.py", "the verifier is another one") in relay_reasons()
+    assert ("lib/tgauth/relay/tickets.py", "the verifier does not match") in relay_reasons()
 
 
 @pytest.mark.parametrize("module", ["widget", "webapp", "id_token", "transaction", "relay"])

@@ -1,4 +1,4 @@
-"""Cold starts, running functions, cost and growth, beside a floor that does the least there is to do.
+"""Cold starts, running functions, cost and growth, compared with a minimal function.
 
     make bench                          everything, within ten minutes on two idle cores
     make bench ONLY=warm,cost           some of: cold warm cost growth

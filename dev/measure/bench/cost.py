@@ -1,4 +1,4 @@
-"""What each request costs at the store, counted by the local Upstash, and what that makes in a month."""
+"""What each request costs at the store, counted by the local Upstash, and what that adds up to in a month."""
 
 from collections.abc import Callable
 from contextlib import ExitStack

@@ -1,4 +1,4 @@
-"""The floor: what any function with sessions in Upstash pays, and nothing else.
+"""The floor: what any function with sessions in Upstash must pay, and nothing more.
 
 It imports upstash_redis, builds its client and sends the commands that tgauth sends for the same request:
 no token, no check, no log. Where it is a function of a build, this file is all of it, so it imports

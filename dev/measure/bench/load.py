@@ -1,4 +1,4 @@
-"""The load generator: plain sockets in a process of its own.
+"""The load generator: plain sockets in a separate process.
 
 Vercel's runtime answers in HTTP/1.0 and closes, so every request has a connection of its own; its time is
 from connecting to the last byte.

@@ -1,4 +1,4 @@
-"""What a process has used, and what this machine is; Linux only."""
+"""What a process has used, and which machine this is; Linux only."""
 
 import importlib.metadata
 import os

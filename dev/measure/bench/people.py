@@ -1,4 +1,4 @@
-"""Users with everything that a profile can have, and their sessions, as many as one likes."""
+"""Users with everything that a profile can have, and any number of sessions for them."""
 
 import time
 from collections.abc import Iterator, Sequence

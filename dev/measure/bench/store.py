@@ -1,4 +1,4 @@
-"""The local Upstash in a process of its own: what it computes takes no time from who measures."""
+"""The local Upstash in a separate process, so that its work takes no time from the measurement."""
 
 import multiprocessing
 import os

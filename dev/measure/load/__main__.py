@@ -1,4 +1,4 @@
-"""Whether the functions answer rightly, and stay small, over hours of mixed traffic.
+"""Whether the functions answer correctly, and stay small, over hours of mixed traffic.
 
     python -m dev.measure.load [--minutes 10] [--rate 40] [--visitors 6] [--json]
 

@@ -1,4 +1,4 @@
-"""Send the traffic, look at the functions all the while, and judge what was seen."""
+"""Send the traffic, watch the functions all the while, and judge the result."""
 
 import math
 import multiprocessing

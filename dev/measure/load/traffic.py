@@ -1,4 +1,4 @@
-"""The load, for a process of its own, so that it disturbs neither what it measures nor what samples that."""
+"""The load, for a separate process, so that it disturbs neither what it measures nor the sampling."""
 
 import http.client
 import itertools

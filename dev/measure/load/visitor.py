@@ -1,4 +1,4 @@
-"""One visitor of a loaded deployment: people and sessions of its own, and what must come of each request.
+"""One visitor of a loaded deployment: its people and sessions, and the result expected of each request.
 
 No two visitors share a person, so that each knows at any time which of its sessions are live, and every
 answer is right or wrong: its status, and whose session it names.

@@ -1,4 +1,4 @@
-"""What a process takes: memory, threads and open files, from Linux's /proc, and whether its memory grows."""
+"""What a process uses: memory, threads and open files, from Linux's /proc, and whether its memory grows."""
 
 import statistics
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Who is measured: how each is started, and what it is sent for a login, a verify and a logout."""
+"""What is measured: how each peer is started, and what it is sent for a login, a verify and a logout."""
 
 import itertools
 import json

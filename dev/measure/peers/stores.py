@@ -1,4 +1,4 @@
-"""Where everybody keeps sessions: one Valkey, also behind a local Upstash, which count what they are sent."""
+"""Where all peers keep sessions: one Valkey, also behind a local Upstash; both count what they are sent."""
 
 import re
 from contextlib import ExitStack

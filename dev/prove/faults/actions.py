@@ -1,4 +1,4 @@
-"""Everything that is asked of the functions while something goes wrong, and what may come of it."""
+"""Every request made to the functions while something fails, and which results are allowed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Deployments of tgauth in this process, several at once, with a point for faults in front of all they ask.
+"""Deployments of tgauth in this process, several at once, with a fault point in front of everything they ask.
 
 The functions find settings and sessions in globals of their process. Here they are those of the instance that
 the thread at hand is in; everything else is the real code.

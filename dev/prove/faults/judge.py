@@ -1,4 +1,4 @@
-"""What may come of a request while something goes wrong, and what must hold when it is over."""
+"""Which results a request may have while something fails, and what must hold afterwards."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

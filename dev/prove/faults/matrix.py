@@ -1,4 +1,4 @@
-"""All cases, and running them in many threads, each with deployments and servers of its own."""
+"""All cases, and running them in many threads, each with its own deployments and servers."""
 
 import random
 import threading

@@ -1,4 +1,4 @@
-"""Ways to break tgauth, each of which the faults must show: a check that cannot fail is none.
+"""Ways to break tgauth, each of which the faults must reveal: a check that cannot fail proves nothing.
 
 A function of these takes effect in the process that calls it.
 """

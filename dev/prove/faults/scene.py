@@ -1,4 +1,4 @@
-"""Somebody with three sessions, and what they hold to log in with; all of it made without faults."""
+"""Somebody with three sessions, and proofs to log in with; all of it made without faults."""
 
 import time
 from dataclasses import dataclass, field

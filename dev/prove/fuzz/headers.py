@@ -1,4 +1,4 @@
-"""What a request's path, query and headers are taken for: Authorization, Origin, Host, Fetch Metadata."""
+"""How a request's path, query and headers are read: Authorization, Origin, Host, Fetch Metadata."""
 
 from collections.abc import Callable
 from typing import Any

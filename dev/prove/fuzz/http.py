@@ -1,4 +1,4 @@
-"""Requests to every address, each nearly right: whoever holds no genuine token or proof gets nothing."""
+"""Requests to every address, each nearly right: without a genuine token or proof they get nothing."""
 
 import json
 from typing import Any

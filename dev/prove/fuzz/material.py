@@ -1,4 +1,4 @@
-"""Good inputs to begin with. Time, keys and random parts are fixed: what is found once is found again."""
+"""Valid inputs to start from. Time, keys and random parts are fixed, so that findings can be repeated."""
 
 import hashlib
 import json

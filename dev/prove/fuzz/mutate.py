@@ -1,4 +1,4 @@
-"""Changes to inputs that were good: what a bug in a parser is most often found with.
+"""Changes to valid inputs: most bugs in parsers are found with these.
 
 Everything is drawn from one `random.Random`, so a seed gives the same inputs again.
 """

@@ -1,4 +1,4 @@
-"""What is signed: only that is taken, letter for letter, and it names who it named."""
+"""Signed proofs: only exactly what was signed is accepted, and it names the same user."""
 
 import json
 import re

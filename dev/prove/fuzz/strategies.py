@@ -1,4 +1,4 @@
-"""Inputs made by Hypothesis, which knows of corners of Unicode and JSON, and makes small what fails."""
+"""Inputs made by Hypothesis, which knows corner cases of Unicode and JSON and shrinks failures."""
 
 import json
 from collections.abc import Callable

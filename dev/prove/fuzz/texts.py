@@ -1,4 +1,4 @@
-"""What a browser sends beside its proof: cookies, where to go, JSON. Each check reads it in its own way."""
+"""What a browser sends beside its proof: cookies, return_to, JSON. Each check reads it independently."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""How much of a change to the code that security hangs on the tests notice.
+"""How many small changes to security-critical code the tests catch.
 
     python -m dev.prove.mutants [module ...] [--processes 2]
 

@@ -1,4 +1,4 @@
-"""Mutants of a source, each the code with one change that mutmut's operators know.
+"""Mutants of a source file, each with one change made by mutmut's operators.
 
 mutmut itself is not run. Version 3 hands each test to pytest by name, and where a name cannot be found again,
 as with parameters that hold brackets or line ends, it takes the error for a test that failed; and it leaves

@@ -1,4 +1,4 @@
-"""Run the tests on mutants, each in a process of its own that imports it in place of the code."""
+"""Run the tests on mutants, each in a separate process that imports it instead of the code."""
 
 import contextlib
 import importlib

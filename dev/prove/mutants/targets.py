@@ -1,4 +1,4 @@
-"""What is mutated, the tests that must notice, and the mutants that nobody can notice."""
+"""What is mutated, the tests that must catch it, and the mutants that no test can catch."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""GET /telegram/callback: Telegram, or the relay, sends the browser back here with a code for who it was."""
+"""GET /telegram/callback: Telegram, or the relay, sends the browser back here with a code for the user."""
 
 from ..errors import LoginRejected, MalformedRequest
 from ..telegram.oidc import authorization_code
@@ -11,7 +11,7 @@ from ..web.request import Request
 
 
 def callback(request: Request) -> Response:
-    """303 to where the login began, with the session cookie; nothing is asked of Telegram for a bad state."""
+    """303 to where the login began, with the session cookie; a bad state never reaches Telegram."""
     try:
         answer = query_fields(request)
     except MalformedRequest as problem:

@@ -20,14 +20,14 @@ def health(request: Request) -> Response:
 
 
 def _look(request: Request) -> str:
-    """What is second best, in a word; raises `Misconfigured` or `StoreUnavailable` if nobody can log in."""
+    """What is degraded, in one word; raises `Misconfigured` or `StoreUnavailable` if nobody can log in."""
     settings, service = request.settings, request.service
     settings.require_known_origin()
     if not settings.bot_id_only:
         settings.require_login_method()
     service.check()
     if problem := find_bot_problem(request):
-        # OpenID Connect is the only way in without the token, and asking about the chat needs that, too.
+        # Only OpenID Connect works without the token, and asking about the chat needs the token as well.
         only_way = settings.client_secret is None or settings.require_chat is not None
         if problem.cause == "bot_token" and only_way:
             raise Misconfigured(problem.reason, cause=problem.cause)

@@ -1,6 +1,6 @@
-"""/telegram/login: from a proof of who somebody is on Telegram to a session.
+"""/telegram/login: a session in exchange for proof of a Telegram identity.
 
-POST takes the proof from a page or an app, GET from a browser that Telegram's widget or button sends here.
+POST takes the proof from a page or an app, GET from a browser that Telegram's widget or button sent here.
 """
 
 from urllib.parse import urlencode
@@ -23,7 +23,7 @@ from ..web.respond import keep_session, see_other, session_response
 from ..web.transactions import find_finished, find_transaction
 
 MAX_FRAGMENT = 4096
-"""Characters; names, username and photo of Telegram's greatest length stay below."""
+"""Characters; the longest names, username and photo URL that Telegram allows fit."""
 
 
 def login(request: Request) -> Response:
@@ -38,26 +38,26 @@ def login(request: Request) -> Response:
 
 
 def arrive(request: Request) -> Response:
-    """303: logged in, if this browser asked for it; else to a page that asks, with nothing set or spent.
+    """303: logged in if this browser began the login; else to a page that asks, with nothing set or used.
 
-    A login_url button, and whoever sends a link with a proof of their own, come without a state of this
-    browser. A user who refuses a button's login comes without any proof.
+    Links from a login_url button, and links in which somebody planted their own proof, carry no state of this
+    browser. A user who declines a button's login arrives without any proof.
     """
     fields = query_fields(request)
     if not FIELDS & fields.keys():
         return send_to_telegram(request)
-    # Whether the fields that are not known are Telegram's, the hash will tell.
+    # The hash will tell whether unknown fields are Telegram's.
     widget = {name: fields[name] for name in sorted(fields.keys() - OUR_FIELDS)}
     state = fields.get("state")
     if find_transaction(request, state) is None and find_finished(request, state) is None:
         query, fragment = return_query(requested_return_to(request)), urlencode(widget)
         if len(fragment) > MAX_FRAGMENT:
-            # What makes it so long may be an advertiser's.
+            # Fields that an advertiser added may be what makes it so long.
             fragment = urlencode({name: value for name, value in widget.items() if name in FIELDS})
         if len(fragment) > MAX_FRAGMENT:
             raise MalformedRequest("the widget's fields are longer than Telegram's can be")
         return see_other(f"/confirm.html{query}#{fragment}")
-    # The state is spent there.
+    # `finish_login` uses up the state.
     return finish_login(request, state, lambda _: identify(request, Login("cookie", widget=widget)))
 
 

@@ -7,7 +7,7 @@ from ..web.respond import no_content
 
 
 def logout(request: Request) -> Response:
-    """204 and the cookie gone, also when the token opened nothing; 503 keeps the cookie for another try."""
+    """204 and the cookie removed, even if the token was not valid; 503 keeps the cookie for another try."""
     token, transport = request.presented()
     if transport == "cookie":
         request.require_own_page()

@@ -1,4 +1,4 @@
-"""POST /telegram/refresh: as verify, and a cookie session's cookie is renewed."""
+"""POST /telegram/refresh: like verify, and renews the cookie of a cookie session."""
 
 from ..web.endpoint import Response, endpoint
 from ..web.membership import recheck_member
@@ -7,7 +7,7 @@ from ..web.respond import keep_session, session_response
 
 
 def refresh(request: Request) -> Response:
-    """200 with user and session, or 401; who has left TELEGRAM_REQUIRE_CHAT is logged out here."""
+    """200 with user and session, or 401; a user who has left TELEGRAM_REQUIRE_CHAT is logged out."""
     token, transport = request.require_token(own_page=True)
     session = request.service.refresh_session(token, transport)
     request.note_session(session)

@@ -1,7 +1,7 @@
 """/telegram/relay: production logs people in for preview deployments, whose hosts Telegram does not know.
 
 GET is where a preview sends the browser, with a ticket. POST with a ticket is the user's consent; POST with a
-code comes from the preview itself, which has no cookie.
+code comes from the preview's server, which has no cookie.
 """
 
 from urllib.parse import urlencode
@@ -23,12 +23,12 @@ def ask(request: Request) -> Response:
     read_ticket(text, request.settings, now=request.service.now())
     request.service.require_shared_store()
     request.notes["event"] = "relay_asked"
-    # Sessions are on this one of our names.
+    # Of this site's names, this is the one that has the sessions.
     return see_other(f"{request.require_own_origin()}/relay.html?{urlencode({'ticket': text})}")
 
 
 def relay(request: Request) -> Response:
-    """200 with the address to go to, for a ticket; 200 with the user, for a code."""
+    """200 with the address to go to for a ticket; 200 with the user for a code."""
     request.settings.require_relay()
     match request.json():
         case {"ticket": str(text), "user": int(user_id), **others} if not others:
@@ -44,8 +44,8 @@ def _agree(request: Request, text: str, user_id: int) -> Response:
     ticket = read_ticket(text, settings, now=service.now())
     user = request.session().user
     if user.id != user_id:
-        # Somebody else logged in here meanwhile, and has agreed to nothing.
-        raise InvalidSession("another user than the one who was asked")
+        # Somebody else has logged in here meanwhile, and did not agree to this.
+        raise InvalidSession("not the user who was asked")
     seconds = TICKET_SECONDS + 2 * CLOCK_SKEW
     keep_code(service, ticket.state, user, seconds=CODE_SECONDS + CLOCK_SKEW, ticket_seconds=seconds)
     answer = {"code": code_for(ticket, settings, now=service.now()), "state": ticket.state}

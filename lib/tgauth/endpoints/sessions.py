@@ -1,4 +1,4 @@
-"""GET /telegram/sessions: where the caller is logged in. DELETE ends one of them, all others, or all."""
+"""GET /telegram/sessions: where the caller is logged in. DELETE ends one session, all others, or all."""
 
 from ..errors import NotFound
 from ..sessions import devices
@@ -22,7 +22,7 @@ def list_sessions(request: Request) -> Response:
 def end_sessions(request: Request) -> Response:
     """204; 404 for an id that names none of the caller's sessions. Ending all clears the cookie too.
 
-    A page that says whose sessions it shows is refused where somebody else has logged in since.
+    A request that names its user is refused if somebody else has logged in since the page was loaded.
     """
     slot = named_session(request)
     keep_current, user_id = ending_query(request, slot)

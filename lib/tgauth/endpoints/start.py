@@ -16,7 +16,7 @@ from ..web.transactions import begin_transaction
 
 
 def start(request: Request) -> Response:
-    """200 with the methods that are set up, and for each the addresses that begin a login of this browser."""
+    """200 with the methods that are set up, each with the addresses that begin a login in this browser."""
     body = request.json()
     if not body.keys() <= {"return_to"}:
         raise MalformedRequest("the body may have return_to and nothing else")

@@ -1,4 +1,4 @@
-"""GET /stats: how many users and sessions there are, for who knows ADMIN_TOKEN."""
+"""GET /stats: how many users and sessions there are, for callers with ADMIN_TOKEN."""
 
 import hmac
 
@@ -9,7 +9,7 @@ from ..web.respond import json_response
 
 
 def stats(request: Request) -> Response:
-    """200 with the figures; to everybody else there is nothing here."""
+    """200 with the figures; 404 for everybody else."""
     expected = request.settings.admin_token
     presented = request.environ.get("HTTP_AUTHORIZATION", "")
     if expected is None or not hmac.compare_digest(presented.encode(), f"Bearer {expected}".encode()):

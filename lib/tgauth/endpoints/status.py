@@ -1,4 +1,4 @@
-"""/health and /stats, which owners ask for, as one function."""
+"""/health and /stats, the addresses for owners, as one function."""
 
 from ..routes import serve
 

@@ -7,7 +7,7 @@ from ..web.respond import session_response
 
 
 def verify(request: Request) -> Response:
-    """200 with user and session, or 401; who has left TELEGRAM_REQUIRE_CHAT is logged out here."""
+    """200 with user and session, or 401; a user who has left TELEGRAM_REQUIRE_CHAT is logged out."""
     session = request.session(renew=request.method == "GET")
     recheck_in_passing(request, session)
     return session_response(session)

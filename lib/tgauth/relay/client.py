@@ -28,9 +28,9 @@ class _Given(BaseModel):
 def ask_production(
     code: str, transaction: Transaction, *, settings: Settings, origin: str
 ) -> tuple[TelegramUser, Proof]:
-    """Whose login the code is.
+    """The user whose login the code stands for.
 
-    Raises `LoginRejected` for a code that is not good, `IdentityProviderUnavailable` when production does
+    Raises `LoginRejected` for a code that is not valid, `IdentityProviderUnavailable` when production does
     not answer.
     """
     host = origin.partition("://")[2]
@@ -44,7 +44,7 @@ def ask_production(
 
 
 def _user(body: bytes) -> TelegramUser:
-    """The user whom production names."""
+    """The user in production's answer."""
     try:
         user = _Given.model_validate(json.loads(body)).user
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""AUTH_RELAY_HOSTS: which previews production logs people in for, and that no pattern lets strangers in."""
+"""AUTH_RELAY_HOSTS: the previews that production logs people in for; no pattern may let strangers in."""
 
 import re
 from functools import lru_cache
@@ -6,9 +6,9 @@ from functools import lru_cache
 from ..errors import Misconfigured
 
 _LABEL = 63
-"""Characters of a host name's label at most (RFC 1035 §2.3.4)."""
+"""The most characters that a label of a host name can have (RFC 1035 §2.3.4)."""
 
-# Own text on both sides of the star, which nobody who is given a name of another form has.
+# The owner's own text on both sides of the star: no name that anybody else gets has both.
 _OWN = re.compile(r"[a-z0-9-]{3,}\*(.*\*)?[a-z0-9-]{3,}")
 
 
@@ -23,21 +23,21 @@ def is_listed(host: str, hosts: tuple[str, ...]) -> bool:
 def patterns(hosts: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
     """A star stands for part of one label, so it cannot reach another domain.
 
-    Raises `Misconfigured` where everybody can have a host that matches.
+    Raises `Misconfigured` if anybody could get a host that matches.
     """
     starred = [host.partition(":")[0] for host in hosts if "*" in host]
     if starred and not _are_own(starred):
         raise Misconfigured(
-            "AUTH_RELAY_HOSTS: has an entry that strangers can have hosts for: below a domain where anybody"
-            " gets names, a star's label must begin and end with 3 characters of your own; set such as"
+            "AUTH_RELAY_HOSTS: has an entry that strangers' hosts can match: below a domain where anybody can"
+            " get a name, a label with a star must begin and end with 3 characters of your own, as in"
             " app-*-team.vercel.app"
         )
     return tuple(re.compile("[a-z0-9-]+".join(map(re.escape, host.split("*")))) for host in hosts)
 
 
 def _are_own(starred: list[str]) -> bool:
-    """Whether each star is below a domain that has one owner, or in a label that says whose it is."""
-    # Reading the list takes a tenth of a second: it is loaded where there is such an entry, and not kept.
+    """Whether each star is below a domain that has one owner, or in a label that shows whose it is."""
+    # Reading the list takes a tenth of a second: it is loaded only for such an entry, and not kept.
     from publicsuffixlist import PublicSuffixList
 
     suffixes = PublicSuffixList()

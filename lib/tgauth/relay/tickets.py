@@ -2,7 +2,7 @@
 
 The preview sends the browser to production with a ticket. Production asks the user and sends the browser back
 with a code, which the preview redeems from server to server, with the verifier that only it can derive. A
-ticket is signed with AUTH_RELAY_SECRET, which both know; a code with a key of production's own.
+ticket is signed with AUTH_RELAY_SECRET, which both know; a code with a key that only production has.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from .hosts import is_listed
 
 TICKET_SECONDS = 600
 CODE_SECONDS = 60
-"""Seconds from being signed to the end."""
+"""Seconds for which it is valid after being signed."""
 
 _FORM = re.compile(
     rf"([a-z0-9.-]{{1,253}}(?::[0-9]{{1,5}})?)~([A-Za-z0-9_-]{{24}})~([A-Za-z0-9_-]{{43}})~([1-9][0-9]{{0,11}})"
@@ -41,11 +41,11 @@ class Ticket:
 
     @property
     def origin(self) -> str:
-        """The preview's origin: https, but for hosts that are this machine."""
+        """The preview's origin: https, except for hosts on this machine."""
         return f"{'http' if LOOPBACK.fullmatch(self.host) else 'https'}://{self.host}"
 
     def answers_challenge(self, verifier: str) -> bool:
-        """Whether `verifier` is the one that the preview made the challenge of (RFC 7636 §4.6, S256)."""
+        """Whether `verifier` is the one that the preview made the challenge from (RFC 7636 §4.6, S256)."""
         digest = hashlib.sha256(verifier.encode()).digest()
         made = urlsafe_b64encode(digest).rstrip(b"=")
         return hmac.compare_digest(made, self.challenge.encode())
@@ -91,12 +91,12 @@ def code_for(ticket: Ticket, settings: Settings, *, now: float) -> str:
 
 
 def read_code(code: str, *, host: str, verifier: str, settings: Settings, now: float) -> Ticket:
-    """What a code says that `host` redeems; raises `InvalidGrant`."""
+    """The ticket in a code that `host` redeems; raises `InvalidGrant`."""
     ticket = Ticket.read(code, keys_of(settings).relay_code, now=now, lifetime=CODE_SECONDS)
     if ticket.host != host:
-        raise InvalidGrant("the code is another host's")
+        raise InvalidGrant("the code was issued to another host")
     if not ticket.answers_challenge(verifier):
-        raise InvalidGrant("the verifier is another one")
+        raise InvalidGrant("the verifier does not match")
     return ticket
 
 

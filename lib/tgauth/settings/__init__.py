@@ -1,7 +1,7 @@
 """The environment, read once into one frozen `Settings`. Nothing else reads os.environ.
 
-What is missing fails closed: the environment is production unless VERCEL_ENV says otherwise, half a pair of
-credentials is an error, and an error names the variable and the fix but never the value.
+Missing values fail closed: the environment is production unless VERCEL_ENV says otherwise, and half a pair of
+credentials is an error. An error names the variable and the fix, but never the value.
 """
 
 import os
@@ -21,12 +21,12 @@ from .source import Source, prefixed, read_source
 class Settings:
     """What the owner decided. Times are seconds; README.md has a table of the variables.
 
-    `bot_token` is None when it is missing or malformed, `bot_token_problem` then says which and what to do;
-    `bot_id_only` is true where the owner chose to hold no token. With `client_secret` Telegram's OpenID
-    Connect login is on, at `oauth_url`, which is its issuer too; the client id is the bot's. `deployment` is
-    Vercel's id, for logs. `secrets` are AUTH_SECRET's entries, newest first. `hosts` are the ones besides
-    the canonical origin's that a request may choose: in production its `www.` twin, in a preview Vercel's.
-    `store_prefixed` names variables of Redis that nothing reads, for the prefix in front of their names.
+    `bot_token` is None if it is missing or malformed, and `bot_token_problem` then says which and what to do;
+    `bot_id_only` is true if the owner chose to hold no token. With `client_secret` Telegram's OpenID Connect
+    login is on, at `oauth_url`, which is also its issuer; the client id is the bot's id. `deployment` is
+    Vercel's id, for logs. `secrets` are AUTH_SECRET's entries, newest first. `hosts` are those that a request
+    may choose besides the canonical origin's: its `www.` twin in production, Vercel's hosts in a preview.
+    `store_prefixed` names Redis variables that nothing reads because of a prefix in front of their names.
     """
 
     environment: Environment
@@ -62,10 +62,10 @@ class Settings:
     admin_token: str | None = field(repr=False)
 
     def origin(self, host: str) -> str | None:
-        """The one origin that requests to `host` belong to, or None when the host says nothing.
+        """The one origin that requests to `host` belong to, or None if the host does not tell.
 
-        AUTH_ORIGIN, or the production domain, or that one's `www.` twin where it is asked for; a preview is
-        what Vercel calls it; in development any loopback name is its own.
+        AUTH_ORIGIN, or the production domain, or its `www.` twin if the request names that; in a preview the
+        host that Vercel gave it; in development any loopback host is its own origin.
         """
         if host.lower() in self.hosts:
             return f"https://{host.lower()}"
@@ -76,7 +76,7 @@ class Settings:
         return None
 
     def require_bot_token(self) -> str:
-        """The bot token; raises `Misconfigured` where there is none to check a login with."""
+        """The bot token; raises `Misconfigured` if there is none to check a login with."""
         if self.bot_token is None:
             raise Misconfigured(self.bot_token_problem)
         return self.bot_token
@@ -88,7 +88,7 @@ class Settings:
         return self.client_secret
 
     def require_relay(self) -> None:
-        """Raises `NotFound` where no previews log people in through this deployment."""
+        """Raises `NotFound` if this deployment does not log people in for previews."""
         if self.relay_secret is None or self.environment == "preview":
             raise NotFound("no relay: AUTH_RELAY_SECRET is not set, or this is a preview itself")
 
@@ -98,7 +98,7 @@ class Settings:
         return self.relay_secret is not None and self.environment == "preview"
 
     def require_relay_url(self) -> str:
-        """Production's origin, for a preview; raises `Misconfigured` where it is not known."""
+        """Production's origin, for a preview; raises `Misconfigured` if it is not known."""
         if self.relay_url is None:
             raise Misconfigured(
                 "AUTH_RELAY_URL: is not set; set production's origin, such as https://example.com"
@@ -106,12 +106,12 @@ class Settings:
         return self.relay_url
 
     def require_known_origin(self) -> None:
-        """Raises `Misconfigured` where no login can begin, whatever address is asked for."""
+        """Raises `Misconfigured` if no login can begin at any address."""
         if self.canonical_origin is None and not self.hosts and self.environment != "development":
             raise unknown_origin()
 
     def require_login_method(self) -> None:
-        """Raises `Misconfigured` where a browser can log in neither by OpenID Connect nor with the widget."""
+        """Raises `Misconfigured` if a browser can log in neither by OpenID Connect nor with the widget."""
         if self.client_secret is None:
             self.require_bot_token()
 
@@ -121,27 +121,27 @@ class Settings:
 
 
 def unknown_origin() -> Misconfigured:
-    """What the owner reads where nothing says at which address this site is."""
+    """What the owner reads when no setting gives this site's address."""
     reason = "AUTH_ORIGIN: is not set; set this site's origin, such as https://example.com"
     return Misconfigured(reason, cause="origin")
 
 
 def missing_package(error: ModuleNotFoundError) -> Misconfigured:
-    """What the owner of a deployment reads that was built without its packages."""
+    """What the owner reads when the deployment was built without its packages."""
     return Misconfigured(
         f"requirements.txt: {error.name} is not installed;"
-        " look whether a pyproject.toml or Pipfile took its place"
+        " check whether a pyproject.toml or Pipfile took its place"
     )
 
 
 def read_settings(env: Mapping[str, str]) -> Settings:
-    """Settings from `env`; raises `Misconfigured` that names every variable to change, and how."""
+    """Settings from `env`; raises a `Misconfigured` that names every variable to change, and how."""
     read = Reader(env)
     environment = read.environment()
     bot_token, bot_token_problem = read.bot_token(environment)
     settings = Settings(
         environment=environment,
-        # VERCEL is one of the System Environment Variables, which can be off; the runtime needs the other.
+        # VERCEL is one of the System Environment Variables, which can be off; the other is the runtime's.
         on_vercel=read.text("VERCEL") == "1" or bool(read.text("__VC_HANDLER_ENTRYPOINT")),
         deployment=read.text("VERCEL_DEPLOYMENT_ID") or None,
         bot_id=read.bot_id(bot_token, bot_token_problem),
@@ -183,7 +183,7 @@ _lock = threading.Lock()
 
 
 def get_settings() -> Settings:
-    """This process's settings, read at the first call; raises `Misconfigured` every time they are wrong."""
+    """This process's settings, read at the first call; raises `Misconfigured` whenever they are wrong."""
     global _settings
     with _lock:
         if _settings is None:

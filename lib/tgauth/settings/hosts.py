@@ -9,7 +9,7 @@ HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?")
 def www_twin(host: str) -> str | None:
     """The same host with `www.` in front, or without it; None at vercel.app, where nobody has both.
 
-    Vercel recommends that one of the two redirects to the other, and the production URL can name either.
+    Vercel recommends redirecting one of the two to the other, and the production URL can name either.
     """
     twin = host.removeprefix("www.") if host.startswith("www.") else f"www.{host}"
     return None if "." not in host.strip(".") or "." not in twin or host.endswith(".vercel.app") else twin

@@ -1,4 +1,4 @@
-"""How each variable is read, and what is said about a value that cannot be meant. Used by `read_settings`."""
+"""How each variable is read, and what is reported about a value that cannot be right. For `read_settings`."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ OAUTH_URL = "https://oauth.telegram.org"
 API_URL = "https://api.telegram.org"
 
 BOT_TOKEN = re.compile(r"[1-9][0-9]{0,19}:[A-Za-z0-9_-]+")
-# As text, so that a start compiles those alone whose variables are set.
+# As text, so that a start compiles only the patterns whose variables are set.
 _BOT_ID = r"[1-9][0-9]{0,19}"
 _USERNAME = r"@?[A-Za-z][A-Za-z0-9_]{3,31}"
 _NUMBER = r"[1-9][0-9]{0,9}"
@@ -27,8 +27,8 @@ _RELAY_HOST = r"(?!.*\*.*\*.*\*)([a-z0-9*-]+\.)*[a-z0-9-]+\.[a-z0-9-]+(:[0-9]{1,
 _SESSION_READ = r"primary|replica"
 _OPENING, _CLOSING = tuple("\"'`“„«"), tuple("\"'`”“»")
 _UNRESOLVED = r"\$\{.*\}|\$\(.*\)|\{\{.*\}\}|\$[A-Z_][A-Z0-9_]*"
-_CLIENT_SECRET = r"[\x21-\x7e]{8,256}"  # noqa: S105 (a form, no secret)
-_SECRET = r"[\x20-\x7e]{32,}"  # noqa: S105 (a form, no secret)
+_CLIENT_SECRET = r"[\x21-\x7e]{8,256}"  # noqa: S105 (a pattern, not a secret)
+_SECRET = r"[\x20-\x7e]{32,}"  # noqa: S105 (a pattern, not a secret)
 
 
 def _is_port(digits: str) -> bool:
@@ -44,7 +44,7 @@ class Reader:
 
     @property
     def problems(self) -> list[str]:
-        """What is wrong, once for each variable: what was found first is the cause of the rest."""
+        """What is wrong, once for each variable: the first thing found causes the rest."""
         return [f"{name}: {fix}" for name, fix in self._problems.items()]
 
     def text(self, name: str) -> str:
@@ -83,7 +83,7 @@ class Reader:
         return text or None
 
     def admin_token(self) -> str | None:
-        return self.matching("ADMIN_TOKEN", _SECRET, "32 plain characters or more") or None
+        return self.matching("ADMIN_TOKEN", _SECRET, "at least 32 plain characters") or None
 
     def session_read(self) -> Literal["primary", "replica"]:
         if self.matching("SESSION_READ", _SESSION_READ, "primary or replica") == "replica":
@@ -94,15 +94,17 @@ class Reader:
         accepted = "the chat's id with its minus, such as -1001234567890, or the @name of a public one"
         chat = self.matching("TELEGRAM_REQUIRE_CHAT", _CHAT, accepted)
         if chat and bot_token is None:
-            self.problem("TELEGRAM_REQUIRE_CHAT", "needs TELEGRAM_BOT_TOKEN; set that, of a bot in the chat")
+            self.problem(
+                "TELEGRAM_REQUIRE_CHAT", "needs TELEGRAM_BOT_TOKEN; set the token of a bot in the chat"
+            )
         return chat or None
 
     def relay_secret(self) -> str | None:
-        secret = self.matching("AUTH_RELAY_SECRET", _SECRET, "32 plain characters or more")
+        secret = self.matching("AUTH_RELAY_SECRET", _SECRET, "at least 32 plain characters")
         for name in ("AUTH_SECRET", "TELEGRAM_BOT_TOKEN", "TELEGRAM_CLIENT_SECRET", "ADMIN_TOKEN"):
             # All previews hold it.
             if re.fullmatch(_SECRET, secret) and secret in (self.text(name), *self.entries(name)):
-                self.problem("AUTH_RELAY_SECRET", f"is {name} too; set another (openssl rand -base64 32)")
+                self.problem("AUTH_RELAY_SECRET", f"is {name} too; set a new one (openssl rand -base64 32)")
         return secret or None
 
     def relay_url(self) -> str | None:
@@ -112,13 +114,13 @@ class Reader:
         return f"https://{host}" if host else None
 
     def relay_hosts(self) -> tuple[str, ...]:
-        """Hosts of previews; a star stands for a part of one label (tgauth.relay.hosts: whose)."""
-        # Browsers leave https' own port out.
+        """Hosts of previews; a star stands for part of one label (tgauth.relay.hosts checks whose)."""
+        # Browsers leave out https's default port.
         hosts = [entry.lower().removesuffix(":443") for entry in self.entries("AUTH_RELAY_HOSTS")]
         if not all(re.fullmatch(_RELAY_HOST, host) and _is_port(host.partition(":")[2]) for host in hosts):
             self.problem(
                 "AUTH_RELAY_HOSTS",
-                "has an entry that is not a host with two stars at most; set such as app-*-team.vercel.app",
+                "has an entry that is not a host with at most two stars, such as app-*-team.vercel.app",
             )
         return tuple(hosts)
 
@@ -140,7 +142,7 @@ class Reader:
         text = self.matching("TELEGRAM_BOT_ID", _BOT_ID, "the digits before the colon of the bot's token")
         from_token = bot_token.partition(":")[0] if bot_token else ""
         if re.fullmatch(_BOT_ID, text) and from_token and text != from_token:
-            self.problem("TELEGRAM_BOT_ID", "is another bot's than TELEGRAM_BOT_TOKEN; remove one of them")
+            self.problem("TELEGRAM_BOT_ID", "is not the id in TELEGRAM_BOT_TOKEN; remove one of them")
         if not text and not from_token:
             self.problem(*bot_token_problem.split(": ", 1))
         digits = from_token or text
@@ -151,8 +153,8 @@ class Reader:
         if not all(re.fullmatch(_SECRET, secret) for secret in secrets):
             self.problem(
                 "AUTH_SECRET",
-                "has an empty or short entry; each, between commas, needs 32 plain characters or more"
-                " (openssl rand -base64 32)",
+                "has an empty or short entry; each needs at least 32 plain characters, with commas"
+                " between them (openssl rand -base64 32)",
             )
         if secrets:
             return tuple(secrets)
@@ -177,16 +179,16 @@ class Reader:
         known = default and text.isascii() and HOST.fullmatch(host) and _is_port(digits)
         if known and (scheme == "https" or LOOPBACK.fullmatch(host)):
             port = int(digits or default)
-            # Browsers leave a scheme's own port out of Origin.
+            # Browsers leave a scheme's default port out of Origin.
             return f"{scheme}://{domain}" + (f":{port}" if port != default else "")
-        self.problem(name, f"is no origin; {fix}")
+        self.problem(name, f"is not a valid origin; {fix}")
         return ""
 
     def origins(self, name: str) -> list[str]:
         return [self.origin(name, entry) for entry in self.entries(name)]
 
     def hosts(self, environment: Environment) -> frozenset[str]:
-        """The hosts besides the canonical one that a request may choose; AUTH_ORIGIN leaves no choice."""
+        """The hosts that a request may choose besides the canonical one; AUTH_ORIGIN leaves no choice."""
         found: list[str | None] = []
         if environment == "preview" and not self.text("AUTH_ORIGIN"):
             found = [self.host("VERCEL_URL"), self.host("VERCEL_BRANCH_URL")]
@@ -195,7 +197,7 @@ class Reader:
         return frozenset(filter(None, found))
 
     def host(self, name: str) -> str | None:
-        """A host that Vercel set; without one there is no origin, and what needs it says so."""
+        """A host that Vercel set; without it there is no origin, and whatever needs one says so."""
         host = self.text(name).lower()
         return host if HOST.fullmatch(host) else None
 
@@ -203,7 +205,7 @@ class Reader:
         if text := self.text("AUTH_ORIGIN"):
             origin = self.origin("AUTH_ORIGIN", text)
             if origin.startswith("http:") and self.text("VERCEL") and environment != "development":
-                # Sessions on http://localhost travel in a cookie without Secure. `vercel dev` may have them.
+                # Sessions on http://localhost use a cookie without Secure, which only `vercel dev` may have.
                 self.problem("AUTH_ORIGIN", "is for development on localhost; set this site's https origin")
             return origin
         host = self.host("VERCEL_PROJECT_PRODUCTION_URL")
@@ -218,7 +220,7 @@ class Reader:
         fix = "remove it to use Telegram's own"
         origin = self.origin(name, f"{scheme}://{host}", fix)
         if not re.fullmatch(_PATH, path):
-            self.problem(name, f"has a path that is none; {fix}")
+            self.problem(name, f"has an invalid path; {fix}")
         elif origin and environment == "production" and not LOOPBACK.fullmatch(host.lower()):
             self.problem(name, f"may differ only in development, preview or on localhost; {fix}")
         return origin + slash + path
@@ -228,8 +230,8 @@ class Reader:
         if not text:
             return default
         if not re.fullmatch(_NUMBER, text) or int(text) > most:
-            fix = f"write {unit} in digits; without it {default} counts"
-            self.problem(name, f"is no whole number from 1 to {most}; {fix}")
+            fix = f"write {unit} in digits (default: {default})"
+            self.problem(name, f"is not a whole number from 1 to {most}; {fix}")
             return default
         return int(text)
 
@@ -239,6 +241,6 @@ class Reader:
     def ids(self, name: str) -> frozenset[int]:
         entries = self.entries(name)
         if not all(re.fullmatch(_BOT_ID, entry) for entry in entries):
-            self.problem(name, "has an entry that is empty or no Telegram id; set numbers between commas")
+            self.problem(name, "has an entry that is empty or not a Telegram id; separate ids with commas")
             return frozenset()
         return frozenset(map(int, entries))

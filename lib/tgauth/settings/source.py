@@ -1,7 +1,7 @@
 """Which Redis the owner named, from the variables that Upstash, Vercel's Marketplace and others set.
 
-Nothing here is ever guessed: half a pair, or a URL that is not valid,
-is a problem that names the variable, and never a reason to keep sessions in memory.
+Nothing here is guessed: half a pair, or a URL that is not valid, is a problem that names the variable,
+and never a reason to keep sessions in memory.
 """
 
 import re
@@ -14,17 +14,17 @@ from .hosts import HOST, LOOPBACK
 StoreKind = Literal["memory", "upstash", "redis"]
 Problem = Callable[[str, str], None]
 
-# Of REDIS_URL. Names of Docker Compose services have underscores; urlsplit has checked what was in brackets.
+# REDIS_URL's host. Docker Compose names have underscores; urlsplit has checked what was in brackets.
 _HOST = r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?|[0-9a-f.:]*:[0-9a-f.:]*"
-_TOKEN = r"[\x21-\x7e]+"  # noqa: S105 (a form, no token)
+_TOKEN = r"[\x21-\x7e]+"  # noqa: S105 (a pattern, not a token)
 _DATABASE = r"/?[0-9]{0,4}"
-# Hosts that only machines of one network know, and Upstash's inside of Fly.
+# Hosts that only machines on one network know, and Upstash's hosts inside Fly.
 _PRIVATE_HOST = re.compile(
     r"[^.:]*|.*\.(internal|local|flycast|localhost)|fly-.*\.upstash\.io"
     r"|127\..*|10\..*|192\.168\..*|172\.(1[6-9]|2[0-9]|3[01])\..*|::1|f[cd][0-9a-f]*:.*|fe80:.*"
 )
 
-# Vercel's Marketplace sets the second pair. Each has a read-only token besides, which is never looked at.
+# Vercel's Marketplace sets the second pair. Each also comes with a read-only token, which is never read.
 _PAIRS = (
     ("UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"),
     ("KV_REST_API_URL", "KV_REST_API_TOKEN"),
@@ -35,7 +35,7 @@ _REDIS_FORM = "set redis://user:password@host:port or rediss://…"
 class Source(NamedTuple):
     """Where sessions are kept: the REST pair of `upstash`, the whole REDIS_URL of `redis`, or nothing.
 
-    `variable` is the one that the URL stands in.
+    `variable` is the one that holds the URL.
     """
 
     kind: StoreKind = "memory"
@@ -48,13 +48,13 @@ class Source(NamedTuple):
 
     @property
     def exposed(self) -> bool:
-        """Whether what is sent can be read on the way: unencrypted, to a host that is not private."""
+        """Whether traffic can be read on the way: it is unencrypted, and the host is not private."""
         parts = urlsplit(self.url)
         return parts.scheme == "redis" and not _PRIVATE_HOST.fullmatch(parts.hostname or "")
 
 
 def read_source(text: Callable[[str], str], problem: Problem) -> Source:
-    """The first complete source, of the two REST pairs and REDIS_URL; `problem` gets name and fix."""
+    """The first complete source among the two REST pairs and REDIS_URL; `problem` gets name and fix."""
     for url_name, token_name in _PAIRS:
         url, token = text(url_name), text(token_name)
         if url and token:
@@ -66,7 +66,7 @@ def read_source(text: Callable[[str], str], problem: Problem) -> Source:
 
 
 def prefixed(names: Iterable[str]) -> tuple[str, ...]:
-    """Those of `names` that are a URL's with something in front, as Vercel's Marketplace can put there."""
+    """The `names` that are a URL variable's behind a prefix, which Vercel's Marketplace can add."""
     known = ("_KV_REST_API_URL", "_UPSTASH_REDIS_REST_URL", "_REDIS_URL")
     return tuple(sorted(name for name in names if name.endswith(known)))
 
@@ -91,7 +91,7 @@ def _rest(url_name: str, url: str, token_name: str, token: str, problem: Problem
 def _redis(url: str, problem: Problem) -> Source:
     if not url:
         return Source()
-    # Railway's advice for ioredis; redis-py tries both families anyway.
+    # Railway advises this for ioredis; redis-py tries both families anyway.
     url = url.removesuffix("?family=0")
     parts = _parts(url)
     if wrong := _wrong(url, parts):
@@ -100,11 +100,11 @@ def _redis(url: str, problem: Problem) -> Source:
         return Source("redis")
     host = parts.hostname or ""
     if not host.endswith(".upstash.io") or host.startswith("fly-"):
-        # Fly's Upstash has no REST.
+        # Upstash on Fly has no REST API.
         return Source("redis", url, variable="REDIS_URL")
     # Upstash's password is its REST token, on the same host, for its default user.
     if parts.username not in ("default", "", None):
-        problem("REDIS_URL", "names another user than Upstash's default; copy the URL of the user default")
+        problem("REDIS_URL", "names a user other than Upstash's default; copy the URL of the user default")
     elif not parts.password:
         problem("REDIS_URL", "has no password; copy the whole URL from Upstash's console")
     else:
@@ -113,7 +113,7 @@ def _redis(url: str, problem: Problem) -> Source:
 
 
 def _parts(url: str) -> SplitResult | None:
-    """The URL's parts; None where it cannot be taken apart."""
+    """The URL's parts; None if it cannot be parsed."""
     try:
         parts = urlsplit(url)
         _ = parts.port
@@ -123,12 +123,12 @@ def _parts(url: str) -> SplitResult | None:
 
 
 def _is_name(host: str | None) -> bool:
-    """Whether no part of it is empty, or too long for the name servers (RFC 1035 §2.3.4)."""
+    """Whether no label of it is empty, or too long for DNS (RFC 1035 §2.3.4)."""
     return all(0 < len(label) < 64 for label in (host or "").split("."))
 
 
 def _wrong(url: str, parts: SplitResult | None) -> str:
-    """What is wrong with REDIS_URL, and the fix; empty for nothing."""
+    """What is wrong with REDIS_URL, and the fix; empty if nothing is."""
     scheme, separator, rest = url.partition("://")
     user, at, place = rest.rpartition("@")
     if scheme.lower() in ("http", "https") and separator:

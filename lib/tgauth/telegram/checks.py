@@ -10,12 +10,12 @@ from ..settings.reader import BOT_TOKEN
 
 UNIX_TIME = re.compile(r"[1-9][0-9]{0,11}")
 _MAC = re.compile(r"[0-9a-f]{64}")
-# Half of a surrogate pair, which JSON can spell, has no UTF-8 to sign.
+# Half a surrogate pair, which JSON can spell, cannot be encoded in UTF-8 to be signed.
 _NEVER_SIGNED = re.compile(r"[\n\ud800-\udfff]")
 
 
 def require_bot_token(bot_token: str) -> bytes:
-    """The token as bytes; raises ValueError for anything that is none.
+    """The token as bytes; raises ValueError for anything that is not a token.
 
     An empty token is a key that everybody knows, so no proof is ever checked with one.
     """
@@ -27,8 +27,8 @@ def require_bot_token(bot_token: str) -> bytes:
 def data_check_string(fields: dict[str, str]) -> str:
     """The sorted `key=value` lines that Telegram signs.
 
-    Raises `MalformedRequest` for a line feed, and for "=" in a key: they would let two different sets of
-    fields have one check string, and so one MAC. Every other character is somebody's name.
+    Raises `MalformedRequest` for a line feed, and for "=" in a key: they would give two different sets of
+    fields the same check string, and so the same MAC. Any other character may be part of somebody's name.
     """
     if any(_NEVER_SIGNED.search(text) for pair in fields.items() for text in pair):
         raise MalformedRequest("line feed or half a surrogate pair in a field")
@@ -50,7 +50,7 @@ def require_mac(key: bytes, messages: Iterable[str], presented: str) -> str:
 def require_fresh(auth_date: str, *, now: float, max_age: int) -> int:
     """`auth_date` in Unix seconds, not older than `max_age` seconds and not from the future.
 
-    Raises `LoginRejected` for what is no time or lies ahead, `LoginStale` for what is too old.
+    Raises `LoginRejected` if it is not a Unix time or lies in the future, `LoginStale` if it is too old.
     """
     if not UNIX_TIME.fullmatch(auth_date):
         raise LoginRejected("auth_date is not a Unix time")

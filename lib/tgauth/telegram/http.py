@@ -1,4 +1,4 @@
-"""What this deployment asks over HTTP: Telegram, and in a preview its production deployment."""
+"""HTTP requests to Telegram and, from a preview, to its production deployment."""
 
 import json
 from base64 import b64encode
@@ -16,17 +16,17 @@ _client = HttpClient(seconds=budget.TELEGRAM_SECONDS, max_bytes=MAX_ANSWER)
 
 
 def get(url: str) -> Answer:
-    """What is answered; raises as `_ask`."""
+    """The answer; raises the same as `_ask`."""
     return _ask("GET", url)
 
 
 def post_json(url: str, value: object) -> Answer:
-    """What is answered to `value`; raises as `_ask`."""
+    """The answer to `value`; raises the same as `_ask`."""
     return _ask("POST", url, {"Content-Type": "application/json"}, json.dumps(value).encode())
 
 
 def post_form(url: str, fields: Mapping[str, str], *, user: str, password: str) -> Answer:
-    """What is answered to a form with Basic credentials (RFC 7617); raises as `_ask`."""
+    """The answer to a form with Basic credentials (RFC 7617); raises the same as `_ask`."""
     credentials = b64encode(f"{user}:{password}".encode()).decode("ascii")
     headers = {
         "Authorization": f"Basic {credentials}",
@@ -36,7 +36,7 @@ def post_form(url: str, fields: Mapping[str, str], *, user: str, password: str) 
 
 
 def _ask(method: str, url: str, headers: Mapping[str, str] = {}, body: bytes | None = None) -> Answer:
-    """One request, not retried; raises `IdentityProviderUnavailable` where no whole answer comes in time."""
+    """One request, not retried; raises `IdentityProviderUnavailable` if no whole answer comes in time."""
     try:
         return _client.send(method, url, {"Accept": "application/json", **headers}, body)
     except Exception as error:

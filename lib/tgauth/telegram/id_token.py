@@ -1,4 +1,4 @@
-"""An OpenID Connect `id_token` from Telegram: who signed it, for whom, when, and whose it is.
+"""An OpenID Connect `id_token` from Telegram: who signed it, for which client, when, and for which user.
 
 Sources: https://core.telegram.org/bots/telegram-login, OpenID Connect Core §3.1.3.7, RFC 8725.
 """
@@ -14,12 +14,12 @@ from ..user import Proof, TelegramUser, read_text, read_user_id
 from .jwk import Algorithm, Key, decode
 
 ALGORITHMS: tuple[Algorithm, ...] = ("RS256", "ES256")
-"""What we take. Telegram's others, EdDSA and ES256K, come without the claims that say who it is."""
+"""The ones we accept. Tokens with Telegram's others, EdDSA and ES256K, lack the claims that name the user."""
 
 MAX_AGE = 600
-"""Seconds after its issue for which an id_token logs in; it says of itself that it lives for an hour."""
+"""Seconds after its issue for which an id_token can log in; its own `exp` allows an hour."""
 
-# No key but the issuer's own may check it, and nothing that we would have to understand may be left out.
+# Only the issuer's own keys may verify it, and no extension that we would have to understand is ignored.
 _FOREIGN_HEADERS = {"jku", "jwk", "x5u", "x5c", "crit", "b64"}
 _PHONE = re.compile(r"\+?[0-9]{3,32}")
 _SUBJECT = re.compile(r"[\x21-\x7e]{1,255}")
@@ -62,10 +62,10 @@ def verify_id_token(
     nonce_required: bool,
     now: float,
 ) -> tuple[TelegramUser, Proof, str | None]:
-    """Check `token` and say whose it is, by what it is remembered, and which of the nonces it carries.
+    """Check `token`; return the user, the proof to remember it by, and the nonce that it carries.
 
-    What costs nothing is checked first: for a token that would be refused anyway no key is asked for.
-    `find_key` is `tgauth.telegram.jwks.Keys.find`. Raises `LoginRejected`, and what `find_key` raises.
+    Cheap checks come first: no key is fetched for a token that would be refused anyway. `find_key` is
+    `tgauth.telegram.jwks.Keys.find`. Raises `LoginRejected`, and whatever `find_key` raises.
     """
     parts = _FORM.fullmatch(token)
     if not parts:
@@ -75,15 +75,15 @@ def verify_id_token(
         header, claims = json.loads(unverified), read_claims(payload)
     except (ValueError, RecursionError):
         # Their texts quote the token.
-        raise LoginRejected("id_token has no header or not the claims that it must have") from None
+        raise LoginRejected("id_token lacks a header or the claims it must have") from None
     algorithm, kid = _algorithm_and_key(header)
     _check(claims, issuer=expected_issuer, audience=expected_audience, now=now)
     user = _user(claims)
     nonce: str | None = claims.get("nonce")
     if nonce is None and nonce_required:
-        raise LoginRejected("id_token without nonce: give Telegram.Login the one of POST /telegram/start")
+        raise LoginRejected("id_token without nonce: pass Telegram.Login the nonce from POST /telegram/start")
     if nonce is not None and nonce not in expected_nonces:
-        raise LoginRejected("nonce belongs to no login that this browser began")
+        raise LoginRejected("nonce does not belong to a login that this browser began")
     signing_input = token.rpartition(".")[0]
     key = find_key(kid, algorithm, None)
     if not _signed(signing_input, signature, key, algorithm):
@@ -101,7 +101,7 @@ def _signed(signing_input: str, signature: bytes, key: Key, algorithm: Algorithm
 
 def _algorithm_and_key(header: object) -> tuple[Algorithm, str]:
     if not isinstance(header, dict):
-        raise LoginRejected("id_token has no header or not the claims that it must have")
+        raise LoginRejected("id_token lacks a header or the claims it must have")
     if header.keys() & _FOREIGN_HEADERS:
         raise LoginRejected("id_token brings a key of its own, or extensions")
     algorithm, kid = header.get("alg"), header.get("kid")
@@ -131,7 +131,7 @@ def read_claims(payload: bytes) -> dict[str, Any]:
 def _check(claims: Mapping[str, Any], *, issuer: str, audience: str, now: float) -> None:
     """OpenID Connect Core §3.1.3.7, items 2 to 5, 9 and 10; raises `LoginRejected`."""
     if claims["iss"] != issuer:
-        raise LoginRejected("id_token is another issuer's")
+        raise LoginRejected("id_token is from another issuer")
     if claims["aud"] not in (audience, [audience]) or claims.get("azp") not in (None, audience):
         raise LoginRejected("id_token is for another client")
     if claims["exp"] <= now - CLOCK_SKEW:
@@ -143,9 +143,9 @@ def _check(claims: Mapping[str, Any], *, issuer: str, audience: str, now: float)
 
 
 def _user(claims: Mapping[str, Any]) -> TelegramUser:
-    """The user, with the name in one piece where Telegram does not say which part is which.
+    """The user, with the whole name as the first name if Telegram does not split it.
 
-    Raises `LoginRejected` where there is no `id`. A malformed phone number is left out.
+    Raises `LoginRejected` if there is no `id`. A malformed phone number is left out.
     """
     if claims.get("id") is None:
         raise LoginRejected("id_token without id: the login must ask for the scope profile")

@@ -1,6 +1,6 @@
-"""One of Telegram's public keys, and what it signed.
+"""One of Telegram's public keys, and checking what it signed.
 
-Sources: RFC 7517 §4 (keys), RFC 7518 §3.3, §3.4 and §6 (RS256, ES256, and the numbers of a key).
+Sources: RFC 7517 §4 (keys), RFC 7518 §3.3, §3.4 and §6 (RS256, ES256, and a key's numbers).
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -27,14 +27,14 @@ _P256_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A public key, bound to the one algorithm that it is for: what a token says of that changes nothing."""
+    """A public key, bound to the one algorithm that it is for, whatever a token's header says."""
 
     id: str
     algorithm: Algorithm
     public: RSAPublicKey | EllipticCurvePublicKey
 
     def signed(self, message: bytes, signature: bytes) -> bool:
-        """Whether `signature` is this key's, of `message`."""
+        """Whether this key made `signature` for `message`."""
         try:
             if isinstance(self.public, RSAPublicKey):
                 self.public.verify(signature, message, PKCS1v15(), SHA256())
@@ -46,7 +46,7 @@ class Key:
 
 
 def read_key(entry: object) -> Key | None:
-    """The key in an entry of a JWKS; None for one that we cannot use, or that is not only public."""
+    """The key in an entry of a JWKS; None if we cannot use it, or if it has a private part."""
     if not isinstance(entry, dict) or not isinstance(entry.get("kid"), str) or "d" in entry:
         return None
     algorithm = {"RSA": "RS256", "EC": "ES256"}.get(str(entry.get("kty")))
@@ -62,7 +62,7 @@ def read_key(entry: object) -> Key | None:
 
 
 def decode(text: str) -> bytes:
-    """base64url without padding, in its one spelling (RFC 7515 §2, RFC 4648 §3.5); raises ValueError."""
+    """Decode unpadded base64url in canonical form (RFC 7515 §2, RFC 4648 §3.5); raises ValueError."""
     if not text.isascii():
         raise ValueError
     data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
@@ -80,7 +80,7 @@ def _p256(entry: dict[str, object]) -> EllipticCurvePublicKey:
 
 
 def _number(text: object, size: int | None = None) -> int:
-    """A number of a key, of so many bytes where the curve says so."""
+    """A number of a key, of exactly `size` bytes if that is given."""
     if not isinstance(text, str):
         raise TypeError
     data = decode(text)
@@ -90,7 +90,7 @@ def _number(text: object, size: int | None = None) -> int:
 
 
 def _der(signature: bytes) -> bytes:
-    """An ES256 signature as cryptography takes it; raises InvalidSignature."""
+    """An ES256 signature in the form that cryptography takes; raises InvalidSignature."""
     if len(signature) != 2 * _P256_BYTES:
         raise InvalidSignature
     halves = signature[:_P256_BYTES], signature[_P256_BYTES:]

@@ -1,7 +1,7 @@
-"""Telegram's public keys: fetched when needed, kept for an hour, never asked for more than once a minute.
+"""Telegram's public keys: fetched when needed, kept for an hour, never requested more than once a minute.
 
 Sources: RFC 7517; https://core.telegram.org/bots/telegram-login. Telegram publishes keys of four kinds; one
-that cannot be used is left out and disturbs no other.
+that we cannot use is skipped without affecting the others.
 """
 
 import json
@@ -14,42 +14,42 @@ from ..errors import IdentityProviderUnavailable, LoginRejected
 from .jwk import Algorithm, Key, read_key
 
 FRESH = HOUR
-"""Seconds after which keys are fetched anew."""
+"""Seconds after which keys are fetched again."""
 
 STALE = DAY
-"""Seconds for which they are used at most, where fetching fails."""
+"""The most seconds for which keys are used while fetching fails."""
 
 COOL_DOWN = 60
-"""Seconds between two fetches, whatever tokens name."""
+"""Seconds between two fetches, whatever keys tokens name."""
 
 _RETRY = 10
 
 
 class Keys:
-    """The keys of one issuer, safe to share between threads. `fetch` gives the JWKS document."""
+    """The keys of one issuer, safe to share between threads. `fetch` returns the JWKS document."""
 
     def __init__(self, fetch: Callable[[], bytes]) -> None:
         self._fetch = fetch
         self._keys: dict[tuple[str, Algorithm], Key] = {}
         self._fetched_at = self._not_before = float("-inf")
         self._failed = False
-        # Held while fetching, so that of many logins at a cold start one fetches and all use it.
+        # Held while fetching, so that one of many logins at a cold start fetches the keys for all.
         self._lock = threading.Lock()
 
     def find(self, kid: str, algorithm: Algorithm, instead_of: Key | None = None, *, now: float) -> Key:
         """The key for `algorithm` that `kid` names; `now` is Unix seconds.
 
-        `instead_of` is the one that was found before and did not make the signature: Telegram may have
-        another under its name by now. Where it has not, that key is what comes again.
+        `instead_of` is the key that was found before and did not make the signature: Telegram may have
+        replaced it under the same name by now. If it has not, the same key is returned again.
 
-        Raises `LoginRejected` when there is none, `IdentityProviderUnavailable` when that is not known.
+        Raises `LoginRejected` when there is no such key, `IdentityProviderUnavailable` when that is unknown.
         """
-        # A key that is known and fresh waits for nobody, whatever others make us fetch.
+        # A known, fresh key is returned at once, whatever another thread is fetching.
         name = kid, algorithm
         held = self._keys.get(name)
         if held not in (None, instead_of) and now - self._fetched_at < FRESH:
             return held
-        # A lock cannot wait for ever, as a request without a budget could.
+        # acquire() takes no infinite timeout, which is what a thread without a budget has left.
         if not self._lock.acquire(timeout=min(budget.remaining(), threading.TIMEOUT_MAX)):
             raise IdentityProviderUnavailable("Telegram's keys are still being fetched")
         try:
@@ -81,7 +81,7 @@ class Keys:
 
 
 def parse(document: bytes) -> dict[tuple[str, Algorithm], Key]:
-    """The keys in a JWKS that we can use, by id and algorithm, as two types may share an id (RFC 7517 §4.5).
+    """The keys in a JWKS that we can use, by id and algorithm: two key types may share an id (RFC 7517 §4.5).
 
     Raises `IdentityProviderUnavailable` when there is none.
     """
@@ -92,5 +92,5 @@ def parse(document: bytes) -> dict[tuple[str, Algorithm], Key]:
         raise IdentityProviderUnavailable("Telegram's keys are not a JWKS") from None
     keys = {(key.id, key.algorithm): key for key in found if key is not None and key.id}
     if not keys:
-        raise IdentityProviderUnavailable("Telegram's keys hold none for RS256 or ES256")
+        raise IdentityProviderUnavailable("none of Telegram's keys is for RS256 or ES256")
     return keys

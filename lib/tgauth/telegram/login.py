@@ -9,14 +9,14 @@ from ..user import Proof, TelegramUser, Transport
 from .widget import verify_widget
 
 OUR_FIELDS = frozenset({"state", "return_to", "transport", "widget", "init_data", "id_token"})
-"""What this site's own addresses take beside Telegram's fields: never one of those."""
+"""Fields that this site's own addresses take beside Telegram's; none of them is a field of Telegram's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """What a login is asked for with: widget fields, initData or an id_token, and how to carry the session.
+    """The proof that a login presents (widget fields, initData or an id_token), and how to carry the session.
 
-    `state` is there when the login must belong to a transaction of this browser.
+    `state` is set when the login must belong to a transaction of this browser.
     """
 
     transport: Transport
@@ -30,8 +30,8 @@ def read_login(body: dict[str, Any]) -> Login:
     """The body of POST /telegram/login; raises `MalformedRequest`.
 
     It is the widget's object itself, or `{"widget": {…}}`, `{"init_data": "…"}` or `{"id_token": "…"}`, each
-    with an optional `"transport"`: a bearer token for a Mini App and a cookie for the others, unless it says
-    otherwise. Beside a widget there may be the `"state"` of the transaction.
+    with an optional `"transport"`; the default is a bearer token for a Mini App and a cookie for the others.
+    A widget may come with the `"state"` of its transaction.
     """
     fields = dict(body)
     transport = fields.pop("transport", "bearer" if "init_data" in fields else "cookie")
@@ -44,7 +44,7 @@ def read_login(body: dict[str, Any]) -> Login:
         case {"id_token": str(id_token)} if len(fields) == 1:
             return Login(way, id_token=id_token)
     if not isinstance(fields.get("state", ""), str):
-        raise MalformedRequest("state is no text")
+        raise MalformedRequest("state is not text")
     state = fields.pop("state", None)
     match fields:
         case {"widget": dict(widget)} if len(fields) == 1 and not widget.keys() & OUR_FIELDS:
@@ -55,13 +55,13 @@ def read_login(body: dict[str, Any]) -> Login:
 
 
 def verify_login(login: Login, *, settings: Settings, now: float) -> tuple[TelegramUser, Proof]:
-    """Whose login with widget or initData it is.
+    """Verify a login with widget fields or initData.
 
-    Raises as the verifier of its kind, or `Misconfigured` where that has no key.
+    Raises the same as its verifier, or `Misconfigured` if there is no key to check it with.
     """
     if login.init_data is None:
         return verify_widget(login.widget or {}, bot_token=settings.require_bot_token(), now=now)
-    # A function that only ever sees widgets does not pay for importing the other kind.
+    # A function that only sees widgets does not pay for importing the other kind.
     from .webapp import verify_webapp, verify_webapp_signature
 
     if settings.bot_id_only:

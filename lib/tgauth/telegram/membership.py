@@ -1,4 +1,4 @@
-"""What the Bot API says of the bot itself, and of who is in the chat whose members alone may log in.
+"""Asks the Bot API about the bot itself, and about members of the chat that logins require.
 
 Source: https://core.telegram.org/bots/api#getchatmember and #chatmember. The bot must be in the chat; to see
 the members of a channel, or of a group that hides them, it must be an administrator.
@@ -48,11 +48,11 @@ _CHAT_FAULTS = (
         "set the new id, which begins with -100",
     ),
 )
-"""Signs in Telegram's text, which is not documented and is as bots report it; what is wrong; the fix."""
+"""Phrases in Telegram's text (undocumented; collected from reports of bots); what is wrong; the fix."""
 
 
 def explain_chat(text: str, parameters: object) -> tuple[str, str]:
-    """What is wrong with TELEGRAM_REQUIRE_CHAT, and what to do, when the Bot API refuses to say who is there.
+    """What is wrong with TELEGRAM_REQUIRE_CHAT, and what to do, when the Bot API will not tell who is there.
 
     `text` is its description; `parameters` are https://core.telegram.org/bots/api#responseparameters.
     """
@@ -69,7 +69,7 @@ def explain_chat(text: str, parameters: object) -> tuple[str, str]:
 
 
 def check_member(user_id: int, *, settings: Settings) -> Membership:
-    """What the user is in TELEGRAM_REQUIRE_CHAT; administrators and the creator are members, too.
+    """The user's membership of TELEGRAM_REQUIRE_CHAT; administrators and the creator count as members.
 
     Raises `Misconfigured` when the bot may not ask, `IdentityProviderUnavailable` when Telegram does not say.
     """
@@ -84,7 +84,7 @@ def check_member(user_id: int, *, settings: Settings) -> Membership:
 def check_bot(settings: Settings) -> None:
     """Ask whether Telegram takes the token and, with TELEGRAM_REQUIRE_CHAT, whether the bot is in the chat.
 
-    Raises as `check_member`. Source: https://core.telegram.org/bots/api#getme.
+    Raises the same as `check_member`. Source: https://core.telegram.org/bots/api#getme.
     """
     if settings.require_chat is not None:
         if check_member(settings.bot_id, settings=settings) != "member":
@@ -100,8 +100,8 @@ def check_bot(settings: Settings) -> None:
 
 
 def _ask(settings: Settings, method: str, **parameters: object) -> dict[str, Any]:
-    """An answer of the Bot API's; raises `IdentityProviderUnavailable` for any other."""
-    # The token is in the address, which therefore must never be logged.
+    """The Bot API's answer; raises `IdentityProviderUnavailable` for anything else."""
+    # The address contains the token, so it must never be logged.
     response = post_json(f"{settings.api_url}/bot{settings.require_bot_token()}/{method}", parameters)
     try:
         answer = json.loads(response.body)
@@ -131,7 +131,7 @@ def _belongs(member: dict[str, Any], user_id: int) -> Membership:
 
 
 def _refused(text: str, parameters: object) -> Membership:
-    """Raises `Misconfigured` for what the owner must change."""
+    """`unseen`, or raises `Misconfigured` for what the owner must change."""
     if any(sign in text.lower() for sign in _NO_SUCH_USER):
         return "unseen"
     if text.lower() in ("unauthorized", "not found"):

@@ -1,4 +1,4 @@
-"""Telegram's OpenID Connect login as the browser sees it: where it is sent, and what it comes back with.
+"""Telegram's OpenID Connect login as the browser sees it: where it is sent, and what it brings back.
 
 Sources: https://core.telegram.org/bots/telegram-login, RFC 6749 §4.1.1 and §4.1.2, RFC 9207 (iss).
 """
@@ -12,11 +12,11 @@ from ..settings import Settings
 from .transaction import Transaction
 
 SCOPE = "openid profile"
-"""`profile` brings the `id` claim, which alone is a user's key."""
+"""`profile` adds the `id` claim, which is the only key of a user."""
 
 _CODE = re.compile(r"[\x21-\x7e]{1,1024}")
 _DECLINED = ("access_denied", "user_cancelled", "user_canceled", "user_denied", "cancelled", "canceled")
-"""RFC 6749 has the first; the others are what providers say of the same."""
+"""RFC 6749 defines the first; other providers use the rest for the same thing."""
 _ERROR = re.compile(r"[a-z_]{1,40}")
 _SETUP = ("invalid_request", "invalid_scope", "unauthorized_client", "unsupported_response_type")
 _TROUBLE = ("server_error", "temporarily_unavailable")
@@ -27,7 +27,7 @@ _LOOK_AT = (
 
 
 def redirect_uri(origin: str) -> str:
-    """Where Telegram sends the browser back to; exactly this is what the owner registers at @BotFather."""
+    """Where Telegram sends the browser back to; the owner registers exactly this at @BotFather."""
     return f"{origin}/telegram/callback"
 
 
@@ -50,11 +50,12 @@ def authorization_code(answer: Mapping[str, str], *, expected_issuer: str) -> st
     """The code in Telegram's answer to a login that this browser began.
 
     Raises `LoginCancelled` when the user said no, `Misconfigured` or `IdentityProviderUnavailable` when
-    Telegram cannot, `LoginRejected` for every other error and for what is not an answer. An error comes by
-    the browser's address, where anybody can write it: to the log it is a warning, and accuses no setting.
+    Telegram says that it cannot go on, `LoginRejected` for every other error and for anything that is not an
+    answer. An error arrives in the browser's address, where anyone can write it, so the log has it as a
+    warning and blames no setting.
     """
     if answer.get("iss", expected_issuer) != expected_issuer:
-        raise LoginRejected("iss is another issuer")
+        raise LoginRejected("iss names another issuer")
     error = answer.get("error")
     if error in _DECLINED:
         raise LoginCancelled(f"the browser came back with error={error}")
@@ -66,22 +67,22 @@ def authorization_code(answer: Mapping[str, str], *, expected_issuer: str) -> st
         raise LoginRejected(_came_back(error))
     code = answer.get("code", "")
     if not _CODE.fullmatch(code):
-        raise LoginRejected("no code, or none that Telegram would make")
+        raise LoginRejected("no code, or not one that Telegram would make")
     return code
 
 
 def refused(error: str) -> str:
-    """What the owner does when Telegram refuses what this deployment asks; `error` is one of RFC 6749's."""
+    """What the owner does when Telegram refuses this deployment's request; `error` is one of RFC 6749's."""
     return f"TELEGRAM_CLIENT_SECRET: Telegram answered {error}; {_LOOK_AT}"
 
 
 def _came_back(error: str) -> str:
-    """What the log says of an error in the address, and what to look at if Telegram did write it."""
+    """What the log says about an error in the address, and what to check if Telegram did write it."""
     name = error if _ERROR.fullmatch(error) else "something that is not the name of an error"
     if error in _SETUP:
         advice = _LOOK_AT
     elif error in _TROUBLE:
-        advice = "it has trouble of its own, so try again later"
+        advice = "it is having trouble, so try again later"
     else:
         advice = "look the name up in RFC 6749, section 4.1.2.1"
     return f"the browser came back with error={name}, which anybody can write; if it was Telegram: {advice}"

@@ -1,4 +1,4 @@
-"""Telegram's OpenID Connect provider over HTTP: a code for an id_token, and the keys to check one with.
+"""Telegram's OpenID Connect provider over HTTP: exchanging a code for an id_token, and the keys to check it.
 
 Sources: https://core.telegram.org/bots/telegram-login, RFC 6749 §4.1.3 and §5.2, RFC 7636 §4.5.
 """
@@ -28,7 +28,7 @@ _SECRET_REFUSED = (
 
 
 class CodeRefused(LoginRejected):
-    """Telegram's token endpoint knows no such code, or it is another login's."""
+    """Telegram's token endpoint does not know the code, or it belongs to another login."""
 
 
 def exchange_code(
@@ -36,9 +36,9 @@ def exchange_code(
 ) -> tuple[TelegramUser, Proof]:
     """Exchange the code of a login that this browser began.
 
-    Raises `CodeRefused` for a code that is not good, `LoginRejected` for such an id_token, `Misconfigured`
-    when Telegram refuses the client secret or the redirect URI, `IdentityProviderUnavailable` when it does
-    not answer.
+    Raises `CodeRefused` for a code that is not valid, `LoginRejected` for an id_token that is not valid,
+    `Misconfigured` when Telegram refuses the client secret or the redirect URI, and
+    `IdentityProviderUnavailable` when it does not answer.
     """
     client_id, client_secret = str(settings.bot_id), settings.require_client_secret()
     form = {
@@ -65,9 +65,9 @@ def exchange_code(
 def check(
     id_token: str, *, settings: Settings, nonces: Collection[str], nonce_required: bool, now: float
 ) -> tuple[TelegramUser, Proof, str | None]:
-    """Verify an id_token that a client brought.
+    """Verify an id_token from a client.
 
-    Raises as `verify_id_token`, and `Misconfigured` as `exchange_code`.
+    Raises the same as `verify_id_token`, and `Misconfigured` without a client secret.
     """
     settings.require_client_secret()
     return _verify(id_token, settings, nonces, nonce_required=nonce_required, now=now)
@@ -97,7 +97,7 @@ def _import_checks() -> None:
 
 
 def _id_token(response: Answer) -> str:
-    """What the token endpoint gave; Telegram's access_token is of no use and is dropped here."""
+    """The id_token in the token endpoint's answer; Telegram's access_token is of no use and is dropped."""
     try:
         answer = json.loads(response.body)
     except (ValueError, RecursionError):
@@ -125,5 +125,5 @@ def _keys(oauth_url: str) -> "Keys":
 def _fetch_keys(url: str) -> bytes:
     response = get(url)
     if response.status != 200:
-        raise IdentityProviderUnavailable(f"the keys' address answered {response.status}")
+        raise IdentityProviderUnavailable(f"the JWKS URL answered {response.status}")
     return response.body

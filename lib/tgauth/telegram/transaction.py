@@ -1,4 +1,4 @@
-"""A login that was begun in one browser, as its cookie keeps it until Telegram sends the browser back.
+"""A login begun in one browser, kept in its cookie until Telegram sends the browser back.
 
 The cookie is signed, so nothing is stored for a login that nobody finishes. It holds no secret either: PKCE's
 verifier and the nonce are derived from the state with a key that stays here.
@@ -22,7 +22,7 @@ LIFETIME = 600
 """Seconds from the start of a login to its end."""
 
 FINISHED_LIFETIME = 60
-"""Seconds for which a browser knows where a login led that it has finished."""
+"""Seconds for which a browser remembers where a finished login led."""
 
 FINISHED = "done."
 """What the cookie of a finished login begins with."""
@@ -57,7 +57,7 @@ class Transaction:
 
     @property
     def proof(self) -> Proof:
-        """What a login by code is remembered by: Telegram's answer counts as of the time we asked."""
+        """The proof that a login by code is remembered by; it counts from the time the login began."""
         window = LIFETIME + 2 * CLOCK_SKEW
         return Proof("oidc", f"state={self.state}", self.started_at, window, one_time=True)
 
@@ -66,7 +66,7 @@ class Transaction:
 
 
 def begin(settings: Settings, *, return_to: str, now: float) -> tuple[Transaction, str]:
-    """A new transaction, and what its cookie holds."""
+    """A new transaction, and its cookie's value."""
     keys, state = keys_of(settings), _base64url(secrets.token_bytes(_STATE_BYTES))
     transaction = Transaction(state, int(now), return_to, keys.transaction_secrets[0])
     value = f"{transaction.state}.{transaction.started_at}.{return_to}"
@@ -74,7 +74,7 @@ def begin(settings: Settings, *, return_to: str, now: float) -> tuple[Transactio
 
 
 def resume(value: str, settings: Settings, *, now: float) -> Transaction | None:
-    """The transaction in a cookie; None where it is over, or was not begun here."""
+    """The transaction in a cookie; None if it has expired, or was not begun here."""
     match = _FORM.fullmatch(value)
     if not match:
         return None
@@ -88,10 +88,10 @@ def resume(value: str, settings: Settings, *, now: float) -> Transaction | None:
 
 
 def finish(transaction: Transaction, settings: Settings, *, answer: str, now: float) -> str:
-    """What the cookie of a login holds that Telegram's `answer`, a query, has finished: where it led.
+    """The cookie's value once Telegram's `answer`, a query, has finished the login: it says where that led.
 
-    It is signed along with that answer, since another one may be another account's, and with a key of its
-    own, so that it can finish no login.
+    It is signed together with the answer, since a different one may be for another account, and with a
+    separate key, so that it cannot finish a login.
     """
     value = f"{transaction.state}.{int(now)}.{transaction.return_to}"
     signed = keys_of(settings).finished_transaction.sign(f"{value}\n{answer}")
@@ -99,7 +99,7 @@ def finish(transaction: Transaction, settings: Settings, *, answer: str, now: fl
 
 
 def read_finished(value: str, settings: Settings, *, answer: str, now: float) -> tuple[str, str] | None:
-    """State and `return_to` of the login in a cookie that this `answer` finished; None for anything else."""
+    """State and `return_to` of the login in a cookie if this `answer` finished it; None otherwise."""
     match = _FORM.fullmatch(value, len(FINISHED)) if value.startswith(FINISHED) else None
     if not match or not -CLOCK_SKEW <= now - int(match[2]) < FINISHED_LIFETIME:
         return None

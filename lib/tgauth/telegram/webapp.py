@@ -21,7 +21,7 @@ TELEGRAM_PUBLIC_KEY = bytes.fromhex("e7bf03a2fa4602af4580703d88dda5bb59f32ed8b02
 """Telegram's production key (https://core.telegram.org/bots/webapps#validating-data-for-third-party-use)."""
 
 _MAX_FIELDS = 32
-# 64 bytes fill 85 characters and two bits of the last; we take the spelling whose other bits are zero.
+# 64 bytes fill 85 characters and two bits of the next; we accept only the spelling whose other bits are zero.
 _SIGNATURE = re.compile(r"[A-Za-z0-9_-]{85}[AQgw]")
 
 
@@ -30,8 +30,8 @@ def verify_webapp(
 ) -> tuple[TelegramUser, Proof]:
     """Check `Telegram.WebApp.initData` with the bot's own token.
 
-    Raises `MalformedRequest`, `LoginRejected` or `LoginStale` (see tgauth.errors), ValueError for a bot token
-    that is none.
+    Raises `MalformedRequest`, `LoginRejected` or `LoginStale` (see tgauth.errors), and ValueError for a
+    malformed bot token.
     """
     key = secret_key(require_bot_token(bot_token))
     fields = _fields(init_data)
@@ -50,7 +50,7 @@ def verify_webapp_signature(
 ) -> tuple[TelegramUser, Proof]:
     """Check `initData` with Telegram's public key, for deployments that know only the bot's id.
 
-    `hash` and `signature` are both outside this check string. Raises as `verify_webapp`.
+    This check string leaves out both `hash` and `signature`. Raises the same as `verify_webapp`.
     """
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -70,7 +70,7 @@ def verify_webapp_signature(
 
 
 def secret_key(bot_token: bytes) -> bytes:
-    """The HMAC key for initData; note that the constant is the key here and the token the message."""
+    """The HMAC key for initData; note that here the constant is the key and the token is the message."""
     return hmac.digest(b"WebAppData", bot_token, "sha256")
 
 
@@ -90,7 +90,7 @@ def _fields(init_data: str) -> dict[str, str]:
         raise MalformedRequest("initData is not a query string") from None
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise MalformedRequest("a field of initData is there twice")
+        raise MalformedRequest("a field of initData appears twice")
     return fields
 
 

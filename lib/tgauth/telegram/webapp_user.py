@@ -1,4 +1,4 @@
-"""The `user` field of initData: JSON that Telegram wrote and we did not.
+"""The `user` field of initData: JSON written by Telegram.
 
 Source: https://core.telegram.org/bots/webapps#webappuser
 """
@@ -15,14 +15,14 @@ _FIELDS = (
 
 
 def parse_user(text: str) -> TelegramUser:
-    """The user in a verified `user` field; raises `LoginRejected` for what is not JSON, or has no id.
+    """The user in a verified `user` field; raises `LoginRejected` if it is not JSON or has no id.
 
-    Telegram may add fields at any time: others are ignored.
+    Telegram may add fields at any time; unknown ones are ignored.
     """
     try:
         said = json.loads(text)
     except (ValueError, RecursionError):
-        # The parser's own text quotes its input: names and ids stay out of the log.
+        # The parser's message quotes its input, and names and ids must stay out of the log.
         said = None
     user_id = read_user_id(said.get("id")) if isinstance(said, dict) else None
     if user_id is None:

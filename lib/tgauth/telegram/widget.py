@@ -17,7 +17,7 @@ _REQUIRED = ("id", "auth_date", "hash")
 _OPTIONAL = ("first_name", "last_name", "username", "photo_url")
 FIELDS = frozenset({*_REQUIRED, *_OPTIONAL})
 MAX_AGE = 300
-"""Seconds for which a widget's answer logs in; Telegram names no limit, this is ours."""
+"""Seconds for which a widget's answer can log in; Telegram sets no limit, so this one is ours."""
 
 
 def authorization_url(settings: Settings, *, origin: str, return_to: str) -> str:
@@ -29,13 +29,13 @@ def authorization_url(settings: Settings, *, origin: str, return_to: str) -> str
 def verify_widget(
     fields: Mapping[str, object], *, bot_token: str, now: float, max_age: int = MAX_AGE
 ) -> tuple[TelegramUser, Proof]:
-    """Check what the widget returned and say whose it is.
+    """Check what the widget returned and say which user it is for.
 
-    Numbers may be int (the JavaScript callback) or str (the redirect). Fields that are not known may be
-    there: Telegram signs every field that it sends, and may come to send more; a query has other people's.
-    Raises `MalformedRequest` for an `id`, `auth_date` or `hash` that Telegram never sends, `LoginRejected`
-    for what it did not sign, `LoginStale` for what it signed too long ago, ValueError for a bot token that is
-    none.
+    Numbers may be int (the JavaScript callback) or str (the redirect). Unknown fields are allowed: Telegram
+    signs every field that it sends and may add more, and others may add their own to a query. Raises
+    `MalformedRequest` for an `id`, `auth_date` or `hash` that Telegram never sends, `LoginRejected` for data
+    that it did not sign, `LoginStale` for data that it signed too long ago, and ValueError for a malformed
+    bot token.
     """
     key = hashlib.sha256(require_bot_token(bot_token)).digest()
     text = {name: found for name, value in fields.items() if (found := _text(name, value)) is not None}
@@ -45,7 +45,7 @@ def verify_widget(
         raise MalformedRequest("auth_date is not a Unix time")
     presented = text.pop("hash", "")
     known = {name: value for name, value in text.items() if name in FIELDS}
-    # Made one after the other: where the known fields are all that was signed, the others may be anything.
+    # Tried in turn: if only the known fields were signed, the others may be anything.
     check_strings = (data_check_string(signed) for signed in ([known] if known == text else [known, text]))
     check_string = require_mac(key, check_strings, presented)
 
@@ -57,9 +57,9 @@ def verify_widget(
 
 
 def _text(name: str, value: object) -> str | None:
-    """The field as Telegram signed it; None for what it cannot have signed, as null in place of no name.
+    """The field as Telegram signed it; None if it cannot have signed it, such as null for a missing name.
 
-    bool is an int to Python, and goes with the rest.
+    A bool, which is an int to Python, is one of these.
     """
     if isinstance(value, str):
         return value

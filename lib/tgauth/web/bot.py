@@ -1,4 +1,4 @@
-"""Whether the bot can do what logins need of it, as Telegram says: asked by /health, hardly ever."""
+"""Whether the bot can do what logins need, according to Telegram; /health asks, at most once a minute."""
 
 from .. import budget
 from ..errors import IdentityProviderUnavailable, Misconfigured
@@ -10,10 +10,10 @@ _OTHER_SECONDS = 60
 
 
 def find_bot_problem(request: Request) -> Misconfigured | None:
-    """What Telegram has against the bot, or keeps it from seeing TELEGRAM_REQUIRE_CHAT; None for nothing.
+    """Why Telegram refuses the bot, or why the bot cannot see TELEGRAM_REQUIRE_CHAT; None if all is well.
 
-    Telegram has a second to answer: it is asked once an hour, and once a minute while something is wrong.
-    Without its answer what was known stays: a widget's login needs nothing of it.
+    Telegram has a second to answer. It is asked once an hour, and once a minute while something is wrong.
+    If it does not answer, the last result stands: a login with the widget does not need it.
     """
     return request.service.bot_problem.get(lambda known: _ask(request, known))
 
@@ -21,7 +21,7 @@ def find_bot_problem(request: Request) -> Misconfigured | None:
 def _ask(request: Request, known: Misconfigured | None) -> tuple[Misconfigured | None, float]:
     if request.settings.bot_token is None:
         return None, _GOOD_SECONDS
-    # What asks over HTTP is imported when it is needed.
+    # The HTTP client is imported only when it is needed.
     from ..telegram.membership import check_bot
 
     left = budget.remaining()

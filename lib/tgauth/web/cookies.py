@@ -1,13 +1,13 @@
-"""Cookies. The session's is `__Host-tgauth`; on http://localhost browsers refuse that prefix: `tgauth`.
+"""Cookies. The session's is `__Host-tgauth`; on http://localhost, where browsers refuse it, `tgauth`.
 
-Source: RFC 6265bis §4.1.3.2 (the prefix), §5.6 (order of cookies is not defined, so two of ours are none).
+Source: RFC 6265bis §4.1.3.2 (the prefix), §5.6 (cookies have no order, so two with our name count as none).
 """
 
 from .response import Response
 
 
 def cookie_name(origin: str | None) -> str:
-    """The cookie's name on `origin`; without one it is the secure name."""
+    """The cookie's name on `origin`; the secure name if that is None."""
     return "tgauth" if _insecure(origin) else "__Host-tgauth"
 
 
@@ -15,7 +15,7 @@ def read_cookie(header: str, name: str) -> str | None:
     """The value of cookie `name` in a Cookie header, whatever its neighbours look like.
 
     The standard library's parser drops every cookie when one is malformed, which logs people out. A name
-    that is there twice gives "", which opens nothing: no rule says which of the two is ours.
+    that appears twice gives "", which is never valid: no rule says which of the two is ours.
     """
     return read_cookies(header, name).get("")
 
@@ -44,7 +44,7 @@ def set_session_cookie(response: Response, value: str, *, max_age: int, origin: 
 
 
 def set_told_cookie(response: Response, value: str, *, origin: str | None) -> None:
-    """Tell the error page what must stand in no address; the page takes the cookie away as it reads it."""
+    """Tell the error page what must not appear in an address; the page deletes the cookie as it reads it."""
     name = f"{cookie_name(origin)}-told"
     response.add_cookie(set_cookie(name, value, max_age=60, origin=origin, for_scripts=True))
 

@@ -1,6 +1,6 @@
-"""`endpoint("/path", GET=…, POST=…)`: a WSGI application out of handlers, one a method.
+"""`endpoint("/path", GET=…, POST=…)`: a WSGI application made of handlers, one per method.
 
-Whatever happens inside, the client gets an answer with the security headers, and the log one line.
+Whatever happens inside, the client gets an answer with the security headers, and the log gets one line.
 """
 
 import time
@@ -24,9 +24,9 @@ _FAMILIES = ("Telegram", "Edg", "OPR", "Firefox", "Chrome", "Safari", "curl", "p
 
 
 def endpoint(route: str, /, **handlers: Handler) -> "WSGIApplication":
-    """An application that answers the methods given; HEAD comes with GET, OPTIONS always.
+    """An application that answers the given methods, HEAD if GET is one of them, and always OPTIONS.
 
-    `route` is its public path, for the log: that of a request can hold anything.
+    `route` is its public path, for the log: a request's own path can hold anything.
     """
     methods = sorted({*handlers, "OPTIONS", *(["HEAD"] if "GET" in handlers else [])})
     allow = ", ".join(methods)
@@ -58,7 +58,7 @@ def endpoint(route: str, /, **handlers: Handler) -> "WSGIApplication":
             _share(request, response, allow)
             _log(request, response, route, time.perf_counter() - started)
         except Exception as error:
-            # The answer is there, and worth more than what goes with it.
+            # The answer exists, and matters more than its CORS headers and log line.
             log.event("sys_crash", level="error", stack=log.stack(error.__traceback__))
         return response(environ, start_response)
 
@@ -74,7 +74,7 @@ def _dispatch(request: Request, handlers: dict[str, Handler], allow: str) -> Res
     if handler is None:
         raise MethodNotAllowed("no handler")
     request.check_form()
-    # However long the body took to arrive, the store has its time.
+    # The time that the body took to arrive does not count against the store's.
     budget.start()
     response = handler(request)
     if not isinstance(response, Response):
@@ -89,7 +89,7 @@ def _refuse(request: Request, problem: Problem) -> Response:
 
 
 def _share(request: Request, response: Response, allow: str) -> None:
-    """CORS for ALLOWED_ORIGINS: they use bearer tokens, so credentials are never allowed."""
+    """CORS for ALLOWED_ORIGINS: these use bearer tokens, so credentials are never allowed."""
     sender = request.environ.get("HTTP_ORIGIN")
     settings = _settings()
     if not sender or not settings or sender not in settings.allowed_origins:
@@ -126,7 +126,7 @@ def _log(request: Request, response: Response, route: str, seconds: float) -> No
 
 
 def _level(status: int) -> log.Level:
-    """For answers that a function gives without a Problem."""
+    """For answers that a handler returns without raising a Problem."""
     return "error" if status >= 500 else "warning" if status >= 400 else "info"
 
 
@@ -142,11 +142,11 @@ def _settings() -> Settings | None:
 
 @cache
 def _announce() -> None:
-    """Say once, at the cold start, what is wrong with the settings: until it is mended, answers are 503."""
+    """Log once, at the cold start, what is wrong with the settings: answers are 503 until it is fixed."""
     problems = []
     try:
         settings = get_settings()
-        # Without a token there are Mini Apps and OpenID Connect, for those who chose so.
+        # Mini Apps and OpenID Connect work without a token, for owners who chose that.
         problems += [] if settings.bot_id_only else [settings.bot_token_problem]
         settings.require_known_origin()
     except Misconfigured as error:

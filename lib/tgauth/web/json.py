@@ -1,4 +1,4 @@
-"""JSON as strict as RFC 8259 allows: what two parsers could read differently is refused."""
+"""JSON as strict as RFC 8259 allows: anything that two parsers could read differently is refused."""
 
 import json
 import math
@@ -10,8 +10,8 @@ from ..errors import MalformedRequest
 def parse_object(body: bytes) -> dict[str, Any]:
     """The JSON object in `body`; raises `MalformedRequest` for anything else.
 
-    Refused with it: other encodings than UTF-8, duplicate keys, NaN and Infinity, numbers too long to be
-    any, nesting too deep to read, and half surrogate pairs, which have no UTF-8.
+    That includes encodings other than UTF-8, duplicate keys, NaN and Infinity, numbers too large for a
+    float, nesting too deep to parse, and half surrogate pairs, which UTF-8 cannot encode.
     """
     try:
         value = json.loads(
@@ -26,7 +26,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
 
 def dump(value: object) -> bytes:
-    """`value` as compact UTF-8 JSON on a line of its own, for those who read it in a terminal."""
+    """`value` as compact UTF-8 JSON, ending in a newline for people who read it in a terminal."""
     return (json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n").encode("utf-8", "replace")
 
 
@@ -40,7 +40,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _finite(number: str) -> float:
     value = float(number)
     if math.isinf(value):
-        raise ValueError("over every float")
+        raise ValueError("too large for a float")
     return value
 
 

@@ -1,6 +1,6 @@
-"""Addresses that people's browsers are sent to, by a link, by Telegram, or by a redirect of ours.
+"""Addresses that browsers are sent to by a link, by Telegram, or by one of our redirects.
 
-Only going there does anything. A link's preview, a prefetch, a frame or an image in another page does not
+Only a real navigation has an effect: a link preview, a prefetch, a frame or an image in another page has none
 (Fetch Metadata, https://www.w3.org/TR/fetch-metadata/).
 """
 
@@ -28,7 +28,7 @@ def navigation(handler: Handler) -> Handler:
 
 
 def query_fields(request: Request) -> dict[str, str]:
-    """The fields of the query; raises `MalformedRequest` for one that is there twice, or is no UTF-8."""
+    """The fields of the query; raises `MalformedRequest` if one appears twice or is not UTF-8."""
     query = request.environ.get("QUERY_STRING", "")
     try:
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict")
@@ -36,7 +36,7 @@ def query_fields(request: Request) -> dict[str, str]:
         raise MalformedRequest("the query is not UTF-8") from None
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise MalformedRequest("a field of the query is there twice")
+        raise MalformedRequest("a field of the query appears twice")
     return fields
 
 
@@ -44,7 +44,7 @@ def _require_navigation(request: Request) -> None:
     mode, dest = (request.environ.get(f"HTTP_SEC_FETCH_{name}") for name in ("MODE", "DEST"))
     if mode not in ("navigate", None):
         raise CrossSiteBlocked("Sec-Fetch-Mode is not navigate")
-    # A service worker of this site that passes a page's request on with fetch() makes its destination empty
+    # If a service worker of this site passes a page's request on with fetch(), its destination becomes empty
     # (https://github.com/w3c/ServiceWorker/issues/1803). No script can set the mode to navigate.
     if dest not in ("document", None) and (mode, dest) != ("navigate", "empty"):
         raise CrossSiteBlocked("Sec-Fetch-Dest is not document")

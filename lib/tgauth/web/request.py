@@ -1,4 +1,4 @@
-"""A request, with what tgauth wants to know of it."""
+"""A request, and what tgauth needs to know about it."""
 
 import hmac
 import re
@@ -30,11 +30,11 @@ MAX_URI = 8 * 1024
 MAX_QUERY_FIELDS = 64
 
 REDIRECTED = "redirected"
-"""The query field of a browser that was sent to `Request.own_origin`: nobody is sent there twice."""
+"""Query field that marks a browser sent to `Request.own_origin`, so that none is sent there twice."""
 
 _BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]+=*)")
 # Credentials of another scheme (RFC 9110 §11.4): behind Basic authentication a browser sends them with every
-# request. A list with a Bearer in it does not match.
+# request. A list that contains a Bearer does not match.
 _ANOTHER_SCHEME = re.compile(r"(?!bearer)[a-z0-9!#$%&'*+.^_`|~-]+ +(?=\S)((?!,\s*bearer).)*", re.IGNORECASE)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9:._-]{1,128}")
 
@@ -42,9 +42,9 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9:._-]{1,128}")
 class Request:
     """One HTTP request; `environ` is WSGI's (PEP 3333).
 
-    `notes` goes into its log line, `set_cookies` out with whatever answer there will be. `shows_page` says
-    that a person is looking: what is wrong is then a page, not a JSON object. `problem` is what was wrong,
-    once that is known.
+    `notes` goes into its log line, and `set_cookies` out with the answer, whatever that is. `shows_page` says
+    that a person is looking, so problems are shown as a page, not as JSON. `problem` is what was wrong, once
+    that is known.
     """
 
     def __init__(self, environ: dict[str, Any]) -> None:
@@ -79,21 +79,21 @@ class Request:
 
     @cached_property
     def own_origin(self) -> str | None:
-        """The origin of ours that was asked for (see `Settings.origin`)."""
+        """Which of this site's origins the request is for (see `Settings.origin`)."""
         return self.settings.origin(self.environ.get("HTTP_HOST", ""))
 
     def require_own_origin(self) -> str:
-        """`own_origin`; raises `Misconfigured` where it is not known."""
+        """`own_origin`; raises `Misconfigured` if it is not known."""
         if self.own_origin is None:
             raise unknown_origin()
         return self.own_origin
 
     @property
     def on_own_origin(self) -> bool:
-        """Whether the browser is at `own_origin`, and not at another name of this site.
+        """Whether the browser is at `own_origin` rather than at another name of this site.
 
-        Behind a rewrite of another server, Host is not what the browser sees. Then `Origin` says it, or
-        that it comes from where it was sent to before.
+        Behind another server's rewrite, Host is not the name that the browser sees. Then `Origin` tells, or
+        the query field of a browser that was already sent here.
         """
         origin, host = self.environ.get("HTTP_ORIGIN"), self.environ.get("HTTP_HOST", "").lower()
         return self.own_origin is not None and (
@@ -104,7 +104,7 @@ class Request:
 
     @property
     def browser_origin(self) -> str | None:
-        """The origin at which the browser says that it is, by Origin or else by Host; None for no origin."""
+        """The origin that the browser says it is at, by Origin or else by Host; None if that is not valid."""
         sender = self.environ.get("HTTP_ORIGIN") or f"//{self.environ.get('HTTP_HOST', '')}"
         host = sender.partition("//")[2].lower()
         if len(host) > 253 or not HOST.fullmatch(host):
@@ -113,8 +113,8 @@ class Request:
 
     @cached_property
     def body(self) -> bytes:
-        """The body, of at most 16 KiB. Vercel's runtime has read and de-chunked it; other servers may not say
-        how long it is.
+        """The body, at most 16 KiB. Vercel's runtime has read and de-chunked it; others may not give its
+        length.
         """
         length = self.environ.get("CONTENT_LENGTH")
         if not length:
@@ -130,9 +130,9 @@ class Request:
 
     def _body_to_its_end(self) -> bytes:
         if not self.environ.get("wsgi.input_terminated"):
-            # Reading on could wait for ever. What is there must not pass for nothing: that can mean "all".
+            # Reading could block forever, and a body must not pass for an empty one, which can mean "all".
             if self.environ.get("HTTP_TRANSFER_ENCODING"):
-                raise MalformedRequest("a body without its length")
+                raise MalformedRequest("a body without a length")
             return b""
         body: bytes = self.environ["wsgi.input"].read(MAX_BODY + 1)
         if len(body) > MAX_BODY:
@@ -140,7 +140,7 @@ class Request:
         return body
 
     def check_form(self) -> None:
-        """Raises what is wrong with the request as such, before anything in it is looked at."""
+        """Raises if the request as a whole is not acceptable, before a handler looks at it."""
         query = self.environ.get("QUERY_STRING", "")
         if len(self.environ.get("PATH_INFO", "")) + len(query) > MAX_URI:
             raise UriTooLong("over 8 KiB")
@@ -157,7 +157,7 @@ class Request:
     def session(self, *, renew: bool = True) -> Session:
         """The caller's live session; raises `Unauthenticated` or `InvalidSession`.
 
-        A request that may change something must come from a page of ours, where it has a cookie.
+        With a cookie, a request that may change something must come from one of our own pages.
         """
         token, transport = self.require_token(own_page=self.method not in ("GET", "HEAD"))
         session = self.service.get_session(token, transport, renew=renew)
@@ -167,7 +167,7 @@ class Request:
     def require_token(self, *, own_page: bool = False) -> tuple[str, Transport]:
         """The token that was presented, and how; raises `Unauthenticated` when there is none.
 
-        With `own_page`, for requests that change something, a cookie must come from a page of ours.
+        With `own_page`, for requests that change something, a cookie counts only from one of our own pages.
         """
         token, transport = self.presented()
         if own_page and transport == "cookie":
@@ -177,10 +177,10 @@ class Request:
         return token, transport
 
     def presented(self) -> tuple[str | None, Transport]:
-        """The token that was presented, and how. With a bearer token the cookie does not count.
+        """The token that was presented, and how. A bearer token takes precedence over the cookie.
 
-        Credentials of another scheme are for whatever stands in front of this site, and an empty header has
-        none. Raises `MalformedRequest` for a `Bearer` that is not one token (RFC 6750 §2.1).
+        Credentials of another scheme are meant for whatever stands in front of this site, and are ignored, as
+        is an empty header. Raises `MalformedRequest` for a `Bearer` that is not one token (RFC 6750 §2.1).
         """
         name = cookie_name(self.own_origin)
         authorization = self.environ.get("HTTP_AUTHORIZATION", "")
@@ -192,9 +192,9 @@ class Request:
         return read_cookie(self.environ.get("HTTP_COOKIE", ""), name), "cookie"
 
     def require_own_page(self) -> None:
-        """Raises `CrossSiteBlocked` unless one of our own pages sent this, and no other site.
+        """Raises `CrossSiteBlocked` unless one of our own pages sent this request.
 
-        Fetch Metadata says so; where it is missing, Origin must be ours (OWASP CSRF cheat sheet).
+        Fetch Metadata tells; if it is missing, Origin must be ours (OWASP CSRF cheat sheet).
         """
         site = self.environ.get("HTTP_SEC_FETCH_SITE")
         if site == "same-origin":
@@ -208,7 +208,7 @@ class Request:
             raise CrossSiteBlocked("Origin is not this site's own")
 
     def note_session(self, session: Session) -> None:
-        """Let the log line say whose request this is, by names that only the owner's key can make."""
+        """Let the log line say whose request this is, by references that only the owner's key can make."""
         self.notes |= {
             "user_ref": self.reference("user", str(session.user.id)),
             "session_ref": self.reference("session", session.token),
@@ -217,14 +217,14 @@ class Request:
         }
 
     def reference(self, kind: str, value: str) -> str:
-        """A name for `value` in logs: the same for the same value, and no way back."""
+        """A name for `value` in logs: always the same for the same value, and not reversible."""
         return hmac.digest(keys_of(self.settings).log, f"{kind}:{value}".encode(), "sha256").hex()[:12]
 
     @property
     def client_ip(self) -> str:
-        """The client's address. On Vercel that is what its network found out, and no header of the client's.
+        """The client's address. On Vercel it comes from Vercel's network, not from a header of the client's.
 
-        Elsewhere it is the peer's: behind a proxy the server must be told to take the proxy's word for it.
+        Elsewhere it is the peer's; behind a proxy, the server must be configured to trust the proxy's header.
         """
         return self.environ.get("REMOTE_ADDR") or ""
 
@@ -232,8 +232,8 @@ class Request:
     def network(self) -> str | None:
         """The network that the client is in: a /24 of IPv4, a /56 of IPv6.
 
-        None where that is not known: an address that is not public is a proxy's, and so is the one that
-        requests under another Host come from. A proxy's is everybody's.
+        None if that is not known: a private address is a proxy's, and so is the address of a request under
+        another Host. Everybody behind a proxy shares its address.
         """
         host = self.environ.get("HTTP_HOST", "").lower()
         if self.own_origin is None or self.own_origin.partition("://")[2] != host:

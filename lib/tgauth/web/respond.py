@@ -1,4 +1,4 @@
-"""Answers: JSON, problems, and the headers that every one of them carries."""
+"""Answers: JSON, problems, and the headers that all of them carry."""
 
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
@@ -39,9 +39,9 @@ def see_other(location: str) -> Response:
 
 
 def problem_response(problem: Problem, request: Request) -> Response:
-    """`problem` as RFC 9457 has it; `type` is a page that explains the code in the reader's language.
+    """`problem` in the form of RFC 9457; `type` is a page that explains the code in the reader's language.
 
-    Browsers that navigate are sent to that page, and what is told goes with them in a cookie that it reads.
+    Browsers that navigate are sent to that page, with `told` in a cookie that the page reads.
     """
     if request.shows_page:
         response = see_other(f"/error.html?code={problem.code}&reference={request.id}")
@@ -67,12 +67,12 @@ def problem_response(problem: Problem, request: Request) -> Response:
 
 
 def no_content() -> Response:
-    """204: done, and there is nothing to say."""
+    """204: done, with nothing to say."""
     return Response(status=204)
 
 
 def session_response(session: Session, *, with_token: bool = False) -> Response:
-    """Who is logged in, and the session; `with_token` for those who carry it themselves."""
+    """The user and the session; `with_token` for clients that carry the token themselves."""
     value: dict[str, Any] = {
         "user": session.user.to_json(),
         "session": {
@@ -89,7 +89,7 @@ def session_response(session: Session, *, with_token: bool = False) -> Response:
 
 
 def keep_session(request: Request, response: Response, session: Session) -> Response:
-    """Let the browser keep a cookie session for what is left of it; the server has the idle clock."""
+    """Let the browser keep a cookie session until its latest end; the server tracks idle time."""
     if session.transport == "cookie":
         seconds = max(1, session.ends_at - int(request.service.now()))
         set_session_cookie(response, session.token, max_age=seconds, origin=request.own_origin)

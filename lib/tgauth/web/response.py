@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 
 
 class Headers(MutableMapping[str, str]):
-    """Header fields by their names in any case, each once and as it was spelled last.
+    """Header fields by case-insensitive name, each once, in its latest spelling.
 
-    Setting one, in whatever way, raises ValueError for a name or value that no header can have.
+    Setting one in any way raises ValueError for a name or value that a header cannot have.
     """
 
     def __init__(self, fields: Mapping[str, str] | None = None) -> None:
@@ -19,7 +19,7 @@ class Headers(MutableMapping[str, str]):
         self.update(fields or {})
 
     def fill(self, defaults: "Headers") -> None:
-        """Take from `defaults` what is not set here."""
+        """Take the fields from `defaults` that are not set here."""
         self._fields = {**defaults._fields, **self._fields}
 
     def pairs(self) -> list[tuple[str, str]]:
@@ -45,9 +45,9 @@ class Headers(MutableMapping[str, str]):
 
 
 class Response:
-    """`status`, `headers`, and `body`, which HEAD, 204 and 304 go without.
+    """`status`, `headers`, and `body`, which is not sent for HEAD, 204 and 304.
 
-    Raises ValueError for a status that there is not, TypeError for a body that is not of bytes.
+    Raises ValueError for an unknown status, TypeError for a body that is not bytes.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Response:
         self._cookies = list[str]()
 
     def add_cookie(self, header: str) -> None:
-        """Send one more Set-Cookie header; raises ValueError for what is no single line of ASCII."""
+        """Send one more Set-Cookie header; raises ValueError unless it is a single line of ASCII."""
         self._cookies.append(checked(header))
 
     def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
@@ -81,9 +81,9 @@ class Response:
 
 
 def checked(value: str) -> str:
-    """`value` as it is; raises ValueError where it would be more than a header's value.
+    """`value` unchanged; raises ValueError if it is not a valid header value.
 
-    That is RFC 9110 §5.5 without the tab, and without the bytes over 127 that readers disagree on.
+    The rule is RFC 9110 §5.5 without the tab, and without bytes over 127, which readers disagree on.
     """
     if not (value.isascii() and value.isprintable()):
         raise ValueError("not a header's value")

@@ -1,7 +1,7 @@
-"""The logins that this browser began: a cookie for each, so that tabs do not disturb one another.
+"""The logins that this browser began: one cookie each, so that tabs do not disturb one another.
 
-`__Host-tgauth-tx-` and the first 8 characters of the state name it; the newest three are kept. A login that a
-visit has finished leaves in it for a minute where it led: browsers ask for some addresses twice.
+A cookie's name is `__Host-tgauth-tx-` and the first 8 characters of the state; the newest three are kept. A
+finished login's cookie says for a minute where it led, because browsers request some addresses twice.
 """
 
 import hashlib
@@ -16,21 +16,21 @@ from .request import Request
 from .response import checked
 
 _KEPT = 3
-# Of a browser's that is full of others, a few at a time: headers have limits.
+# If a browser holds many stale login cookies, remove only a few per response: headers have limits.
 _REMOVED = 10
 _NAME = re.compile(r"[A-Za-z0-9_-]{8}")
 
 
 def begin_transaction(request: Request, *, return_to: str) -> Transaction:
-    """Begin a login in this browser; the oldest over the limit, and those that are over, make way.
+    """Begin a login in this browser; expired logins, and the oldest over the limit, make way.
 
-    On a host that Telegram does not send browsers back to, no cookie is set.
+    No cookie is set on a host that Telegram does not send browsers back to.
     """
     now = request.service.now()
     transaction, value = transactions.begin(request.settings, return_to=return_to, now=now)
     if not request.on_own_origin:
         return transaction
-    # Of one second, those that the browser names last are the newest (RFC 6265bis §5.8.3).
+    # Among logins begun in the same second, the cookie listed last is the newest (RFC 6265bis §5.8.3).
     pending = reversed(pending_transactions(request))
     newest = sorted(pending, key=lambda other: other.started_at, reverse=True)
     kept = {_name(other.state) for other in newest[: _KEPT - 1]}
@@ -44,7 +44,7 @@ def begin_transaction(request: Request, *, return_to: str) -> Transaction:
 
 
 def pending_transactions(request: Request) -> list[Transaction]:
-    """The logins that this browser began and that are not over."""
+    """The logins that this browser began and that have not expired."""
     now, settings = request.service.now(), request.settings
     found = (transactions.resume(value, settings, now=now) for value in _cookies(request).values())
     return [transaction for transaction in found if transaction is not None]
@@ -58,9 +58,9 @@ def find_transaction(request: Request, state: str | None) -> Transaction | None:
 
 
 def take_transaction(request: Request, state: str | None) -> Transaction:
-    """The login with this state, which is spent with this, whatever becomes of the request.
+    """The login with this state, which is thereby used, whatever becomes of the request.
 
-    Raises `LoginRejected` when this browser did not begin it, or has ended it in this process before.
+    Raises `LoginRejected` when this browser did not begin it, or it was used in this process before.
     """
     transaction = require_transaction(request, state)
     mark_used(request, transaction)
@@ -68,7 +68,7 @@ def take_transaction(request: Request, state: str | None) -> Transaction:
 
 
 def require_transaction(request: Request, state: str | None) -> Transaction:
-    """As `find_transaction`; raises `LoginRejected` where there is none."""
+    """Like `find_transaction`, but raises `LoginRejected` if there is none."""
     transaction = find_transaction(request, state)
     if transaction is None:
         raise LoginRejected("state names no login that this browser began in the last 10 minutes")
@@ -76,14 +76,14 @@ def require_transaction(request: Request, state: str | None) -> Transaction:
 
 
 def mark_used(request: Request, transaction: Transaction) -> None:
-    """This login can be finished no other time in this process; its cookie goes. Raises `LoginRejected`."""
+    """Mark this login as used in this process and remove its cookie; the second time `LoginRejected`."""
     if not request.service.used.first(f"state|{transaction.state}", LIFETIME):
         raise LoginRejected("this login has been finished already")
     _set(request, _name(transaction.state), "", max_age=0)
 
 
 def keep_finished(request: Request, transaction: Transaction) -> None:
-    """Let this browser know for a minute where the login led."""
+    """Let this browser remember for a minute where the login led."""
     now, settings = request.service.now(), request.settings
     value = transactions.finish(transaction, settings, answer=_answer(request), now=now)
     _set(request, _name(transaction.state), value, max_age=FINISHED_LIFETIME)
@@ -106,13 +106,13 @@ def _finished(request: Request) -> list[tuple[str, str]]:
 
 
 def _answer(request: Request) -> str:
-    """What Telegram said, as it came."""
+    """Telegram's answer, verbatim."""
     query: str = request.environ.get("QUERY_STRING", "")
     return query
 
 
 def visit_name(request: Request) -> str:
-    """What tells visits of this process apart that finish a login."""
+    """A name for a visit that finishes a login, to tell such visits apart in this process."""
     return hashlib.sha256(_answer(request).encode()).hexdigest()
 
 

@@ -131,8 +131,8 @@ def test_everything_that_lib_finds_wrong_is_a_problem():
     found = settled(AUTH_ORIGIN="example.com", SESSION_TTL="30d", KV_REST_API_URL="https://a.upstash.io")
     assert {check.status for check in found["settings"]} == {"problem"}
     assert [check.message for check in found["settings"]] == [
-        "AUTH_ORIGIN: is no origin",
-        "SESSION_TTL: is no whole number from 1 to 31536000",
+        "AUTH_ORIGIN: is not a valid origin",
+        "SESSION_TTL: is not a whole number from 1 to 31536000",
         "KV_REST_API_TOKEN: is missing from the pair",
     ]
     assert all(re.search(r"(README|docs/\w+)\.md#", check.fix) for check in found["settings"])

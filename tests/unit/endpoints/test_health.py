@@ -52,7 +52,7 @@ def test_down_when_the_store_is(site: Site) -> None:
         ({"TELEGRAM_BOT_ID": str(BOT_ID)}, ["AUTH_SECRET: is not set"]),
         ({**ENV, "AUTH_SECRET": "canary"}, ["AUTH_SECRET: has an empty or short entry"]),
         ({**ENV, "AUTH_SECRET": AUTH_SECRET + ","}, ["AUTH_SECRET: has an empty or short entry"]),
-        ({**ENV, "AUTH_ORIGIN": "canary"}, ["AUTH_ORIGIN: is no origin"]),
+        ({**ENV, "AUTH_ORIGIN": "canary"}, ["AUTH_ORIGIN: is not a valid origin"]),
         ({**ENV, "KV_REST_API_TOKEN": "canary"}, ["KV_REST_API_URL: is missing from the pair"]),
         ({**ENV, "SESSION_TTL": "canary", "SESSION_LIMIT": "0"}, ["SESSION_TTL: ", "SESSION_LIMIT: "]),
         (
@@ -175,7 +175,7 @@ def test_a_package_that_is_missing(
     answer = send("GET", path, bearer="tg1_x" if path != "/health" else None)
     assert answer.status == 503
     assert answer.json().get("problem", "settings") == "settings"
-    assert "requirements.txt: redis is not installed; look whether a pyproject.toml" in lines()[-1]["reason"]
+    assert "requirements.txt: redis is not installed; check whether a pyproject.toml" in lines()[-1]["reason"]
 
 
 def test_asking_often_keeps_nothing(environment: Callable[[dict[str, str]], None], clock: Clock) -> None:

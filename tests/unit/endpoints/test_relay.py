@@ -804,7 +804,7 @@ def test_what_comes_back_is_of_this_browser(pair: Pair) -> None:
     ):
         assert victim.copy().back(query).code == "login_rejected"
     assert pair.server.received == []
-    # With the victim's own state it is asked, and refused: the verifier is another one.
+    # With the victim's own state it is asked, and refused: the verifier does not match.
     answer = victim.copy().back(urlencode({"code": code, "state": mine.split("~")[1]}))
     assert answer.code == "login_rejected"
     assert len(pair.server.received) == 1
@@ -910,8 +910,8 @@ def test_what_is_logged(pair: Pair, lines: Callable[[], list[dict[str, Any]]]) -
         "the host is not in AUTH_RELAY_HOSTS",
         "malformed, or signed with another secret",
         "the ticket was used before",
-        "the code is another host's",
-        "the verifier is another one",
+        "the code was issued to another host",
+        "the verifier does not match",
         "the code was used before, or has expired",
     ]
 

@@ -448,17 +448,17 @@ def test_all_problems_at_once():
         (
             "TELEGRAM_REQUIRE_CHAT_TTL",
             "0",
-            "is no whole number from 1 to 31536000; write seconds in digits; without it 3600 counts",
+            "is not a whole number from 1 to 31536000; write seconds in digits (default: 3600)",
         ),
         (
             "SESSION_TTL",
             "canary",
-            "is no whole number from 1 to 31536000; write seconds in digits; without it 2592000 counts",
+            "is not a whole number from 1 to 31536000; write seconds in digits (default: 2592000)",
         ),
         (
             "SESSION_LIMIT",
             "canary",
-            "is no whole number from 1 to 1000; write a number in digits; without it 20 counts",
+            "is not a whole number from 1 to 1000; write a number in digits (default: 20)",
         ),
         (
             "TELEGRAM_BOT_USERNAME",
@@ -466,7 +466,7 @@ def test_all_problems_at_once():
             "is malformed; set the bot's name, such as example_bot",
         ),
         ("TELEGRAM_BOT_ID", "canary", "is malformed; set the digits before the colon of the bot's token"),
-        ("TELEGRAM_OAUTH_URL", "canary", "is no origin; remove it to use Telegram's own"),
+        ("TELEGRAM_OAUTH_URL", "canary", "is not a valid origin; remove it to use Telegram's own"),
         (
             "TELEGRAM_API_URL",
             "https://canary.example",
@@ -477,12 +477,12 @@ def test_all_problems_at_once():
             "https://canary",
             "may differ only in development, preview or on localhost; remove it",
         ),
-        ("AUTH_RELAY_SECRET", "canary", "is malformed; set 32 plain characters or more"),
-        ("AUTH_RELAY_URL", "canary", "is no origin; set https://host in ASCII, without a path"),
+        ("AUTH_RELAY_SECRET", "canary", "is malformed; set at least 32 plain characters"),
+        ("AUTH_RELAY_URL", "canary", "is not a valid origin; set https://host in ASCII, without a path"),
         (
             "AUTH_RELAY_HOSTS",
             "canary",
-            "has an entry that is not a host with two stars at most; set such as app-*-team.vercel.app",
+            "has an entry that is not a host with at most two stars, such as app-*-team.vercel.app",
         ),
     ],
 )
@@ -497,7 +497,7 @@ def test_a_chat_needs_the_bots_token():
     env = {"TELEGRAM_BOT_ID": "123456789", "AUTH_SECRET": SECRET, "TELEGRAM_REQUIRE_CHAT": "@canary_chat"}
     for token in (..., "canary"):
         found = problems(TELEGRAM_BOT_TOKEN=token, **env)
-        assert "TELEGRAM_REQUIRE_CHAT: needs TELEGRAM_BOT_TOKEN; set that, of a bot in the chat" in found
+        assert "TELEGRAM_REQUIRE_CHAT: needs TELEGRAM_BOT_TOKEN; set the token of a bot in the chat" in found
         assert "canary" not in "".join(found)
 
 
@@ -643,7 +643,7 @@ def test_a_plain_origin_on_vercel():
         (found,) = problems(**local, VERCEL_ENV=environment)
         assert found.startswith("AUTH_ORIGIN: is for development on localhost")
     (found,) = problems(AUTH_ORIGIN="http://example.com", VERCEL="1", VERCEL_ENV="development")
-    assert found.startswith("AUTH_ORIGIN: is no origin")
+    assert found.startswith("AUTH_ORIGIN: is not a valid origin")
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "99999"])
@@ -878,4 +878,4 @@ def test_the_relays_secret_is_its_own(environment, name, value):
     """Every preview has it, so it must open nothing else."""
     secret = value if name == "ADMIN_TOKEN" else value.split(",")[-1]
     (found,) = problems(**{name: value}, AUTH_RELAY_SECRET=secret, VERCEL_ENV=environment)
-    assert found == f"AUTH_RELAY_SECRET: is {name} too; set another (openssl rand -base64 32)"
+    assert found == f"AUTH_RELAY_SECRET: is {name} too; set a new one (openssl rand -base64 32)"

@@ -157,12 +157,12 @@ def refused_unasked(text, **options):
 
 REASONS = [
     ("x", "is not a signed JWT"),
-    (sign("[]", CLAIMS, RSA), "has no header or not the claims that it must have"),
-    (sign("{", CLAIMS, RSA), "has no header or not the claims that it must have"),
+    (sign("[]", CLAIMS, RSA), "lacks a header or the claims it must have"),
+    (sign("{", CLAIMS, RSA), "lacks a header or the claims it must have"),
     (token(header={"jwk": {}}), "brings a key of its own, or extensions"),
     (token(header={"alg": "none"}), "is not signed with RS256 or ES256; choose RS256 at @BotFather"),
     (token(header={"kid": ...}), "does not name its key"),
-    (token(iss="https://other.example"), "is another issuer's"),
+    (token(iss="https://other.example"), "is from another issuer"),
     (token(aud="1"), "is for another client"),
     (token(exp=NOW - 60), "has expired"),
     (token(iat=NOW + 61), "is from the future"),
@@ -180,10 +180,10 @@ def test_the_log_says_why(text, reason):
 
 def test_the_log_says_why_of_nonces_and_signatures():
     """What comes last is named like all else."""
-    wanted = "id_token without nonce: give Telegram.Login the one of POST /telegram/start"
+    wanted = "id_token without nonce: pass Telegram.Login the nonce from POST /telegram/start"
     assert refused_unasked(token(), required=True) == wanted
     foreign = token(nonce="another-nonce-of-another-browser-000000")
-    assert refused_unasked(foreign) == "nonce belongs to no login that this browser began"
+    assert refused_unasked(foreign) == "nonce does not belong to a login that this browser began"
     forged = token(nonce=NONCE)[:-8] + "AAAAAAAA"
     assert refused(forged) == "the signature of id_token does not match"
 

@@ -627,7 +627,7 @@ def test_problems_do_not_quote_what_was_sent():
     signed = signed_init_data(start_param="canary")
     for verify, text, reason in (
         (by_token, "canary", "initData is not a query string"),
-        (by_token, init_data() + "&user=canary", "a field of initData is there twice"),
+        (by_token, init_data() + "&user=canary", "a field of initData appears twice"),
         (by_token, init_data(start_param="canary\n"), "line feed or half a surrogate pair in a field"),
         (by_token, init_data(user='{"id":"canary","first_name":"canary"}'), "user is not a WebAppUser"),
         (by_token, replaced(signed, "hash", "canary"), "hash is not 64 lower-case hex digits"),

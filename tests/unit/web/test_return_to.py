@@ -281,13 +281,13 @@ def test_refuses(value: str) -> None:
     """What is not surely a path of this site raises MalformedRequest, whose reason repeats none of it."""
     with pytest.raises(MalformedRequest) as caught:
         require_return_to(value)
-    assert caught.value.reason == "return_to is no path of this site"
+    assert caught.value.reason == "return_to is not a path on this site"
 
 
 @pytest.mark.parametrize("value", NO_TEXT.values(), ids=NO_TEXT.keys())
 def test_refuses_what_is_no_text(value: object) -> None:
     """JSON of another type, or anything else that is no text, raises MalformedRequest as well."""
-    with pytest.raises(MalformedRequest, match=r"^return_to is no path of this site$"):
+    with pytest.raises(MalformedRequest, match=r"^return_to is not a path on this site$"):
         require_return_to(value)
 
 
