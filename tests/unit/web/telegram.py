@@ -1,6 +1,7 @@
 """The simulated Telegram on a socket of its own, and browsers that log in with it.
 
-A module that uses it names the fixtures: `running, telegram = fixtures`.
+A module that uses it names the fixtures: `running, telegram = fixtures`, with the Bot API's chat
+`running, telegram, chat = with_chat`.
 """
 
 import json
@@ -15,11 +16,13 @@ from werkzeug.wrappers import Request, Response
 
 import lib.tgauth.telegram.http
 import lib.tgauth.telegram.provider
+from dev.telegram.bot_api import BotApi
 from dev.telegram.oidc import KEYS_PATH, TOKEN_PATH, Received
 from dev.telegram.serving import Serving, serving
 from dev.telegram.users import USERS, User
 from tests.site import (
     BOT_ID,
+    BOT_TOKEN,
     CLIENT_SECRET,
     COOKIE,
     ENV,
@@ -189,9 +192,14 @@ def session_cookies(answer: Answer) -> list[str]:
 def running() -> Iterator[tuple[Serving, Clock]]:
     """One simulated Telegram for all tests of a module, and the clock that it goes by."""
     clock = Clock()
-    served = serving(redirect_origin=ORIGIN, client_id=str(BOT_ID), client_secret=CLIENT_SECRET, clock=clock)
-    with served as at:
-        yield at, clock
+    with serving(
+        redirect_origin=ORIGIN,
+        client_id=str(BOT_ID),
+        client_secret=CLIENT_SECRET,
+        clock=clock,
+        bot_token=BOT_TOKEN,
+    ) as served:
+        yield served, clock
     _client().close()
     _client.cache_clear()
     lib.tgauth.telegram.http._client.close()
@@ -210,5 +218,13 @@ def telegram(running: tuple[Serving, Clock]) -> Iterator[Telegram]:
     lib.tgauth.telegram.provider._keys.cache_clear()
 
 
+@pytest.fixture
+def chat(running: tuple[Serving, Clock], telegram: Telegram) -> BotApi:
+    """The Bot API as nobody has used it: nobody is in the chat."""
+    running[0].bot_api.reset()
+    return running[0].bot_api
+
+
 fixtures: tuple[Callable[..., Any], Callable[..., Any]] = (running, telegram)
+with_chat: tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]] = (*fixtures, chat)
 KEYS = KEYS_PATH

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -14,10 +14,8 @@ from urllib.parse import urlencode
 import pytest
 from werkzeug.wrappers import Request, Response
 
-import lib.tgauth.telegram.http
 from dev.telegram.bot_api import CHAT_ID, METHOD_PATH, BotApi, chat_member, refusal, success
 from dev.telegram.oidc import TOKEN_PATH
-from dev.telegram.serving import Serving, serving
 from dev.telegram.signing import sign_widget
 from dev.vercel.runtime import Function
 from lib.tgauth import budget
@@ -27,11 +25,9 @@ from lib.tgauth.http_client import HttpClient
 from tests.site import (
     BOT_ID,
     BOT_TOKEN,
-    CLIENT_SECRET,
     COOKIE,
     HOST,
     NOW,
-    ORIGIN,
     OWN_PAGE,
     USER,
     Answer,
@@ -39,9 +35,9 @@ from tests.site import (
     Site,
     in_parallel,
 )
-from tests.unit.web.telegram import PAGE, Browser, Telegram, fixtures, session_cookies
+from tests.unit.web.telegram import PAGE, Browser, Telegram, session_cookies, with_chat
 
-_, telegram = fixtures
+running, telegram, chat = with_chat
 
 ROOT = Path(__file__).resolve().parents[3]
 TTL = 600
@@ -50,28 +46,6 @@ SECRET = BOT_TOKEN.partition(":")[2]
 OUTSIDE = ["left", "kicked", {"status": "restricted", "is_member": False}]
 
 Send = Callable[[], Answer]
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[tuple[Serving, Clock]]:
-    """The simulated Telegram of the other modules, with the Bot API of our bot."""
-    clock = Clock()
-    with serving(
-        redirect_origin=ORIGIN,
-        client_id=str(BOT_ID),
-        client_secret=CLIENT_SECRET,
-        clock=clock,
-        bot_token=BOT_TOKEN,
-    ) as found:
-        yield found, clock
-    lib.tgauth.telegram.http._client.close()
-
-
-@pytest.fixture
-def chat(running: tuple[Serving, Clock], telegram: Telegram) -> BotApi:
-    """The Bot API as nobody has used it: nobody is in the chat."""
-    running[0].bot_api.reset()
-    return running[0].bot_api
 
 
 def gated(telegram: Telegram, *, shared: bool = True, **env: str) -> Site:
