@@ -27,6 +27,7 @@ from tests.site import (
     Clock,
     Site,
     in_parallel,
+    named,
     send,
 )
 
@@ -89,45 +90,42 @@ EVENTS: dict[str, tuple[Callable[[Site], Any], str, str, set[str]]] = {
 }
 
 
-@pytest.mark.parametrize(("request_", "event", "level", "more"), EVENTS.values(), ids=EVENTS.keys())
-def test_one_line_a_request(
-    both: Site, lines: Lines, request_: Callable[[Site], Any], event: str, level: str, more: set[str]
-) -> None:
+def test_one_line_a_request(both: Site, lines: Lines) -> None:
     """Each request writes exactly one line: what happened, under which name, and with these fields only."""
-    answer = request_(both)
-    *before, line = lines()
-    assert len(before) <= 1
-    assert all(other["event"] == "authn_login_success" for other in before)
-    assert (line["event"], line["level"], line["status"]) == (event, level, answer.status)
-    assert set(line) == ALWAYS | more
-    assert line["env"] == "production"
-    assert line["dur_ms"] >= 0
-    stamp = datetime.fromisoformat(line["time"])
-    assert stamp.utcoffset() is not None
-    assert re.fullmatch(r"....-..-..T..:..:..\.\d{3}\+00:00", line["time"])
-    if more == PROBLEM:
-        assert line["code"] == answer.code
-        assert line["request_id"] == answer.json()["request_id"]
+    for name, (request, event, level, more) in EVENTS.items():
+        with named(name):
+            answer = request(Site(Clock(), shared=both.shared))
+            *before, line = lines()
+            assert len(before) <= 1
+            assert all(other["event"] == "authn_login_success" for other in before)
+            assert (line["event"], line["level"], line["status"]) == (event, level, answer.status)
+            assert set(line) == ALWAYS | more
+            assert line["env"] == "production"
+            assert line["dur_ms"] >= 0
+            stamp = datetime.fromisoformat(line["time"])
+            assert stamp.utcoffset() is not None
+            assert re.fullmatch(r"....-..-..T..:..:..\.\d{3}\+00:00", line["time"])
+            if more == PROBLEM:
+                assert line["code"] == answer.code
+                assert line["request_id"] == answer.json()["request_id"]
 
 
-@pytest.mark.parametrize("path", APPS)
-def test_the_route_is_the_public_path(site: Site, lines: Lines, path: str) -> None:
+def test_the_route_is_the_public_path(site: Site, lines: Lines) -> None:
     """The line names the route, never the path or query that was sent."""
-    site.send(METHODS[path], path, query="canary=1", environ={"PATH_INFO": "/canary"})
-    (line,) = lines()
-    # One function has both of these, and nothing else.
-    assert (line.get("route"), line["method"]) == (
-        path if path.startswith("/telegram/") else None,
-        METHODS[path],
-    )
-    assert "canary" not in str(line)
+    for path in APPS:
+        site.send(METHODS[path], path, query="canary=1", environ={"PATH_INFO": "/canary"})
+        (line,) = lines()
+        # One function has both of these, and nothing else.
+        route = path if path.startswith("/telegram/") else None
+        assert (line.get("route"), line["method"]) == (route, METHODS[path])
+        assert "canary" not in str(line)
 
 
-@pytest.mark.parametrize("method", ["CANARY", "<b>", "GET\r\n", "", "x" * 1000])
-def test_unknown_methods_have_no_name(site: Site, lines: Lines, method: str) -> None:
+def test_unknown_methods_have_no_name(site: Site, lines: Lines) -> None:
     """A method that is none is logged as other."""
-    site.send(method, "/health")
-    assert [line["method"] for line in lines()] == ["other"]
+    for method in ("CANARY", "<b>", "GET\r\n", "", "x" * 1000):
+        site.send(method, "/health")
+        assert [line["method"] for line in lines()] == ["other"], method
 
 
 def test_the_reason_is_in_the_log_alone(site: Site, lines: Lines) -> None:
@@ -263,27 +261,23 @@ def test_no_text_makes_a_second_line(site: Site, capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.parametrize("bot_token", [None, BOT_TOKEN.replace(":", "")])
-@pytest.mark.parametrize("path", APPS)
 def test_a_missing_bot_token_is_named_in_the_log(
-    environment: Callable[[dict[str, str]], None], lines: Lines, path: str, bot_token: str | None
+    environment: Callable[[dict[str, str]], None], lines: Lines, bot_token: str | None
 ) -> None:
     """The line of the 503 names the variable and the fix, and not the value."""
-    environment({"TELEGRAM_BOT_TOKEN": bot_token} if bot_token else {})
-    body = {"hash": "0" * 64} if path.endswith("login") else {} if path.endswith("start") else None
-    assert send(METHODS[path], path, headers=OWN_PAGE, json_body=body).status == 503
-    (line,) = lines()
-    assert (line["event"], line["level"], line["route"], line["status"]) == (
-        "misconfigured",
-        "error",
-        path,
-        503,
-    )
-    assert line["reason"] == (
+    reason = (
         "TELEGRAM_BOT_TOKEN: is malformed; copy it whole from @BotFather (123456:ABC-...)"
         if bot_token
         else "TELEGRAM_BOT_TOKEN: is not set; set the token that @BotFather gave you"
     )
-    assert {"env", "ip_ref"} & set(line) == set()
+    for path in APPS:
+        environment({"TELEGRAM_BOT_TOKEN": bot_token} if bot_token else {})
+        body = {"hash": "0" * 64} if path.endswith("login") else {} if path.endswith("start") else None
+        assert send(METHODS[path], path, headers=OWN_PAGE, json_body=body).status == 503
+        (line,) = lines()
+        said = (line["event"], line["level"], line["route"], line["status"], line["reason"])
+        assert said == ("misconfigured", "error", path, 503, reason)
+        assert {"env", "ip_ref"} & set(line) == set()
 
 
 @pytest.mark.parametrize(("settings", "said"), [({}, ["TELEGRAM_BOT_TOKEN: is not set"]), (ENV, [])])
