@@ -4,6 +4,7 @@ import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -314,15 +315,10 @@ def named(row: str) -> Iterator[None]:
 def in_parallel(count: int, work: Callable[[int], Any]) -> list[Any]:
     """The results of `work(i)` in `count` threads that start together."""
     barrier = threading.Barrier(count)
-    results: list[Any] = [None] * count
 
-    def run(index: int) -> None:
+    def run(index: int) -> Any:
         barrier.wait(10)
-        results[index] = work(index)
+        return work(index)
 
-    threads = [threading.Thread(target=run, args=(index,)) for index in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(run, range(count)))

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import pytest
@@ -176,6 +176,18 @@ def parameter(location: str, name: str) -> str:
     """The one value of a query parameter."""
     (value,) = parse_qs(urlsplit(location).query, strict_parsing=True)[name]
     return value
+
+
+def by_code(telegram: Telegram, browser: Browser) -> Answer:
+    """Log in as Alice over Telegram's page."""
+    return browser.back(telegram.agree(browser.begin()))
+
+
+def by_widget(_: Telegram, browser: Browser) -> Answer:
+    """Log in as Alice by the widget's redirect."""
+    names = {name: ALICE.get(name) for name in ("id", "first_name", "last_name", "username")}
+    fields = {**browser.site.widget(**names), "state": browser.start()["state"]}
+    return browser.go("/telegram/login", urlencode(fields))
 
 
 def session_cookies(answer: Answer) -> list[str]:

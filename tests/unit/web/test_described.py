@@ -32,7 +32,7 @@ from tests.unit.web.described import (
     request_schema,
     valid,
 )
-from tests.unit.web.telegram import Browser, Telegram, parameter, with_chat
+from tests.unit.web.telegram import ALICE, Browser, Telegram, by_code, by_widget, parameter, with_chat
 
 running, telegram, chat = with_chat
 listening, pair = relay_fixtures
@@ -187,15 +187,6 @@ def in_memory(clock: Clock) -> None:
         assert ask(site, "DELETE", path, cookie=cookie).code == "shared_store_required"
 
 
-def by_code(telegram: Telegram, browser: Browser) -> Answer:
-    return browser.back(telegram.agree(browser.begin("return_to=/account")))
-
-
-def by_widget(_: Telegram, browser: Browser) -> Answer:
-    fields = {**browser.site.widget(), "state": browser.start()["state"]}
-    return browser.go("/telegram/login", urlencode(fields))
-
-
 def by_post(_: Telegram, browser: Browser) -> Answer:
     return browser.login(browser.site.widget())
 
@@ -270,7 +261,8 @@ def members(telegram: Telegram, chat: BotApi) -> None:
     for way in WAYS:
         assert way(telegram, Browser(site)).code == "membership_required"
     telegram.clock.time += 60
-    chat.members[conftest.USER["id"]] = "member"
+    for user in (ALICE, conftest.USER):
+        chat.members[user["id"]] = "member"
     browser = Browser(site)
     assert by_post(telegram, browser).status == 200
     telegram.clock.time += 120

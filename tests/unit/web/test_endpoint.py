@@ -194,40 +194,24 @@ ERRORS: dict[str, Case] = {
         for path in APPS
     },
     **{
-        f"store down {name}": (request, 503, "store_unavailable")
-        for name, request in {
-            "login": lambda s: failing(s).login(),
-            "verify": lambda s: s.verify(cookie=failing_after_login(s)),
-            "refresh": lambda s: s.refresh(cookie=failing_after_login(s)),
-            "logout": lambda s: s.logout(cookie=failing_after_login(s)),
-            "sessions": lambda s: s.devices(cookie=failing_after_login(s)),
-            "stats": lambda s: for_admins(failing(s)).send("GET", "/stats", bearer=ADMIN_TOKEN),
+        f"{name}, {break_.__name__}": (lambda s, ask=ask, break_=break_: ask(s, break_), status, code)  # type: ignore[misc]
+        for break_, status, code in ((failing, 503, "store_unavailable"), (crashing, 500, "internal"))
+        for name, ask in {
+            "login": lambda s, break_: break_(s).login(),
+            "verify": lambda s, break_: s.verify(cookie=broken_after_login(s, break_)),
+            "refresh": lambda s, break_: s.refresh(cookie=broken_after_login(s, break_)),
+            "logout": lambda s, break_: s.logout(cookie=broken_after_login(s, break_)),
+            "sessions": lambda s, break_: s.devices(cookie=broken_after_login(s, break_)),
+            "stats": lambda s, break_: for_admins(break_(s)).send("GET", "/stats", bearer=ADMIN_TOKEN),
         }.items()
     },
-    **{
-        f"crash {name}": (request, 500, "internal")
-        for name, request in {
-            "health": lambda s: crashing(s).send("GET", "/health"),
-            "login": lambda s: crashing(s).login(),
-            "verify": lambda s: s.verify(cookie=crashing_after_login(s)),
-            "refresh": lambda s: s.refresh(cookie=crashing_after_login(s)),
-            "logout": lambda s: s.logout(cookie=crashing_after_login(s)),
-            "sessions": lambda s: s.devices(cookie=crashing_after_login(s)),
-            "stats": lambda s: for_admins(crashing(s)).send("GET", "/stats", bearer=ADMIN_TOKEN),
-        }.items()
-    },
+    "health, crashing": (lambda s: crashing(s).send("GET", "/health"), 500, "internal"),
 }
 
 
-def failing_after_login(site: Site) -> str:
+def broken_after_login(site: Site, break_: Callable[[Site], Site]) -> str:
     token = site.login().token
-    failing(site)
-    return token
-
-
-def crashing_after_login(site: Site) -> str:
-    token = site.login().token
-    crashing(site)
+    break_(site)
     return token
 
 
@@ -350,15 +334,15 @@ GET_CASES = {
     "sessions nobody": lambda _: ("/telegram/sessions", {}),
     "sessions cookie": lambda s: ("/telegram/sessions", {"cookie": s.login().token}),
     "sessions bearer": lambda s: ("/telegram/sessions", {"bearer": s.bearer_login().token}),
-    "sessions crash": lambda s: ("/telegram/sessions", {"cookie": crashing_after_login(s)}),
-    "sessions store down": lambda s: ("/telegram/sessions", {"cookie": failing_after_login(s)}),
+    "sessions crash": lambda s: ("/telegram/sessions", {"cookie": broken_after_login(s, crashing)}),
+    "sessions store down": lambda s: ("/telegram/sessions", {"cookie": broken_after_login(s, failing)}),
     "stats": lambda _: ("/stats", {}),
     "stats admin": lambda s: (for_admins(s) and "/stats", {"bearer": ADMIN_TOKEN}),
 }
 # Without a shared store the token carries its session, so HEAD has nothing to ask of a store that fails.
 SHARED_GET_CASES = {
-    "verify crash": lambda s: ("/telegram/verify", {"cookie": crashing_after_login(s)}),
-    "verify store down": lambda s: ("/telegram/verify", {"cookie": failing_after_login(s)}),
+    "verify crash": lambda s: ("/telegram/verify", {"cookie": broken_after_login(s, crashing)}),
+    "verify store down": lambda s: ("/telegram/verify", {"cookie": broken_after_login(s, failing)}),
 }
 
 
@@ -489,7 +473,7 @@ def test_request_id_is_never_hostile(site: Site) -> None:
 
 def test_crash_answers_internal_and_leaves_the_app_working(site: Site) -> None:
     """After a defect of ours the next request is served; the answer says nothing of what broke."""
-    token = crashing_after_login(site)
+    token = broken_after_login(site, crashing)
     answer = site.verify(cookie=token)
     check_problem(answer, 500, "internal")
     assert b"canary" not in answer.body

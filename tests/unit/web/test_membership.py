@@ -29,7 +29,7 @@ from tests.site import (
     Site,
     in_parallel,
 )
-from tests.unit.web.telegram import PAGE, Browser, Telegram, session_cookies, with_chat
+from tests.unit.web.telegram import PAGE, Browser, Telegram, parameter, session_cookies, with_chat
 
 running, telegram, chat = with_chat
 
@@ -75,8 +75,7 @@ def widget_post(telegram: Telegram, site: Site) -> Send:
 def widget_get(telegram: Telegram, site: Site) -> Send:
     browser = Browser(site)
     query = urlencode({**site.widget(), "state": browser.start()["state"]})
-    cookies = dict(browser.cookies)
-    return lambda: Browser(site, cookies).go("/telegram/login", query)
+    return lambda: browser.copy().go("/telegram/login", query)
 
 
 def init_data(telegram: Telegram, site: Site) -> Send:
@@ -87,18 +86,14 @@ def init_data(telegram: Telegram, site: Site) -> Send:
 def code(telegram: Telegram, site: Site) -> Send:
     browser = Browser(site)
     location = browser.begin()
-    state = dict(part.split("=", 1) for part in location.partition("?")[2].split("&"))["state"]
-    cookies = dict(browser.cookies)
-    return lambda: Browser(site, cookies).back(
-        urlencode({"code": telegram.code(location, PERSON), "state": state})
-    )
+    state = parameter(location, "state")
+    return lambda: browser.copy().back(f"code={telegram.code(location, PERSON)}&state={state}")
 
 
 def id_token_cookie(telegram: Telegram, site: Site) -> Send:
     browser = Browser(site)
     token = telegram.token(PERSON, nonce=browser.start()["nonce"])
-    cookies = dict(browser.cookies)
-    return lambda: Browser(site, cookies).login({"id_token": token})
+    return lambda: browser.copy().login({"id_token": token})
 
 
 def id_token_bearer(telegram: Telegram, site: Site) -> Send:
@@ -556,8 +551,11 @@ def test_who_joins_again_comes_with_the_same_init_data(telegram: Telegram, chat:
     assert site.verify(bearer=token).code == "invalid_session"
 
 
+Wait = Callable[[float], None]
+
+
 @pytest.fixture
-def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+def wait(monkeypatch: pytest.MonkeyPatch) -> Wait:
     """`wait(seconds)`: so much of a request's time goes by, and nothing else takes any."""
     now = [0.0]
     monkeypatch.setattr(budget, "time", SimpleNamespace(monotonic=lambda: now[0]))
@@ -568,12 +566,22 @@ def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return pass_by
 
 
+@pytest.fixture
+def left(wait: Wait, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What is left of the time for Telegram at each request to it, in the order of the requests."""
+    found: list[float] = []
+    send = HttpClient.send
+
+    def measured(*request: Any) -> Any:
+        found.append(budget.remaining())
+        return send(*request)
+
+    monkeypatch.setattr(HttpClient, "send", measured)
+    return found
+
+
 def test_a_slow_telegram_leaves_the_store_its_time(
-    telegram: Telegram,
-    chat: BotApi,
-    site: Site,
-    wait: Callable[[float], None],
-    monkeypatch: pytest.MonkeyPatch,
+    telegram: Telegram, chat: BotApi, site: Site, wait: Wait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the chat's answer took is neither taken from what the store gets nor added to it."""
 
@@ -594,25 +602,8 @@ def test_a_slow_telegram_leaves_the_store_its_time(
     assert left[0] == budget.SECONDS
 
 
-def sends(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """What is left of the time for Telegram at each request to it, in the order of the requests."""
-    left: list[float] = []
-    send = HttpClient.send
-
-    def measured(*request: Any) -> Any:
-        left.append(budget.remaining())
-        return send(*request)
-
-    monkeypatch.setattr(HttpClient, "send", measured)
-    return left
-
-
 def test_one_login_has_one_time_for_telegram(
-    telegram: Telegram,
-    chat: BotApi,
-    site: Site,
-    wait: Callable[[float], None],
-    monkeypatch: pytest.MonkeyPatch,
+    telegram: Telegram, chat: BotApi, site: Site, wait: Wait, left: list[float]
 ) -> None:
     """The chat is asked about in what code and keys have left of five seconds, not in five more."""
     chat.members[USER["id"]] = "member"
@@ -623,24 +614,18 @@ def test_one_login_has_one_time_for_telegram(
         return telegram.provider._token(request)
 
     telegram.provider.faults[TOKEN_PATH] = late
-    left = sends(monkeypatch)
     assert send().status == 303
     assert left == [5, 4.5, 4.5]
 
 
 @EVERY_WAY
 def test_every_login_has_the_whole_time_for_telegram(
-    telegram: Telegram,
-    chat: BotApi,
-    site: Site,
-    way: str,
-    wait: Callable[[float], None],
-    monkeypatch: pytest.MonkeyPatch,
+    telegram: Telegram, chat: BotApi, site: Site, way: str, left: list[float]
 ) -> None:
     """It is not what the store has: whichever way, the first question can take five seconds."""
     chat.members[USER["id"]] = "member"
     send = WAYS[way](telegram, site)
-    left = sends(monkeypatch)
+    left.clear()
     assert send().status in (200, 303)
     assert left[0] == budget.TELEGRAM_SECONDS == 5
 
@@ -649,7 +634,8 @@ def test_a_refresh_has_a_time_for_the_store_and_one_for_telegram(
     telegram: Telegram,
     chat: BotApi,
     site: Site,
-    wait: Callable[[float], None],
+    wait: Wait,
+    left: list[float],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What the store took before is none of Telegram's time, and is not given to the store again."""
@@ -668,7 +654,7 @@ def test_a_refresh_has_a_time_for_the_store_and_one_for_telegram(
 
     monkeypatch.setattr(site.service, "refresh_session", slow)
     monkeypatch.setattr(site.service, "drop_session", measured)
-    left = sends(monkeypatch)
+    left.clear()
     assert site.refresh(cookie=token).status == 401
     assert (left, at_the_store) == ([5], [budget.SECONDS - 0.5])
 
@@ -862,15 +848,11 @@ def test_verify_goes_on_without_an_answer(
 
 
 def test_verify_waits_a_second_at_most(
-    telegram: Telegram,
-    chat: BotApi,
-    site: Site,
-    wait: Callable[[float], None],
-    monkeypatch: pytest.MonkeyPatch,
+    telegram: Telegram, chat: BotApi, site: Site, left: list[float]
 ) -> None:
     """Telegram gets a second of the request's time, and the store has what was left before."""
     token = logged_in(site, chat)
-    left = sends(monkeypatch)
+    left.clear()
     telegram.clock.time = NOW + TTL
     assert site.verify(cookie=token).status == 200
     assert left == [1]
