@@ -307,7 +307,7 @@ def named(row: str) -> Iterator[None]:
     """Whatever fails inside says which row of a table it was."""
     try:
         yield
-    except Exception as error:
+    except BaseException as error:
         error.add_note(f"in the row {row!r}")
         raise
 
