@@ -105,7 +105,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.dictionaries(st.text(), json_values))
 def test_what_is_dumped_is_read_again(value: dict[str, object]) -> None:
     """An object survives dump and parse_object, but for text that has no UTF-8."""

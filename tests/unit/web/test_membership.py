@@ -342,13 +342,6 @@ def test_what_is_known_of_one_is_not_of_another(telegram: Telegram, chat: BotApi
     assert gate_asked(chat) == 3
 
 
-def test_instances_ask_for_themselves(telegram: Telegram, chat: BotApi, site: Site, another: Site) -> None:
-    """What one remembers the other does not know."""
-    chat.members[USER["id"]] = "member"
-    assert (site.login().status, another.login().status) == (200, 200)
-    assert gate_asked(chat) == 2
-
-
 # Staying
 
 

@@ -8,7 +8,6 @@ import pytest
 
 from tests.site import (
     CLIENT_SECRET,
-    HOST,
     LOCAL_ENV,
     NAVIGATION,
     ORIGIN,
@@ -164,18 +163,6 @@ def test_other_methods(telegram: Telegram, path: str, method: str) -> None:
     assert answer.header("Allow") == f"GET, HEAD, OPTIONS{post}"
 
 
-def test_the_callback_takes_no_post(telegram: Telegram) -> None:
-    """response_mode=form_post is not ours: a form that another page submits is refused, nothing is spent."""
-    browser = Browser(telegram.site())
-    query = telegram.agree(browser.begin())
-    telegram.forget()
-    form = {"Content-Type": "application/x-www-form-urlencoded"}
-    assert browser.send("POST", "/telegram/callback", body=query.encode(), headers=form).status == 405
-    assert browser.send("POST", "/telegram/callback", query=query, headers=NAVIGATION).status == 405
-    assert telegram.received() == browser.site.store.calls == []
-    assert browser.back(query).status == 303
-
-
 @pytest.mark.parametrize(
     "accept",
     [
@@ -194,19 +181,6 @@ def test_who_looks_gets_a_page(telegram: Telegram, place: str, accept: str) -> N
     assert "evil" not in location
     if answer.status == 303:
         assert set(parse_qs(urlsplit(location).query)) == {"code", "reference"}
-
-
-def test_the_reference_cannot_be_made_up_into_more(telegram: Telegram) -> None:
-    """A request id that is none does not get into the address of the error page."""
-    site = telegram.site()
-    for forged in ("a&code=x", "a#b", "a b", "é", "a\x00", "x" * 129, "//evil.example", ""):
-        headers = {**PAGE, "X-Vercel-Id": forged}
-        environ = {"HTTP_X_VERCEL_ID": forged}
-        del headers["X-Vercel-Id"]
-        location = site.go("/telegram/callback", headers=headers, environ=environ).header("Location") or ""
-        query = parse_qs(urlsplit(location).query, strict_parsing=True)
-        assert query["code"] == ["login_rejected"]
-        assert len(query["reference"][0]) == 16
 
 
 ALIASES = [
@@ -284,19 +258,6 @@ def test_no_header_changes_where_it_goes(telegram: Telegram, place: str) -> None
         seen.append(told(answer))
     assert seen == [seen[0]] * len(seen)
     assert all(b"evil" not in received.body for received in telegram.received())
-
-
-def test_a_callback_on_another_host_logs_nobody_in(telegram: Telegram) -> None:
-    """The browser has no transaction there, so there is nothing to end, and the code is not asked about."""
-    browser = Browser(telegram.site())
-    query = telegram.agree(browser.begin())
-    elsewhere = Browser(browser.site)
-    browser.site.host = "tgauth-git-main.vercel.app"
-    telegram.forget()
-    assert elsewhere.back(query).code == "login_rejected"
-    assert telegram.received() == []
-    browser.site.host = HOST
-    assert browser.back(query).status == 303
 
 
 def test_in_development_each_loopback_name_is_its_own(clock: Clock) -> None:

@@ -21,7 +21,6 @@ import pytest
 from dev.telegram.grants import OAuthError
 from dev.telegram.signing import Keys
 from tests.site import (
-    AUTH_SECRET,
     DAY,
     NOW,
     OTHER_BOT_TOKEN,
@@ -496,18 +495,6 @@ def too_late(scene: Scene) -> Send:
 row("id_token, nonce of a login that is over: cookie", VALIDITY, too_late)
 
 
-def other_site(env: dict[str, str]) -> Callable[[Scene], Send]:
-    """Cookie and state of another deployment of ours."""
-
-    def attempt(scene: Scene) -> Send:
-        foreign = Browser(scene.telegram.site(env))
-        location = foreign.begin()
-        scene.browser.cookies |= foreign.cookies
-        return scene.back(f"code={scene.telegram.code(location)}&state={parameter(location, 'state')}")
-
-    return attempt
-
-
 def states(name: str, source: str, change: Callable[[Scene, str], str | None]) -> None:
     """Rows for a state that is not one of this browser's: at the callback, with good and bad codes, with an
     error, and beside a widget. `change` may change the browser's cookies and gives the state, None for no
@@ -567,14 +554,6 @@ def cookie_changed(change: Callable[[str], str]) -> Callable[[Scene, str], str]:
     return changed_cookie
 
 
-def _other_name(scene: Scene, state: str) -> str:
-    """Names that only look like the transaction's."""
-    (name,) = scene.browser.transactions
-    value = scene.browser.cookies.pop(name)
-    scene.browser.cookies |= {name.lower(): value, name.removeprefix("__Host-"): value, f"x{name}": value}
-    return state
-
-
 states("missing", CSRF, _missing)
 states("empty", CSRF, lambda _scene, _state: "")
 states("of another browser", BOUND, lambda scene, _state: parameter(scene.stranger.begin(), "state"))
@@ -588,10 +567,6 @@ states("of the same first characters", CSRF, lambda _scene, state: state[:8] + "
 states("non-ASCII", CSRF, lambda _scene, _state: "é" * 24)
 states("with a cookie of a flipped signature", CSRF, cookie_changed(lambda v: flip(v, -20)))
 states("with a cookie that leads elsewhere", CSRF, cookie_changed(lambda v: v.replace("./.", "./x.")))
-states("with a cookie of another name", BOUND, _other_name)
-row("state of another environment", BOUND, other_site({"VERCEL_ENV": "preview", "AUTH_SECRET": AUTH_SECRET}))
-row("state of another secret", BOUND, other_site({"AUTH_SECRET": "another-secret-0123456789-0123456789"}))
-row("state of another bot", BOUND, other_site({"TELEGRAM_BOT_TOKEN": OTHER_BOT_TOKEN}))
 
 
 def answers(

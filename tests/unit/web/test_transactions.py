@@ -10,7 +10,6 @@ import pytest
 from tests.site import (
     AUTH_SECRET,
     CLIENT_SECRET,
-    COOKIE,
     ENV,
     LOCAL_ENV,
     NOW,
@@ -192,28 +191,6 @@ def test_a_header_full_of_junk_costs_little(telegram: Telegram, path: str) -> No
             spent.append(time.thread_time() - started)
         times.append(min(spent))
     assert times[1] < 10 * times[0], times
-
-
-def junk_neighbours(name: str, value: str) -> dict[str, str]:
-    return {
-        "malformed": f'é=1; =x; ;; {name}={value}; "a; b',
-        "same name in another case": f"{name.lower()}=x; {name}={value}",
-        "session": f"{COOKIE}=x; {name}={value}",
-        "no blanks": f"a=b;{name}={value};c=d",
-        "tab": f"a=b;\t{name}={value}",
-    }
-
-
-def test_neighbours_do_not_matter(telegram: Telegram) -> None:
-    """Whatever other cookies there are, the transaction is found."""
-    browser = Browser(telegram.site())
-    for number in range(len(junk_neighbours("", ""))):
-        location = browser.begin()
-        (name,) = browser.transactions
-        header = list(junk_neighbours(name, browser.cookies[name]).values())[number]
-        query = f"code={telegram.code(location)}&state={parameter(location, 'state')}"
-        answer = browser.back(query, cookie=None, environ={"HTTP_COOKIE": header})
-        assert answer.status == 303, header
 
 
 def test_a_name_that_is_there_twice_opens_nothing(telegram: Telegram) -> None:
