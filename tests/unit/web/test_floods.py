@@ -95,10 +95,10 @@ def test_a_flood_keeps_nobody_out(both: Site) -> None:
     assert both.verify(cookie=token).code == "invalid_session"
 
 
-def test_parallel_uses_are_all_counted(both: Site) -> None:
+def test_parallel_uses_are_all_counted(site: Site) -> None:
     """In many threads at once no more than 600 come through."""
-    token = both.login().token
-    found = in_parallel(8, lambda _: use(both, 100, cookie=token).count(200))
+    token = site.login().token
+    found = in_parallel(8, lambda _: use(site, 100, cookie=token).count(200))
     assert sum(found) == 600
 
 
