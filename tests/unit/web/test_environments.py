@@ -169,19 +169,6 @@ def test_a_relay_code_is_one_environments(pair: Pair) -> None:
     assert codes == {"production", "development"}
 
 
-def test_a_relay_code_is_one_bots(pair: Pair) -> None:
-    """Nor does another bot's deployment with the same secrets and database take it."""
-    other = on(
-        pair.production, Site(pair.clock, {**PRODUCTION, "TELEGRAM_BOT_TOKEN": OTHER_BOT_TOKEN}, shared=True)
-    )
-    made = pair.ticket()
-    code = code_of(pair.production, made)
-    pair.production.store.calls.clear()
-    refused(pair.redeem(code, made, other))
-    assert pair.production.store.calls == []
-    assert pair.redeem(code, made).status == 200
-
-
 def test_productions_code_is_no_code_of_a_preview(pair: Pair) -> None:
     """A preview is asked by nobody: it has no relay, whatever code or ticket comes, at no command."""
     made = pair.ticket()
