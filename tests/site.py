@@ -3,7 +3,9 @@
 import itertools
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -189,26 +191,20 @@ class Site:
         path: str,
         *,
         json: Any = None,
-        body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         cookie: str | None = None,
-        bearer: str | None = None,
-        query: str = "",
-        environ: Mapping[str, Any] | None = None,
+        **request: Any,
     ) -> Answer:
-        """One request; `json` and `body` come with the headers that go with them, unless `headers` differ."""
+        """One request to this instance, as `send` makes them; a cookie without a name is the session's."""
         lib.tgauth.settings._settings = self.settings
         lib.tgauth.sessions.service._service = self.service
         return send(
             method,
             path,
             json_body=json,
-            body=body,
             headers={"Host": self.host, **(headers or {})},
             cookie=cookie if cookie is None or "=" in cookie else f"{COOKIE}={cookie}",
-            bearer=bearer,
-            query=query,
-            environ=environ,
+            **request,
         )
 
     def widget(self, bot_token: str = BOT_TOKEN, **changes: Any) -> dict[str, Any]:
@@ -282,7 +278,10 @@ def send(
     query: str = "",
     environ: Mapping[str, Any] | None = None,
 ) -> Answer:
-    """One request to the app at `path`, with whatever settings and service are in force."""
+    """One request to the app at `path`, with whatever settings and service are in force.
+
+    `json_body` and `body` come with the headers that go with them, unless `headers` differ.
+    """
     headers = dict(headers or {})
     if json_body is not None:
         body = json.dumps(json_body).encode()
@@ -303,18 +302,23 @@ def send(
     return Answer(answer.status_code, list(answer.headers), answer.get_data())
 
 
+@contextmanager
+def named(row: str) -> Iterator[None]:
+    """Whatever fails inside says which row of a table it was."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(f"in the row {row!r}")
+        raise
+
+
 def in_parallel(count: int, work: Callable[[int], Any]) -> list[Any]:
     """The results of `work(i)` in `count` threads that start together."""
     barrier = threading.Barrier(count)
-    results: list[Any] = [None] * count
 
-    def run(index: int) -> None:
+    def run(index: int) -> Any:
         barrier.wait(10)
-        results[index] = work(index)
+        return work(index)
 
-    threads = [threading.Thread(target=run, args=(index,)) for index in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(run, range(count)))

@@ -1,13 +1,14 @@
 """The simulated Telegram on a socket of its own, and browsers that log in with it.
 
-A module that uses it names the fixtures: `running, telegram = fixtures`.
+A module that uses it names the fixtures: `running, telegram = fixtures`, with the Bot API's chat
+`running, telegram, chat = with_chat`.
 """
 
 import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import pytest
@@ -15,11 +16,13 @@ from werkzeug.wrappers import Request, Response
 
 import lib.tgauth.telegram.http
 import lib.tgauth.telegram.provider
+from dev.telegram.bot_api import BotApi
 from dev.telegram.oidc import KEYS_PATH, TOKEN_PATH, Received
 from dev.telegram.serving import Serving, serving
 from dev.telegram.users import USERS, User
 from tests.site import (
     BOT_ID,
+    BOT_TOKEN,
     CLIENT_SECRET,
     COOKIE,
     ENV,
@@ -175,6 +178,18 @@ def parameter(location: str, name: str) -> str:
     return value
 
 
+def by_code(telegram: Telegram, browser: Browser) -> Answer:
+    """Log in as Alice over Telegram's page."""
+    return browser.back(telegram.agree(browser.begin()))
+
+
+def by_widget(_: Telegram, browser: Browser) -> Answer:
+    """Log in as Alice by the widget's redirect."""
+    names = {name: ALICE.get(name) for name in ("id", "first_name", "last_name", "username")}
+    fields = {**browser.site.widget(**names), "state": browser.start()["state"]}
+    return browser.go("/telegram/login", urlencode(fields))
+
+
 def session_cookies(answer: Answer) -> list[str]:
     """The Set-Cookie headers that are neither for transactions nor for the error page."""
     others = ("tgauth-tx-", "tgauth-told")
@@ -189,9 +204,14 @@ def session_cookies(answer: Answer) -> list[str]:
 def running() -> Iterator[tuple[Serving, Clock]]:
     """One simulated Telegram for all tests of a module, and the clock that it goes by."""
     clock = Clock()
-    served = serving(redirect_origin=ORIGIN, client_id=str(BOT_ID), client_secret=CLIENT_SECRET, clock=clock)
-    with served as at:
-        yield at, clock
+    with serving(
+        redirect_origin=ORIGIN,
+        client_id=str(BOT_ID),
+        client_secret=CLIENT_SECRET,
+        clock=clock,
+        bot_token=BOT_TOKEN,
+    ) as served:
+        yield served, clock
     _client().close()
     _client.cache_clear()
     lib.tgauth.telegram.http._client.close()
@@ -210,5 +230,13 @@ def telegram(running: tuple[Serving, Clock]) -> Iterator[Telegram]:
     lib.tgauth.telegram.provider._keys.cache_clear()
 
 
+@pytest.fixture
+def chat(running: tuple[Serving, Clock], telegram: Telegram) -> BotApi:
+    """The Bot API as nobody has used it: nobody is in the chat."""
+    running[0].bot_api.reset()
+    return running[0].bot_api
+
+
 fixtures: tuple[Callable[..., Any], Callable[..., Any]] = (running, telegram)
+with_chat: tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]] = (*fixtures, chat)
 KEYS = KEYS_PATH

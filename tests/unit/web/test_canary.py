@@ -11,6 +11,7 @@ from werkzeug.wrappers import Request, Response
 
 import lib.tgauth.http_client
 import lib.tgauth.telegram.jwks
+import lib.tgauth.telegram.id_token
 import lib.tgauth.telegram.provider
 from lib.tgauth.errors import StoreUnavailable
 from tests.site import (
@@ -64,9 +65,9 @@ SHORTEST = 16
 class Watch:
     """Drives every way to log in, and remembers each secret that it meets and each answer that it gets."""
 
-    def __init__(self, telegram: Telegram) -> None:
+    def __init__(self, telegram: Telegram, *, shared: bool = True) -> None:
         self.telegram = telegram
-        self.site = telegram.site()
+        self.site = telegram.site(shared=shared)
         self.secrets: list[str] = []
         self.answers: list[Answer] = []
         self.restore()
@@ -266,6 +267,10 @@ def refusals(watch: Watch) -> None:
             {"state": "canary-body"},
         ):
             watch.fails(browser.login(body), "malformed_request")
+        for text in (b'{"canary-body', b'{"canary-body":1,"canary-body":2}'):
+            raw = {**OWN_PAGE, "Content-Type": "application/json"}
+            answer = browser.send("POST", "/telegram/login", body=text, headers=raw)
+            watch.fails(answer, "malformed_request")
         wrong = urlencode({**fields, "first_name": "canary-body", "state": state})
         watch.fails(browser.go("/telegram/login", wrong), "login_rejected")
         watch.fails(
@@ -281,6 +286,54 @@ def refusals(watch: Watch) -> None:
         watch.fails(browser.go("/telegram/callback", query, headers=image), "cross_site_blocked")
         watch.fails(browser.go("/telegram/callback", "canary-body=1&" * 65 + query), "malformed_request")
         watch.fails(browser.go("/telegram/callback", query + "x" * 9000), "uri_too_long")
+
+
+def sessions(watch: Watch) -> None:
+    """Sessions in requests that are refused, while the store fails, and when they are over."""
+    for transport in ("cookie", "bearer"):
+        browser = watch.browser()
+        token = browser.login({**browser.widget(last_name=transport), "transport": transport}).token
+        watch.hide(token)
+        bearer = {"bearer": token} if transport == "bearer" else {}
+
+        def ask(
+            method: str, path: str, *, b: Watched = browser, held: dict[str, str] = bearer, **more: Any
+        ) -> Answer:
+            return b.send(method, path, **{"headers": OWN_PAGE, **held, **more})
+
+        assert ask("HEAD", "/telegram/verify", query="canary-junk=1").status == 200
+        watch.fails(ask("PUT", "/telegram/verify"), "method_not_allowed")
+        watch.fails(ask("DELETE", "/telegram/sessions/canary-junk"), "not_found", "shared_store_required")
+        watch.fails(
+            ask("DELETE", "/telegram/sessions", query="keep=canary-junk"),
+            "malformed_request",
+            "shared_store_required",
+        )
+        watch.fails(ask("GET", "/stats", bearer="canary-junk"), "not_found")
+        other = {"cookie": token} if bearer else {"bearer": token, "cookie": None}
+        watch.fails(ask("GET", "/telegram/verify", **{"bearer": None, **other}), "invalid_session")
+        for authorization in (f"Bearer {token} {token}", f"Basic {token}"):
+            headers = {"Authorization": authorization}
+            answer = ask("GET", "/telegram/verify", bearer=None, cookie=None, headers=headers)
+            watch.fails(answer, "malformed_request", "unauthenticated")
+        twice = "; ".join([f"__Host-tgauth={token}"] * 2)
+        watch.fails(ask("GET", "/telegram/verify", bearer=None, cookie=twice), "invalid_session")
+        foreign = {"Origin": f"https://{IP}"}
+        if not bearer:
+            watch.fails(ask("POST", "/telegram/refresh", headers=foreign), "cross_site_blocked")
+        for error in (StoreUnavailable("down"), RuntimeError(f"canary-exception {watch.secrets}")):
+            watch.site.store.error = error
+            for method, path in (
+                ("GET", "/telegram/verify"),
+                ("POST", "/telegram/refresh"),
+                ("GET", "/telegram/sessions"),
+                ("DELETE", "/telegram/sessions"),
+                ("GET", "/health"),
+            ):
+                assert ask(method, path).status in (500, 503), path
+            watch.site.store.error = None
+        assert ask("POST", "/telegram/logout").status == 204
+        watch.fails(ask("GET", "/telegram/verify"), "unauthenticated", "invalid_session")
 
 
 def told(request: Request) -> str:
@@ -345,7 +398,7 @@ def crashes(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
 
     places: list[tuple[Any, str, str]] = [
         (lib.tgauth.http_client.HttpClient, "send", "identity_provider_unavailable"),
-        (lib.tgauth.telegram.provider, "verify_id_token", "internal"),
+        (lib.tgauth.telegram.id_token, "verify_id_token", "internal"),
         (lib.tgauth.telegram.jwks, "parse", "internal"),
         (lib.tgauth.telegram.provider, "_id_token", "internal"),
     ]
@@ -363,20 +416,13 @@ def found(secrets: list[str], text: str) -> list[str]:
     return sorted(secret for secret in set(secrets) if secret in text)
 
 
-def test_nothing_shows_a_secret(
-    watch: Watch, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In all flows and failures neither the log nor an answer has what is not its to tell."""
-    successes(watch)
-    refusals(watch)
-    faults(watch)
-    crashes(watch, monkeypatch)
+def shows_nothing(watch: Watch, capsys: pytest.CaptureFixture[str]) -> tuple[list[str], str]:
+    """Neither the log nor an answer has what is not its to tell; the lines, and all that was refused with."""
     captured = capsys.readouterr()
-    lines = [json.loads(line) for line in captured.out.splitlines()]
-    assert len(lines) > 500
     assert captured.err == ""
+    lines = captured.out.splitlines()
+    assert all(isinstance(json.loads(line), dict) for line in lines)
     secrets = [*watch.secrets, *CONFIGURED]
-    assert len(set(secrets)) > 1000
     assert found([*secrets, *PUBLIC, *MADE_UP, AGENT], captured.out) == []
     problems = "".join(
         f"{answer.headers}{answer.body.decode()}"
@@ -385,12 +431,37 @@ def test_nothing_shows_a_secret(
     )
     cleared = re.sub(rf"{TX}[\w-]{{8}}=;", "", problems)
     assert found([*secrets, *PUBLIC, *MADE_UP, AGENT], cleared) == []
-    assert len(problems) > 100_000
     for answer in watch.answers:
         everywhere = f"{answer.headers}{answer.body.decode()}"
         assert found(CONFIGURED, everywhere) == []
         if answer.status == 303:
             assert answer.body == b""
+    return lines, problems
+
+
+def test_nothing_shows_a_secret(
+    watch: Watch, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In all flows and failures of every login neither the log nor an answer shows a secret."""
+    successes(watch)
+    refusals(watch)
+    faults(watch)
+    crashes(watch, monkeypatch)
+    lines, problems = shows_nothing(watch, capsys)
+    assert len(lines) > 500
+    assert len({*watch.secrets, *CONFIGURED}) > 1000
+    assert len(problems) > 100_000
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["shared", "degraded"])
+def test_no_session_shows_a_secret(
+    telegram: Telegram, capsys: pytest.CaptureFixture[str], shared: bool
+) -> None:
+    """Nor do they in all that can become of a session, with either kind of token."""
+    watch = Watch(telegram, shared=shared)
+    sessions(watch)
+    lines, _ = shows_nothing(watch, capsys)
+    assert len(lines) > 35
 
 
 def test_what_a_browser_must_not_learn(watch: Watch) -> None:

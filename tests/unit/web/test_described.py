@@ -1,25 +1,19 @@
 """docs/openapi.json is what the functions do: each thing that it says happens here, and nothing else does."""
 
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
-import lib.tgauth.telegram.http
 import tests.site as conftest
 from dev.openapi.examples import ENV as EXAMPLE_ENV
 from dev.openapi.examples import TIME, examples
 from dev.telegram.bot_api import CHAT_ID, METHOD_PATH, BotApi
-from dev.telegram.serving import Serving, serving
 from lib.tgauth.errors import StoreUnavailable
 from tests.site import (
-    BOT_ID,
-    BOT_TOKEN,
-    CLIENT_SECRET,
     NAVIGATION,
-    ORIGIN,
     OWN_PAGE,
     Answer,
     Clock,
@@ -38,9 +32,9 @@ from tests.unit.web.described import (
     request_schema,
     valid,
 )
-from tests.unit.web.telegram import Browser, Telegram, fixtures, parameter
+from tests.unit.web.telegram import ALICE, Browser, Telegram, by_code, by_widget, parameter, with_chat
 
-_, telegram = fixtures
+running, telegram, chat = with_chat
 listening, pair = relay_fixtures
 
 SLOT = "A" * 16
@@ -67,28 +61,6 @@ class Broken(io.BytesIO):
 
     def read(self, *_: Any) -> bytes:
         raise OSError
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[tuple[Serving, Clock]]:
-    """The simulated Telegram with the Bot API of our bot."""
-    clock = Clock()
-    with serving(
-        redirect_origin=ORIGIN,
-        client_id=str(BOT_ID),
-        client_secret=CLIENT_SECRET,
-        clock=clock,
-        bot_token=BOT_TOKEN,
-    ) as found:
-        yield found, clock
-    lib.tgauth.telegram.http._client.close()
-
-
-@pytest.fixture
-def chat(running: tuple[Serving, Clock], telegram: Telegram) -> BotApi:
-    """The Bot API as nobody has used it: nobody is in the chat."""
-    running[0].bot_api.reset()
-    return running[0].bot_api
 
 
 @pytest.fixture
@@ -215,15 +187,6 @@ def in_memory(clock: Clock) -> None:
         assert ask(site, "DELETE", path, cookie=cookie).code == "shared_store_required"
 
 
-def by_code(telegram: Telegram, browser: Browser) -> Answer:
-    return browser.back(telegram.agree(browser.begin("return_to=/account")))
-
-
-def by_widget(_: Telegram, browser: Browser) -> Answer:
-    fields = {**browser.site.widget(), "state": browser.start()["state"]}
-    return browser.go("/telegram/login", urlencode(fields))
-
-
 def by_post(_: Telegram, browser: Browser) -> Answer:
     return browser.login(browser.site.widget())
 
@@ -298,7 +261,8 @@ def members(telegram: Telegram, chat: BotApi) -> None:
     for way in WAYS:
         assert way(telegram, Browser(site)).code == "membership_required"
     telegram.clock.time += 60
-    chat.members[conftest.USER["id"]] = "member"
+    for user in (ALICE, conftest.USER):
+        chat.members[user["id"]] = "member"
     browser = Browser(site)
     assert by_post(telegram, browser).status == 200
     telegram.clock.time += 120

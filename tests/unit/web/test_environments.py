@@ -11,7 +11,6 @@ import pytest
 
 from lib.tgauth.keys import keys_of
 from lib.tgauth.sessions.service import SessionService
-from lib.tgauth.telegram.transaction import resume
 from tests.site import (
     BOT_ID,
     BOT_TOKEN,
@@ -33,7 +32,6 @@ from tests.unit.endpoints.test_relay import (
     PRODUCTION,
     Made,
     Pair,
-    Production,
     fixtures,
     refused,
 )
@@ -171,19 +169,6 @@ def test_a_relay_code_is_one_environments(pair: Pair) -> None:
     assert codes == {"production", "development"}
 
 
-def test_a_relay_code_is_one_bots(pair: Pair) -> None:
-    """Nor does another bot's deployment with the same secrets and database take it."""
-    other = on(
-        pair.production, Site(pair.clock, {**PRODUCTION, "TELEGRAM_BOT_TOKEN": OTHER_BOT_TOKEN}, shared=True)
-    )
-    made = pair.ticket()
-    code = code_of(pair.production, made)
-    pair.production.store.calls.clear()
-    refused(pair.redeem(code, made, other))
-    assert pair.production.store.calls == []
-    assert pair.redeem(code, made).status == 200
-
-
 def test_productions_code_is_no_code_of_a_preview(pair: Pair) -> None:
     """A preview is asked by nobody: it has no relay, whatever code or ticket comes, at no command."""
     made = pair.ticket()
@@ -196,19 +181,6 @@ def test_productions_code_is_no_code_of_a_preview(pair: Pair) -> None:
     )
     assert asked.code == "not_found"
     assert pair.production.store.calls == []
-
-
-def test_the_secrets_of_a_login_are_another_in_every_environment(clock: Clock) -> None:
-    """One state has another verifier and another nonce in each environment."""
-    rings = [deployment(clock, name).settings for name in ENVIRONMENTS]
-    found = []
-    for settings in rings:
-        key = keys_of(settings)
-        value = f"{'A' * 24}.{NOW}./"
-        transaction = resume(key.transaction.sign(value), settings, now=NOW)
-        assert transaction
-        found += [transaction.verifier, transaction.nonce, transaction.challenge]
-    assert len(set(found)) == 9
 
 
 def test_keys_in_the_store_are_apart(pair: Pair) -> None:
@@ -284,28 +256,6 @@ def test_a_preview_on_another_name(pair: Pair, host: str) -> None:
     assert browser.cookies == {}
 
 
-@pytest.mark.parametrize(
-    "alias", ["myapp.vercel.app", "myapp-git-main-myteam.vercel.app", "shop.tgauth.example"]
-)
-@pytest.mark.parametrize("origin", ["AUTH_ORIGIN", "VERCEL_PROJECT_PRODUCTION_URL"])
-def test_an_alias_of_production(clock: Clock, alias: str, origin: str) -> None:
-    """A login that begins on another name of production goes to its own one before any cookie is set."""
-    env = {name: value for name, value in ENV.items() if name != "AUTH_ORIGIN"}
-    env |= {origin: ORIGIN if origin == "AUTH_ORIGIN" else "tgauth.example", "VERCEL_URL": alias}
-    site = Site(clock, {**env, "VERCEL_ENV": "production", "TELEGRAM_CLIENT_SECRET": "canary-client-secret"})
-    site.host = alias
-    for query, expected in (
-        ("", f"{ORIGIN}/telegram/start?redirected=1"),
-        ("return_to=%2Fx%3Fa%3Db", f"{ORIGIN}/telegram/start?redirected=1&return_to=%2Fx%3Fa%3Db"),
-    ):
-        answer = site.go("/telegram/start", query)
-        assert (answer.status, answer.header("Location"), answer.cookies) == (303, expected, {})
-    site.host = "tgauth.example"
-    answer = site.go("/telegram/start")
-    assert (answer.header("Location") or "").startswith("https://oauth.telegram.org/auth?")
-    assert len(answer.cookies) == 1
-
-
 @pytest.mark.parametrize("forwarded", [{}, {"X-Forwarded-Host": "front.example"}])
 def test_behind_another_servers_rewrite(clock: Clock, forwarded: dict[str, str]) -> None:
     """AUTH_ORIGIN is that server's and Host never is: a login begins there all the same, and comes back."""
@@ -341,18 +291,3 @@ def test_the_relay_on_an_alias_of_production(pair: Pair) -> None:
     answer = pair.production.go("/telegram/relay", urlencode({"ticket": made.text}), headers=PAGE)
     assert (answer.header("Location") or "").startswith(f"{ORIGIN}/relay.html?ticket=")
     assert pair.redeem(pair.code(made), made).status == 200
-
-
-@pytest.mark.parametrize("value", ["", "Preview", "PREVIEW", "staging", "preview "])
-def test_what_is_no_environment_is_production(listening: Production, value: str) -> None:
-    """Only Vercel's own word makes a preview; anything else has production's keys and its ways to log in."""
-    both = Pair(listening, Clock())
-    site = Site(both.clock, {**PREVIEW, "VERCEL_ENV": value}, shared=True)
-    if value.strip() == "preview":
-        assert site.settings.uses_relay
-        return
-    assert site.settings.environment == "production"
-    assert not site.settings.uses_relay
-    token = site.bearer_login().token
-    twin = on(site, both.production)
-    assert twin.verify(bearer=token).status == 200

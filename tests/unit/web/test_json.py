@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lib.tgauth.errors import MalformedRequest
 from lib.tgauth.web.json import dump, parse_object
+from tests.site import named
 
 REFUSED = {
     "empty": b"",
@@ -55,11 +56,11 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("body", REFUSED.values(), ids=REFUSED.keys())
-def test_refuses(body: bytes) -> None:
+def test_refuses() -> None:
     """What is not one JSON object of one meaning in UTF-8 raises MalformedRequest and nothing else."""
-    with pytest.raises(MalformedRequest):
-        parse_object(body)
+    for name, body in REFUSED.items():
+        with named(name), pytest.raises(MalformedRequest):
+            parse_object(body)
 
 
 @pytest.mark.parametrize("depth", [10, 500, 900, 1000, 1500, 3000, 8000])
@@ -104,7 +105,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.dictionaries(st.text(), json_values))
 def test_what_is_dumped_is_read_again(value: dict[str, object]) -> None:
     """An object survives dump and parse_object, but for text that has no UTF-8."""

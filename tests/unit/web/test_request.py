@@ -9,7 +9,6 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 from lib.tgauth.errors import BodyTooLarge, MalformedRequest
 from lib.tgauth.web.request import MAX_BODY, Request
 from tests.site import APPS, COOKIE, METHODS, ORIGIN, OWN_PAGE, Site
-from tests.unit.web.test_json import REFUSED
 
 # The relay is not there without its secret.
 POSTS = [path for path in APPS if METHODS[path] == "POST" and path != "/telegram/relay"]
@@ -41,17 +40,15 @@ def send_raw(
     return int(status[:3]), stream.asked
 
 
-@pytest.mark.parametrize("path", APPS)
-@pytest.mark.parametrize("length", ["16385", "20000", "999999999", "1000000000", "9" * 100, "9" * 5000])
-def test_large_bodies_are_refused_unread(site: Site, path: str, length: str) -> None:
+def test_large_bodies_are_refused_unread(site: Site) -> None:
     """Over 16 KiB is 413 from the Content-Length alone, on every endpoint and method that takes requests."""
-    assert send_raw(site, path, b"{}", length) == (413, 0)
+    for path in APPS:
+        for length in ("16385", "20000", "999999999", "1000000000", "9" * 100, "9" * 5000):
+            assert send_raw(site, path, b"{}", length) == (413, 0), (path, length)
 
 
-@pytest.mark.parametrize("path", APPS)
-@pytest.mark.parametrize(
-    "length",
-    [
+ODD_LENGTHS = [
+    *(
         "abc",
         "-1",
         "+2",
@@ -68,18 +65,22 @@ def test_large_bodies_are_refused_unread(site: Site, path: str, length: str) -> 
         "None",
         "two",
         "\x00",
-    ],
-)
-def test_odd_content_lengths_are_malformed(site: Site, path: str, length: str) -> None:
+    )
+]
+
+
+def test_odd_content_lengths_are_malformed(site: Site) -> None:
     """A Content-Length that is not plain digits is 400, unread."""
-    assert send_raw(site, path, b"{}", length) == (400, 0)
+    for path in APPS:
+        for length in ODD_LENGTHS:
+            assert send_raw(site, path, b"{}", length) == (400, 0), (path, length)
 
 
-@pytest.mark.parametrize("path", APPS)
-@pytest.mark.parametrize("length", ["3", "100", "16384"])
-def test_short_bodies_are_malformed(site: Site, path: str, length: str) -> None:
+def test_short_bodies_are_malformed(site: Site) -> None:
     """A body that ends before its Content-Length is 400: half a request is not a request."""
-    assert send_raw(site, path, b"{}", length) == (400, int(length))
+    for path in APPS:
+        for length in (3, 100, 16_384):
+            assert send_raw(site, path, b"{}", str(length)) == (400, length), (path, length)
 
 
 @pytest.mark.parametrize("length", [None, "", "0", "00"])
@@ -161,51 +162,43 @@ MEDIA_TYPES = [
 ]
 
 
-@pytest.mark.parametrize("media_type", MEDIA_TYPES)
-@pytest.mark.parametrize("path", POSTS)
-def test_other_media_types(both: Site, path: str, media_type: str) -> None:
+def test_other_media_types(both: Site) -> None:
     """A body that is not declared as JSON is 415 on every POST, so no HTML form's does anything."""
     token = both.login().token
     both.store.calls.clear()
-    answer = both.send(
-        "POST", path, json=both.widget(), cookie=token, headers={**OWN_PAGE, "Content-Type": media_type}
-    )
-    assert (answer.status, answer.code) == (415, "unsupported_media_type")
+    for path in POSTS:
+        for media_type in MEDIA_TYPES:
+            headers = {**OWN_PAGE, "Content-Type": media_type}
+            answer = both.send("POST", path, json=both.widget(), cookie=token, headers=headers)
+            assert (answer.status, answer.code) == (415, "unsupported_media_type"), (path, media_type)
     assert both.store.calls == []
 
 
-@pytest.mark.parametrize(
-    "media_type",
-    [
-        "application/json",
-        "application/json; charset=utf-8",
-        "APPLICATION/JSON;charset=UTF-8",
-        "application/json ;x=y",
-    ],
-)
-@pytest.mark.parametrize("path", POSTS)
-def test_json_media_types(site: Site, path: str, media_type: str) -> None:
+JSON_TYPES = [
+    "application/json",
+    "application/json; charset=utf-8",
+    "APPLICATION/JSON;charset=UTF-8",
+    "application/json ;x=y",
+]
+
+
+def test_json_media_types(site: Site) -> None:
     """JSON may be declared with parameters and in any case."""
-    answer = site.send(
-        "POST",
-        path,
-        json=site.widget() if path == "/telegram/login" else {},
-        cookie=site.login().token,
-        headers={**OWN_PAGE, "Content-Type": media_type},
-    )
-    assert answer.status in (200, 204)
+    for path in POSTS:
+        for media_type in JSON_TYPES:
+            body = site.widget() if path == "/telegram/login" else {}
+            headers = {**OWN_PAGE, "Content-Type": media_type}
+            answer = site.send("POST", path, json=body, cookie=site.login().token, headers=headers)
+            assert answer.status in (200, 204), (path, media_type)
 
 
-SMALL_REFUSED = {name: body for name, body in REFUSED.items() if len(body) <= 16_384}
-
-
-@pytest.mark.parametrize("body", SMALL_REFUSED.values(), ids=SMALL_REFUSED.keys())
 @pytest.mark.parametrize("path", ["/telegram/login", "/telegram/start"])
-def test_what_is_no_json_object(site: Site, path: str, body: bytes) -> None:
-    """Everything that lib.tgauth.web.json refuses is 400 where JSON is read."""
+def test_what_is_no_json_object(site: Site, path: str) -> None:
+    """What lib.tgauth.web.json refuses is 400 where JSON is read."""
     headers = {**OWN_PAGE, "Content-Type": "application/json"}
-    answer = site.send("POST", path, body=body, headers=headers)
-    assert (answer.status, answer.code) == (400, "malformed_request")
+    for body in (b"[]", b"{a: 1}", b'{"id":1,"id":1}', b'{"a":"\xff"}', b"[" * 16_384):
+        answer = site.send("POST", path, body=body, headers=headers)
+        assert (answer.status, answer.code) == (400, "malformed_request"), body[:20]
     assert site.store.calls == []
 
 
@@ -233,12 +226,11 @@ def test_the_limit_of_addresses_is_exact(site: Site, path: str) -> None:
     assert long.code in ("uri_too_long", "not_found")
 
 
-@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR"])
-@pytest.mark.parametrize("spaces", [" ", "   "])
-def test_the_scheme_has_no_case(both: Site, scheme: str, spaces: str) -> None:
+def test_the_scheme_has_no_case(both: Site) -> None:
     """`Bearer` is compared without case (RFC 9110 §11.1)."""
     token = both.bearer_login().token
-    assert both.verify(headers={"Authorization": f"{scheme}{spaces}{token}"}).status == 200
+    for scheme in ("Bearer ", "bearer ", "BEARER   ", "bEaReR   "):
+        assert both.verify(headers={"Authorization": f"{scheme}{token}"}).status == 200, scheme
 
 
 MALFORMED_AUTHORIZATION = [
@@ -277,17 +269,17 @@ MALFORMED_AUTHORIZATION = [
 ]
 
 
-@pytest.mark.parametrize("form", MALFORMED_AUTHORIZATION)
-def test_malformed_authorization(both: Site, form: str) -> None:
+def test_malformed_authorization(both: Site) -> None:
     """A header that is neither `Bearer` and one token nor of another scheme is 400, whatever the cookie."""
     bearer, cookie = both.bearer_login().token, both.login().token
     both.store.calls.clear()
-    environ = {"HTTP_AUTHORIZATION": form.format(token=bearer)}
-    for path in ("/telegram/verify", "/telegram/refresh", "/telegram/logout"):
-        answer = both.send(METHODS[path], path, cookie=cookie, headers=OWN_PAGE, environ=environ)
-        assert (answer.status, answer.code) == (400, "malformed_request")
-        assert answer.header("Set-Cookie") is None
-    assert both.login(environ=environ).code == "malformed_request"
+    for form in MALFORMED_AUTHORIZATION:
+        environ = {"HTTP_AUTHORIZATION": form.format(token=bearer)}
+        for path in ("/telegram/verify", "/telegram/refresh", "/telegram/logout"):
+            answer = both.send(METHODS[path], path, cookie=cookie, headers=OWN_PAGE, environ=environ)
+            assert (answer.status, answer.code) == (400, "malformed_request"), (path, form)
+            assert answer.header("Set-Cookie") is None
+        assert both.login(environ=environ).code == "malformed_request", form
     assert both.store.calls == []
 
 
@@ -322,11 +314,11 @@ def test_another_scheme_is_not_ours(both: Site, form: str) -> None:
     assert both.verify(bearer=bearer).status == 200
 
 
-@pytest.mark.parametrize("token", ["x", "tg0_", "tg1_" + "A" * 56 + "." + "A" * 43, "a.b.c", "~+/-._=="])
-def test_authorization_with_a_token_of_nobody(both: Site, token: str) -> None:
+def test_authorization_with_a_token_of_nobody(both: Site) -> None:
     """A well-formed bearer token that opens nothing is 401 invalid_token, without asking the store."""
-    answer = both.verify(bearer=token)
-    assert (answer.status, answer.code) == (401, "invalid_session")
+    for token in ("x", "tg0_", "tg1_" + "A" * 56 + "." + "A" * 43, "a.b.c", "~+/-._=="):
+        answer = both.verify(bearer=token)
+        assert (answer.status, answer.code) == (401, "invalid_session"), token
     assert both.store.calls == []
 
 
@@ -340,15 +332,15 @@ def test_with_a_bearer_token_the_cookie_does_not_count(both: Site) -> None:
     assert both.verify(cookie=cookie).status == 200
 
 
-@pytest.mark.parametrize("name", ["token", "access_token", "session", COOKIE, "bearer", "authorization"])
-def test_tokens_in_the_query_or_body_are_ignored(both: Site, name: str) -> None:
+def test_tokens_in_the_query_or_body_are_ignored(both: Site) -> None:
     """A token is taken from a header only."""
     token = both.bearer_login().token
-    assert both.verify(query=f"{name}={token}").code == "unauthenticated"
-    refreshed = both.refresh(query=f"{name}={token}", json={name: token})
-    assert refreshed.code == "unauthenticated"
-    assert both.logout(query=f"{name}={token}", json={name: token}).status == 204
-    assert both.verify(bearer=token).status == 200
+    for name in ("token", "access_token", "session", COOKIE, "bearer", "authorization"):
+        assert both.verify(query=f"{name}={token}").code == "unauthenticated", name
+        refreshed = both.refresh(query=f"{name}={token}", json={name: token})
+        assert refreshed.code == "unauthenticated", name
+        assert both.logout(query=f"{name}={token}", json={name: token}).status == 204, name
+        assert both.verify(bearer=token).status == 200, name
 
 
 def test_transports_do_not_mix(both: Site) -> None:

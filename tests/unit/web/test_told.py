@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.site import ENV, LOCAL_ENV, OWN_PAGE, USER, Answer, Clock, Site
-from tests.unit.web.telegram import ALICE, PAGE, Browser, Telegram, fixtures, parameter
+from tests.unit.web.telegram import ALICE, PAGE, Browser, Telegram, by_code, by_widget, fixtures, parameter
 
 running, telegram = fixtures
 
@@ -17,17 +17,6 @@ KEPT_OUT = {"TELEGRAM_ALLOW": "5"}
 COOKIE = "__Host-tgauth-told"
 
 Lines = Callable[[], list[dict[str, Any]]]
-
-
-def by_code(telegram: Telegram, browser: Browser) -> Answer:
-    return browser.back(telegram.agree(browser.begin()))
-
-
-def by_widget(telegram: Telegram, browser: Browser) -> Answer:
-    fields = browser.site.widget(
-        **{name: ALICE.get(name) for name in ("id", "first_name", "last_name", "username")}
-    )
-    return browser.go("/telegram/login", urlencode({**fields, "state": browser.start()["state"]}))
 
 
 PAGES = pytest.mark.parametrize("way", [by_code, by_widget])
