@@ -10,8 +10,8 @@ import pytest
 from werkzeug.wrappers import Request, Response
 
 import lib.tgauth.http_client
-import lib.tgauth.telegram.jwks
 import lib.tgauth.telegram.id_token
+import lib.tgauth.telegram.jwks
 import lib.tgauth.telegram.provider
 from lib.tgauth.errors import StoreUnavailable
 from tests.site import (
