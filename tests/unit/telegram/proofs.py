@@ -8,11 +8,14 @@ from urllib.parse import parse_qsl
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import strategies as st
 
 from dev.telegram.signing import sign_init_data, sign_widget
 
 BOT_TOKEN = "123456789:AAE-test_token-of-no-bot"
 BOT_ID = 123456789
+CLIENT_SECRET = "canary-client-secret-0123456789"
+ORIGIN = "https://tgauth.example"
 NOW = 1_800_000_000
 PRIVATE_KEY = bytes(range(32))
 PUBLIC_KEY = Ed25519PrivateKey.from_private_bytes(PRIVATE_KEY).public_key().public_bytes_raw()
@@ -36,7 +39,14 @@ PERSON: dict[str, Any] = {
     "photo_url": "https://t.me/i/userpic/320/anna.svg",
 }
 
-CONTROLS = [chr(code) for code in (0x00, 0x09, 0x0A, 0x0D, 0x1F, 0x7F, 0x80, 0x85, 0x9F)]
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\0"), max_size=64)
+"""Names as Telegram signs them, and as they are kept."""
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
 NOT_NUMBERS = {
     "empty": "",
     "zero": "0",
