@@ -1,10 +1,12 @@
 """Tickets and codes of previews (relay/tickets.py): what is signed, how long, and for which hosts."""
 
 import base64
-import hashlib
+import functools
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
+import publicsuffixlist
 import pytest
 from ada_url import URL
 from hypothesis import assume, given
@@ -29,6 +31,15 @@ CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 STATE = "AbCdEfGhIjKlMnOpQrStUv-_"
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _suffixes() -> Iterator[None]:
+    """The list of public suffixes is read once, and not by every test of a star."""
+    with pytest.MonkeyPatch.context() as patch:
+        read = functools.cache(publicsuffixlist.PublicSuffixList)
+        patch.setattr(publicsuffixlist, "PublicSuffixList", read)
+        yield
 
 
 def deployment(secret=NEW, **env):
@@ -176,19 +187,14 @@ def test_no_character_of_a_ticket_can_be_changed():
         f"{HOST}:~{STATE}~{CHALLENGE}~{NOW}",
         f"{HOST}:123456~{STATE}~{CHALLENGE}~{NOW}",
         f"https://{HOST}~{STATE}~{CHALLENGE}~{NOW}",
+        # Which int() would take.
+        f"{HOST}~{STATE}~{CHALLENGE}~١٨٠٠٠٠٠٠٠٠",
+        f"{HOST}~{STATE}~{CHALLENGE}~１８００００００００",
     ],
 )
 def test_what_is_no_ticket_is_refused_although_it_is_signed(text):
     """A genuine signature over anything else than the one form is worth nothing."""
     assert refused_ticket(signed(text)) == refused_ticket("") == refused_ticket(signed(secret=OTHER))
-
-
-def test_digits_are_ascii():
-    """The time is in plain digits, whatever int() would take; the signature is over what it says."""
-    key = ticket_signer()
-    for digits in ("\u0661\u0668" + "0" * 8, "１８０００００００００"):
-        text = f"{HOST}~{STATE}~{CHALLENGE}~{digits}"
-        refused_ticket(key.sign(text))
 
 
 @pytest.mark.parametrize(
@@ -252,47 +258,6 @@ def test_ticket_and_code_are_two_things():
     assert redeemed(TICKET.sign(own["relay_code"])) == TICKET
 
 
-def test_the_tickets_key_signs_nothing_else():
-    """Who knows AUTH_RELAY_SECRET cannot make a code, a transaction or a session of any deployment."""
-    for secret in (SHARED, f"{SHARED},{OTHER}"):
-        # Settings refuse this; the keys are apart all the same.
-        both = replace(deployment(secret=secret, AUTH_RELAY_SECRET=""), relay_secret=SHARED)
-        ours = keys_of(both)
-        signers = (ours.session, ours.degraded, ours.transaction, ours.relay_code)
-        assert all(key.sign("x") != ticket_signer().sign("x") for key in signers)
-        assert hkdf(SHARED.encode(), b"tgauth/1\0relay ticket") not in (
-            *ours.masks,
-            ours.log,
-            *ours.transaction_secrets,
-        )
-
-
-@pytest.mark.parametrize(
-    "elsewhere",
-    [
-        deployment(OLD),
-        deployment(VERCEL_ENV="preview"),
-        deployment(VERCEL_ENV="development"),
-        deployment(TELEGRAM_BOT_TOKEN="987654321:AAE-test"),
-    ],
-    ids=["secret", "preview", "development", "bot"],
-)
-def test_codes_are_one_deployments(elsewhere):
-    """A code of another secret, environment or bot opens nothing, in either direction."""
-    refused_code(coded(at=elsewhere))
-    refused_code(coded(), at=elsewhere)
-    assert redeemed(coded(at=elsewhere), at=elsewhere) == TICKET
-
-
-def test_codes_outlive_the_rotation_of_the_secret():
-    """The newest entry of AUTH_SECRET signs, all of them verify, and one that was removed does not."""
-    old, both, new = deployment(OLD), deployment(f"{NEW},{OLD}"), deployment(NEW)
-    assert redeemed(coded(at=old), at=both) == redeemed(coded(at=both), at=both) == TICKET
-    assert redeemed(coded(at=both), at=new) == TICKET
-    refused_code(coded(at=both), at=old)
-    refused_code(coded(at=old), at=new)
-
-
 def test_a_code_is_one_hosts():
     """Only the host that the ticket named redeems it, in exactly that spelling."""
     code = coded()
@@ -337,15 +302,6 @@ def test_a_code_goes_with_its_verifier():
 def test_a_plain_challenge_is_none():
     """PKCE's other method, where challenge and verifier are one text, is not spoken here."""
     refused_code(coded(challenge=VERIFIER), verifier=VERIFIER)
-
-
-def test_the_challenge_is_unpadded_base64url():
-    """For any verifier it is what RFC 7636 §4.2 says."""
-    for verifier in ("a" * 43, "~" * 128, VERIFIER):
-        digest = hashlib.sha256(verifier.encode()).digest()
-        made = base64.urlsafe_b64encode(digest).decode().rstrip("=")
-        assert replace(TICKET, challenge=made).answers_challenge(verifier)
-        assert not replace(TICKET, challenge=made[::-1]).answers_challenge(verifier)
 
 
 def test_nothing_shows_a_secret():
@@ -623,10 +579,8 @@ def hosts_near(draw, pattern):
     return host[:at] + draw(st.one_of(st.just(""), st.just(""), odd, ends, ports)) + host[at:]
 
 
-@given(st.data(), st.lists(patterns, min_size=1, max_size=3))
-@hypothesis_settings(max_examples=600, deadline=None)
-def test_where_a_browser_is_sent(data, listed):
-    """Whatever list and host: a browser that follows a ticket's address ends at a host on the list."""
+def is_sent(data, listed):
+    """That a browser with a ticket of some host near these patterns ends at a host that they stand for."""
     try:
         at = deployment(AUTH_RELAY_HOSTS=",".join(listed))
     except Misconfigured:
@@ -654,9 +608,26 @@ def test_where_a_browser_is_sent(data, listed):
     assert url.protocol == "https:" or url.hostname.endswith("localhost")
 
 
+@pytest.mark.parametrize("examples", [80, pytest.param(600, marks=pytest.mark.slow)])
+def test_where_a_browser_is_sent(examples):
+    """Whatever list and host: a browser that follows a ticket's address ends at a host on the list."""
+    drawn = given(st.data(), st.lists(patterns, min_size=1, max_size=3))(is_sent)
+    hypothesis_settings(max_examples=examples, deadline=None)(drawn)()
+
+
+def base64url(data):
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
 @given(
     st.text()
-    | st.from_regex(r"[a-z.-]{1,40}~[\w-]{24}~[\w-]{43}~1800000000\.[\w-]{42}[A048]", fullmatch=True)
+    | st.builds(
+        lambda host, state, challenge, signature: f"{host}~{state}~{challenge}~{NOW}.{signature}",
+        st.text("abz.-", min_size=1, max_size=40),
+        st.binary(min_size=18, max_size=18).map(base64url),
+        st.binary(min_size=32, max_size=32).map(base64url),
+        st.binary(min_size=32, max_size=32).map(base64url),
+    )
 )
 @hypothesis_settings(max_examples=150, deadline=None)
 def test_it_cannot_be_made_up(text):
