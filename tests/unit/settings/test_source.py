@@ -71,12 +71,6 @@ def test_half_a_pair_is_an_error(url_name: str, token_name: str) -> None:
             assert reason == f"{missing}: is missing from the pair; set both"
 
 
-def test_half_a_pair_of_the_first_names_is_not_mended_by_the_second() -> None:
-    """Half a pair is a mistake to be told of, even where a whole pair would do."""
-    for name in UPSTASH:
-        assert "is missing from the pair" in problem(**{name: UPSTASH[name], **KV})
-
-
 def test_halves_of_two_pairs_are_no_pair() -> None:
     """A URL of one pair and a token of the other belong to nobody."""
     for url, token in (
