@@ -67,6 +67,25 @@ NOT_NUMBERS = {
     "17 digits": "1" * 17,
     "5000 digits": "1" * 5000,
 }
+NO_ANSWERS = {
+    "nothing": (200, b""),
+    "HTML": (200, b"<html>canary</html>"),
+    "not UTF-8": (200, b'{"canary": "\xff"}'),
+    "cut": (200, b'{"canary": ""'),
+    "deep": (200, b"[" * 60_000),
+    "long number": (200, b"9" * 60_000),
+    "null": (200, b"null"),
+    "true": (200, b"true"),
+    "number": (200, b"5"),
+    "text": (200, b'"canary"'),
+    "empty list": (200, b"[]"),
+    "empty object": (200, b"{}"),
+    "204": (204, b""),
+    "304": (304, b""),
+    "500": (500, b'{"canary": 1}'),
+    "502 HTML": (502, b"<html>canary</html>"),
+}
+"""Status and body of what nobody answers who was asked for JSON."""
 
 
 def changed(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -48,13 +48,6 @@ def test_bot_token_is_its_bytes():
     assert require_bot_token(BOT_TOKEN) == BOT_TOKEN.encode()
 
 
-def test_error_about_bot_token_does_not_quote_it():
-    """The error about a malformed bot token does not hold the token."""
-    with pytest.raises(ValueError) as caught:  # noqa: PT011 (the text is what is tested)
-        require_bot_token("123456:canary canary")
-    assert "canary" not in str(caught.value)
-
-
 @pytest.mark.parametrize("name", NOT_NUMBERS)
 def test_ids_are_plain_digits(name):
     """Only ASCII digits without sign, space or leading zero are an id, whatever int() takes."""
@@ -211,13 +204,6 @@ def test_time_is_plain_digits(name):
     """An auth_date that is no plain number is refused, even if int() would read the present in it."""
     with pytest.raises(LoginRejected):
         require_fresh(NOT_NUMBERS[name], now=17, max_age=300)
-
-
-def test_odd_spellings_of_now_are_no_time():
-    """The present moment with a sign, a space, an underscore or foreign digits is refused."""
-    for text in (f"+{NOW}", f" {NOW}", f"{NOW}\n", f"0{NOW}", f"{NOW:_}", f"{NOW}.0"):
-        with pytest.raises(LoginRejected):
-            require_fresh(text, now=NOW, max_age=300)
 
 
 REASONS = [

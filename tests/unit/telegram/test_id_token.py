@@ -16,7 +16,7 @@ from jwt import PyJWK, PyJWS
 from jwt.exceptions import InvalidTokenError
 
 from lib.tgauth.errors import LoginRejected
-from lib.tgauth.telegram.id_token import ALGORITHMS, MAX_AGE, verify_id_token
+from lib.tgauth.telegram.id_token import MAX_AGE, verify_id_token
 from lib.tgauth.telegram.jwk import Key, read_key
 from lib.tgauth.user import TelegramUser
 from tests.unit.telegram.proofs import JSON, NOW, changed
@@ -201,29 +201,6 @@ def test_whose_it_is(key):
     assert proof.check_string == text.rpartition(".")[0]
 
 
-def test_only_rs256_and_es256():
-    """The list of algorithms is ours, and these two."""
-    assert ALGORITHMS == ("RS256", "ES256")
-
-
-def test_the_documented_example():
-    """The claims that Telegram documents, as they stand there, are a login."""
-    claims = {
-        "iss": "https://oauth.telegram.org",
-        "aud": "123456789",
-        "sub": "1234123412341234123",
-        "iat": 1700000000,
-        "exp": 1700003600,
-        "id": 987654321,
-        "name": "John Doe",
-        "preferred_username": "johndoe",
-        "picture": "https://cdn4.telesco.pe/file...",
-        "phone_number": "971577777777",
-    }
-    user, _, nonce = verify(sign(HEADERS["rsa"], claims, RSA), now=1700000001)
-    assert (user.id, user.phone_number, nonce) == (987654321, "971577777777", None)
-
-
 @pytest.mark.parametrize(
     ("changes", "first_name", "last_name"),
     [
@@ -379,7 +356,6 @@ def test_a_claim_that_is_there_twice():
 
 # What is refused, and asks nobody for a key
 
-URLS = ["https://evil.example/jwks.json", "https://oauth.telegram.org/.well-known/jwks.json"]
 FORGED_HEADERS = {
     "alg none": {"alg": "none"},
     "alg None": {"alg": "None"},
@@ -392,40 +368,28 @@ FORGED_HEADERS = {
     "alg lower case": {"alg": "rs256"},
     "alg with a space": {"alg": "RS256 "},
     "HS256": {"alg": "HS256"},
-    "HS384": {"alg": "HS384"},
-    "HS512": {"alg": "HS512"},
     "RS384": {"alg": "RS384"},
-    "RS512": {"alg": "RS512"},
     "PS256": {"alg": "PS256"},
     "ES384": {"alg": "ES384"},
     "ES256K": {"alg": "ES256K"},
     "EdDSA": {"alg": "EdDSA"},
-    "Ed25519": {"alg": "Ed25519"},
-    "ML-DSA-44": {"alg": "ML-DSA-44"},
     "RSA-OAEP": {"alg": "RSA-OAEP", "enc": "A256GCM"},
-    "dir": {"alg": "dir", "enc": "A256GCM"},
     "kid missing": {"kid": ...},
     "kid null": {"kid": None},
     "kid number": {"kid": 1},
     "kid list": {"kid": ["rsa"]},
     "kid object": {"kid": {"rsa": 1}},
     "kid bool": {"kid": True},
-    "jku": {"jku": URLS[0]},
-    "jku of Telegram": {"jku": URLS[1]},
-    "jku empty": {"jku": ""},
+    "jku": {"jku": "https://oauth.telegram.org/.well-known/jwks.json"},
     "jku null": {"jku": None},
     "jwk": {"jwk": rsa_jwk(OTHER_RSA)},
     "jwk null": {"jwk": None},
-    "x5u": {"x5u": URLS[0]},
+    "x5u": {"x5u": "https://evil.example/jwks.json"},
     "x5c": {"x5c": ["MIIB"]},
     "crit": {"crit": ["exp"], "exp": NOW},
     "crit b64": {"crit": ["b64"], "b64": True},
-    "crit b64 false": {"crit": ["b64"], "b64": False},
     "crit empty": {"crit": []},
     "crit null": {"crit": None},
-    "crit text": {"crit": "b64"},
-    "crit unknown": {"crit": ["https://example.com/x"], "https://example.com/x": 1},
-    "b64 true": {"b64": True},
     "b64 false": {"b64": False},
     "b64 null": {"b64": None},
 }
@@ -478,11 +442,8 @@ CLAIM_REFUSALS = {
     **{f"{name} null": {name: None} for name in ("iss", "aud", "sub", "iat", "exp", "id")},
     "iss with a slash": {"iss": ISSUER + "/"},
     "iss http": {"iss": "http://oauth.telegram.org"},
-    "iss upper case": {"iss": "https://OAUTH.telegram.org"},
     "iss with a port": {"iss": ISSUER + ":443"},
     "iss other host": {"iss": "https://oauth.telegram.org.evil.example"},
-    "iss without scheme": {"iss": "oauth.telegram.org"},
-    "iss test host": {"iss": "https://oauth.tg.dev"},
     "iss line feed": {"iss": ISSUER + "\n"},
     "iss space": {"iss": " " + ISSUER},
     "iss empty": {"iss": ""},
@@ -492,11 +453,8 @@ CLAIM_REFUSALS = {
     "aud number": {"aud": 123456789},
     "aud float": {"aud": 123456789.0},
     "aud empty": {"aud": ""},
-    "aud leading zero": {"aud": "0123456789"},
     "aud space": {"aud": "123456789 "},
-    "aud line feed": {"aud": "123456789\n"},
     "aud prefix": {"aud": "12345678"},
-    "aud full width": {"aud": "１２３４５６７８９"},
     "aud empty list": {"aud": []},
     "aud list of another": {"aud": ["987654321"]},
     "aud list with extra": {"aud": [CLIENT, "987654321"]},
@@ -523,9 +481,7 @@ CLAIM_REFUSALS = {
     "sub bool": {"sub": True},
     "nonce empty": {"nonce": ""},
     "nonce not ours": {"nonce": "x" * 43},
-    "nonce with a space": {"nonce": NONCE + " "},
     "nonce prefix": {"nonce": NONCE[:-1]},
-    "nonce not ASCII": {"nonce": "é" + NONCE},
     "nonce number": {"nonce": 1},
     "nonce bool": {"nonce": True},
     "nonce list": {"nonce": [NONCE]},
@@ -668,21 +624,16 @@ FORMS = {
     "no payload": lambda text: text.split(".")[0] + ".." + text.split(".")[2],
     "no header": lambda text: text[text.index(".") :],
     "four parts": lambda text: text + ".AAAA",
-    "four parts, one empty": lambda text: text + ".",
     "dot before": lambda text: "." + text,
     "JWE": lambda _: ".".join([encode({"alg": "dir", "enc": "A256GCM"}), "", "AAAA", "AAAA", "AAAA"]),
     "JSON serialization": lambda text: json.dumps(
         dict(zip(("protected", "payload", "signature"), text.split("."), strict=True))
     ),
     "padded": lambda text: text + "=",
-    "padded twice": lambda text: text + "==",
     "header padded": lambda text: text.replace(".", "==.", 1),
     "line feed after": lambda text: text + "\n",
     "space before": lambda text: " " + text,
-    "space after": lambda text: text + " ",
     "line feed inside": lambda text: text[:50] + "\n" + text[50:],
-    "tab before a dot": lambda text: text.replace(".", "\t."),
-    "NUL after": lambda text: text + "\x00",
     "not ASCII": lambda text: "é" + text[1:],
     "full-width dots": lambda text: text.replace(".", "．"),
     "Arabic digit": lambda text: text[:-1] + "١",
@@ -690,11 +641,8 @@ FORMS = {
     "standard alphabet": lambda text: text[:-2] + "+/",
     "Bearer": lambda text: "Bearer " + text,
     "one character less": lambda text: text[:-1],
-    "four characters less": lambda text: text[:-4],
     "half": lambda text: text[: len(text) // 2],
     "one character more": lambda text: text + "A",
-    "four characters more": lambda text: text + "AAAA",
-    "signature twice": lambda text: text + text.rpartition(".")[2],
     "signature empty bytes": lambda text: text.rpartition(".")[0] + ".AA",
     "signature of zeros": lambda text: text.rpartition(".")[0] + "." + "A" * 86,
     "a megabyte": lambda text: text.rpartition(".")[0] + "." + "A" * 2**20,

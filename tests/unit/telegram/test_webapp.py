@@ -215,12 +215,6 @@ def test_plus_and_percent_2b():
         by_token(text.replace("%2B", "+"))
 
 
-def test_telegram_may_add_fields():
-    """A field that is not known yet is signed like the others and does no harm."""
-    text = init_data(new_field="x", chat={"id": 1}, can_send_after="5")
-    assert by_token(text)[0].id == PERSON["id"]
-
-
 def test_up_to_32_fields():
     """32 fields are read, 33 are refused before anything is checked."""
     for count, accepted in ((32, True), (33, False)):
