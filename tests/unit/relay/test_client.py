@@ -14,9 +14,8 @@ from lib.tgauth.settings import read_settings
 from lib.tgauth.telegram import http
 from lib.tgauth.telegram.transaction import begin
 from lib.tgauth.user import TelegramUser
-from tests.unit.telegram.proofs import NO_ANSWERS
+from tests.unit.telegram.proofs import NO_ANSWERS, NOW
 
-NOW = 1_800_000_000
 HOST = "myapp-1x2y3z-myteam.vercel.app"
 CODE = f"{HOST}~canary-code"
 SECRET = "canary-relay-secret-0123456789-01"

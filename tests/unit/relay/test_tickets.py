@@ -1,6 +1,5 @@
 """Tickets and codes of previews (relay/tickets.py): what is signed, how long, and for which hosts."""
 
-import base64
 import functools
 import re
 from collections.abc import Iterator
@@ -18,8 +17,8 @@ from lib.tgauth.keys import Signer, hkdf, keys_of
 from lib.tgauth.relay.tickets import Ticket, address, code_for, read_code, read_ticket
 from lib.tgauth.settings import read_settings
 from lib.tgauth.telegram.transaction import begin
+from tests.unit.telegram.proofs import NOW, base64url
 
-NOW = 1_800_000_000
 HOST = "myapp-1x2y3z-myteam.vercel.app"
 PATTERN = "myapp-*-myteam.vercel.app"
 OLD, NEW = "o" * 32, "n" * 32
@@ -342,12 +341,10 @@ SPOOFED = {
     "somebody else's team": "myapp-git-main-otherteam.vercel.app",
     "our name in front": "myapp-x-myteam.vercel.app.evil.example",
     "our name in front, with a dash": "myapp-x-myteam.vercel.app-evil.example",
-    "our name in front, another top": "myapp-x-myteam.vercel.apps",
     "our name without its end": "myapp-x-myteam.vercel.ap",
     "another top": "myapp-x-myteam.vercel.com",
     "another domain": "myapp-x-myteam.evil.example",
     "other text where a dot is": "myapp-x-myteam-vercel.app",
-    "other text where a dot is, twice": "myapp-x-myteamxvercelxapp",
     "the star over a dot": "myapp-x.evil.example-myteam.vercel.app",
     "the star over one dot": "myapp-a.b-myteam.vercel.app",
     "the star is a dot": "myapp-.-myteam.vercel.app",
@@ -363,37 +360,25 @@ SPOOFED = {
     "an empty port": "myapp-x-myteam.vercel.app:",
     "the port is a name": "myapp-x-myteam.vercel.app:443.evil.example",
     "a user": "myapp-x-myteam.vercel.app@evil.example",
-    "we are the user": "myapp-x-myteam.vercel.app:443@evil.example",
     "the star is a user": "myapp-x@evil.example-myteam.vercel.app",
     "upper case": "MYAPP-X-MYTEAM.VERCEL.APP",
     "upper case in the star": "myapp-X-myteam.vercel.app",
     "IDN": "myapp-ñ-myteam.vercel.app",
     "IDN look-alike": "myаpp-x-myteam.vercel.app",
     "full-width dot": "myapp-x-myteam．vercel.app",
-    "ideographic full stop": "myapp-x-myteam。vercel。app",
-    "full-width letters": "ｍyapp-x-myteam.vercel.app",
     "Kelvin sign": "myapp-\u212a-myteam.vercel.app",
     "soft hyphen": "myapp-x\u00ad-myteam.vercel.app",
-    "zero-width joiner": "myapp-x\u200d-myteam.vercel.app",
     "punycode of another": "xn--mypp-x-myteam-o6k.vercel.app",
     "IPv4": "127.0.0.1",
     "IPv4 as a number": "2130706433",
     "IPv4 in hexadecimal": "0x7f000001",
     "IPv6": "[::1]",
-    "IPv6 with our name": "[::1]myapp-x-myteam.vercel.app",
-    "IPv6 mapped": "[::ffff:127.0.0.1]",
     "percent-encoded dot": "myapp-x%2eevil.example-myteam.vercel.app",
-    "percent-encoded slash": "evil.example%2fmyapp-x-myteam.vercel.app",
-    "percent-encoded letter": "myapp-%78-myteam.vercel.app",
-    "percent-encoded NUL": "myapp-x%00-myteam.vercel.app",
     "a slash": "evil.example/myapp-x-myteam.vercel.app",
-    "the star is a path": "myapp-x/../-myteam.vercel.app",
     "a backslash": "evil.example\\myapp-x-myteam.vercel.app",
     "a question mark": "evil.example?myapp-x-myteam.vercel.app",
     "a fragment": "evil.example#myapp-x-myteam.vercel.app",
-    "the star is a fragment": "myapp-#-myteam.vercel.app",
     "a blank": "myapp-x -myteam.vercel.app",
-    "a tab": "myapp-x\t-myteam.vercel.app",
     "a line feed": "myapp-x\n-myteam.vercel.app",
     "a line feed at the end": "myapp-x-myteam.vercel.app\n",
     "a NUL": "myapp-x\x00-myteam.vercel.app",
@@ -607,10 +592,6 @@ def test_where_a_browser_is_sent(examples):
     """Whatever list and host: a browser that follows a ticket's address ends at a host on the list."""
     drawn = given(st.data(), st.lists(patterns, min_size=1, max_size=3))(is_sent)
     hypothesis_settings(max_examples=examples, deadline=None)(drawn)()
-
-
-def base64url(data):
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
 @given(

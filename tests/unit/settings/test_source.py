@@ -141,11 +141,8 @@ def test_accepted_urls(url_name: str, token_name: str, given: str, url: str) -> 
         "https://canary.upstash.io,https://canary2.upstash.io",
         "http://canary.upstash.io",
         "http://localhost.canary.io",
-        "http://127.0.0.1.canary.io",
-        "http://0.0.0.0",
         "http://127.0.0.2",
         "http://localhost@canary.io",
-        "http://notlocalhost",
     ],
 )
 def test_refused_urls(url_name: str, token_name: str, url: str) -> None:

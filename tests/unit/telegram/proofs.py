@@ -1,7 +1,8 @@
 """What the tests of the verifiers share: one bot, one person, one moment, and the published vectors."""
 
 import json
-from collections.abc import Mapping
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -9,6 +10,7 @@ from urllib.parse import parse_qsl
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import strategies as st
+from werkzeug.wrappers import Request, Response
 
 from dev.telegram.signing import sign_init_data, sign_widget
 
@@ -86,6 +88,26 @@ NO_ANSWERS = {
     "502 HTML": (502, b"<html>canary</html>"),
 }
 """Status and body of what nobody answers who was asked for JSON."""
+
+
+def base64url(data: bytes) -> str:
+    """Without padding."""
+    return urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def reset(_: Request) -> Response:
+    """A fault of the simulated Telegram: the connection ends without an answer."""
+    raise ConnectionResetError
+
+
+def answering(body: bytes, status: int = 200) -> Callable[[Request], Response]:
+    """A fault of the simulated Telegram: it answers this."""
+    return lambda _: Response(body, status, mimetype="application/json")
+
+
+def json_of(value: object, status: int = 200) -> Callable[[Request], Response]:
+    """As `answering`."""
+    return answering(json.dumps(value).encode(), status)
 
 
 def changed(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

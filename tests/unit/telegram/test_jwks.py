@@ -4,7 +4,7 @@ import functools
 import json
 import threading
 import time
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -21,7 +21,7 @@ from lib.tgauth.clock import DAY, HOUR
 from lib.tgauth.errors import IdentityProviderUnavailable, LoginRejected
 from lib.tgauth.telegram.jwk import decode
 from lib.tgauth.telegram.jwks import COOL_DOWN, FRESH, STALE, Keys, parse
-from tests.unit.telegram.proofs import JSON
+from tests.unit.telegram.proofs import JSON, base64url
 
 NOW = 1_800_000_000.0
 RETRY = 10
@@ -83,25 +83,21 @@ def without(key, *names):
     return {name: value for name, value in key.items() if name not in names}
 
 
-def encode(data):
-    return urlsafe_b64encode(data).decode().rstrip("=")
-
-
 @functools.cache
 def rsa_key(bits):
     public = rsa.generate_private_key(65537, bits).public_key().public_numbers()
-    return {"kty": "RSA", "n": encode(public.n.to_bytes(bits // 8)), "e": "AQAB"}
+    return {"kty": "RSA", "n": base64url(public.n.to_bytes(bits // 8)), "e": "AQAB"}
 
 
 def ec_key(curve, name):
     public = ec.generate_private_key(curve).public_key().public_numbers()
-    x, y = (encode(value.to_bytes((curve.key_size + 7) // 8)) for value in (public.x, public.y))
+    x, y = (base64url(value.to_bytes((curve.key_size + 7) // 8)) for value in (public.x, public.y))
     return {"kty": "EC", "crv": name, "x": x, "y": y}
 
 
 def longer(number):
     """The same number, a byte longer."""
-    return encode(b"\0" + urlsafe_b64decode(number + "="))
+    return base64url(b"\0" + urlsafe_b64decode(number + "="))
 
 
 # Parsing
@@ -291,7 +287,7 @@ def test_a_damaged_key_breaks_nothing(key, damage):
 @example(b"\0\0\x17")
 def test_base64url_is_decoded_in_its_one_spelling(data):
     """Whatever was encoded comes back, and with padding or another last letter it is refused."""
-    text = encode(data)
+    text = base64url(data)
     assert decode(text) == data
     for other in (f"{text}=", f"{text}\n", f" {text}", f"{text}!", f"{text}é"):
         with pytest.raises(ValueError):  # noqa: PT011 (its text says nothing, as it could quote a token)

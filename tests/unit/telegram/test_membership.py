@@ -4,14 +4,13 @@ import json
 import logging
 
 import pytest
-from werkzeug.wrappers import Response
 
 from dev.telegram.bot_api import CHAT_ID, CHAT_NAME, METHOD_PATH, chat_member, refusal, success
 from lib.tgauth import budget
 from lib.tgauth.errors import IdentityProviderUnavailable, Misconfigured
 from lib.tgauth.settings import read_settings
 from lib.tgauth.telegram.membership import check_member
-from tests.unit.telegram.proofs import BOT_ID, BOT_TOKEN, NO_ANSWERS
+from tests.unit.telegram.proofs import BOT_ID, BOT_TOKEN, NO_ANSWERS, answering, json_of, reset
 
 ALICE, MARIA = 100000001, 100000002
 SECRETS = (BOT_TOKEN, BOT_TOKEN.partition(":")[2], "canary")
@@ -195,22 +194,14 @@ def test_a_refused_token(bot, code, text):
 MEMBER = chat_member(ALICE, "member")
 
 
-def reset(_):
-    raise ConnectionResetError
-
-
-def json_of(value, status=200):
-    return lambda _: Response(json.dumps(value), status, mimetype="application/json")
-
-
 NONSENSE = {
-    **{name: lambda _, given=given: Response(given[1], given[0]) for name, given in NO_ANSWERS.items()},
+    **{name: answering(body, status) for name, (status, body) in NO_ANSWERS.items()},
     "reset": reset,
     "429": lambda _: refusal(429, "Too Many Requests: retry after 5", retry_after=5),
     "500 of the Bot API": lambda _: refusal(500, "Internal Server Error"),
-    "cut before its end": lambda _: Response(success(MEMBER).get_data()[:-1]),
-    "two answers": lambda _: Response(success(MEMBER).get_data() * 2),
-    "result not UTF-8": lambda _: Response(b'{"ok": true, "result": "\xff"}'),
+    "cut before its end": answering(success(MEMBER).get_data()[:-1]),
+    "two answers": answering(success(MEMBER).get_data() * 2),
+    "result not UTF-8": answering(b'{"ok": true, "result": "\xff"}'),
     "list": json_of([{"ok": True, "result": MEMBER}]),
     "no result": json_of({"ok": True}),
     "no ok": json_of({"result": MEMBER}),

@@ -12,8 +12,8 @@ from lib.tgauth.errors import LoginCancelled, LoginRejected, Problem
 from lib.tgauth.settings import read_settings
 from lib.tgauth.telegram.oidc import SCOPE, authorization_code, authorization_url
 from lib.tgauth.telegram.transaction import begin
+from tests.unit.telegram.proofs import NOW
 
-NOW = 1_800_000_000
 ISSUER = "https://oauth.telegram.org"
 SECRET = "canary-client-secret"
 SETTINGS = read_settings({"TELEGRAM_BOT_TOKEN": "123456789:AAE-canary", "TELEGRAM_CLIENT_SECRET": SECRET})

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qsl
 
 import pytest
-from werkzeug.wrappers import Response
 
 from dev.telegram.oidc import KEYS_PATH, TOKEN_PATH
 from dev.telegram.users import USERS
@@ -16,7 +15,17 @@ from lib.tgauth.errors import IdentityProviderUnavailable, LoginRejected, Miscon
 from lib.tgauth.settings import read_settings
 from lib.tgauth.telegram import http, provider
 from lib.tgauth.telegram.transaction import begin
-from tests.unit.telegram.proofs import BOT_ID, BOT_TOKEN, CLIENT_SECRET, NO_ANSWERS, NOW, ORIGIN
+from tests.unit.telegram.proofs import (
+    BOT_ID,
+    BOT_TOKEN,
+    CLIENT_SECRET,
+    NO_ANSWERS,
+    NOW,
+    ORIGIN,
+    answering,
+    json_of,
+    reset,
+)
 
 ACCESS_TOKEN = "canary-access-token-0123456789"
 USER = USERS[100000001]
@@ -139,7 +148,7 @@ def test_no_token_of_telegrams_comes_out(telegram, capsys):
     attempt = Attempt(telegram)
     id_token = telegram.provider.sign(telegram.provider.claims(USER))
     answer = {"access_token": ACCESS_TOKEN, "token_type": "Bearer", "expires_in": 3600, "id_token": id_token}
-    telegram.provider.faults[TOKEN_PATH] = lambda _: Response(json.dumps(answer))
+    telegram.provider.faults[TOKEN_PATH] = json_of(answer)
     shown = repr(attempt.redeem()) + capsys.readouterr().out
     for secret in (ACCESS_TOKEN, id_token, id_token.split(".")[2], *attempt.secrets()):
         assert secret not in shown
@@ -181,7 +190,7 @@ def test_which_nonce_an_id_token_carries(telegram):
 def test_telegrams_own_answer_is_checked_too(telegram, changes):
     """What the token endpoint answers is verified like any id_token; a bad one is worth no keys."""
     text = telegram.provider.sign(telegram.provider.claims(USER, **changes))
-    telegram.provider.faults[TOKEN_PATH] = lambda _: Response(json.dumps({"id_token": text}))
+    telegram.provider.faults[TOKEN_PATH] = json_of({"id_token": text})
     with pytest.raises(LoginRejected):
         Attempt(telegram).redeem()
     assert asked(telegram) == [TOKEN_PATH]
@@ -196,7 +205,7 @@ def test_the_answers_signature_is_checked_too(telegram):
         telegram.provider.sign(telegram.provider.claims(USER), kid="oidc-eddsa-1"),
         telegram.provider.sign(telegram.provider.claims(USER), headers={"kid": "other"}),
     ):
-        telegram.provider.faults[TOKEN_PATH] = lambda _, text=text: Response(json.dumps({"id_token": text}))
+        telegram.provider.faults[TOKEN_PATH] = json_of({"id_token": text})
         with pytest.raises(LoginRejected):
             Attempt(telegram).redeem()
 
@@ -263,7 +272,7 @@ def test_errors_of_the_token_endpoint(telegram, status, error, problem, reason, 
         "error_description": f"canary {attempt.code} {ACCESS_TOKEN}",
         "id_token": "x.y.z",
     }
-    telegram.provider.faults[TOKEN_PATH] = lambda _: Response(json.dumps(answer), status)
+    telegram.provider.faults[TOKEN_PATH] = json_of(answer, status)
     with pytest.raises(problem) as caught:
         attempt.redeem()
     assert reason in caught.value.reason
@@ -276,7 +285,7 @@ def test_errors_of_the_token_endpoint(telegram, status, error, problem, reason, 
 @pytest.mark.parametrize("error", ["invalid_grant", "invalid_client", "invalid_request"])
 def test_an_error_under_another_status_is_no_answer(telegram, status, error):
     """Only 400 and 401 are answers about this login; anything else is Telegram's fault, or a proxy's."""
-    telegram.provider.faults[TOKEN_PATH] = lambda _: Response(json.dumps({"error": error}), status)
+    telegram.provider.faults[TOKEN_PATH] = json_of({"error": error}, status)
     with pytest.raises(IdentityProviderUnavailable, match=str(status)):
         Attempt(telegram).redeem()
 
@@ -284,13 +293,12 @@ def test_an_error_under_another_status_is_no_answer(telegram, status, error):
 @pytest.mark.parametrize("status", [201, 202, 203, 206, 400, 401, 404, 500])
 def test_an_id_token_under_another_status_is_none(telegram, status):
     """A token counts in a 200 alone, and so do keys."""
-    good = json.dumps({"id_token": telegram.provider.sign(telegram.provider.claims(USER))})
-    telegram.provider.faults[TOKEN_PATH] = lambda _: Response(good, status)
+    good = {"id_token": telegram.provider.sign(telegram.provider.claims(USER))}
+    telegram.provider.faults[TOKEN_PATH] = json_of(good, status)
     with pytest.raises(IdentityProviderUnavailable):
         Attempt(telegram).redeem()
     telegram.provider.faults.clear()
-    keys = json.dumps(telegram.provider.jwks())
-    telegram.provider.faults[KEYS_PATH] = lambda _: Response(keys, status)
+    telegram.provider.faults[KEYS_PATH] = json_of(telegram.provider.jwks(), status)
     with pytest.raises(IdentityProviderUnavailable):
         Attempt(telegram).redeem()
 
@@ -298,19 +306,11 @@ def test_an_id_token_under_another_status_is_none(telegram, status):
 # When Telegram answers nonsense, or not at all
 
 
-def reset(_):
-    raise ConnectionResetError
-
-
-def json_of(value):
-    return lambda _: Response(json.dumps(value), mimetype="application/json")
-
-
 NONSENSE = {
-    **{name: lambda _, given=given: Response(given[1], given[0]) for name, given in NO_ANSWERS.items()},
+    **{name: answering(body, status) for name, (status, body) in NO_ANSWERS.items()},
     "reset": reset,
-    "500 with a token": lambda _: Response(json.dumps({"id_token": ACCESS_TOKEN}), 500),
-    "cut before its end": lambda _: Response(json.dumps({"id_token": ACCESS_TOKEN, "keys": []})[:-1]),
+    "500 with a token": json_of({"id_token": ACCESS_TOKEN}, 500),
+    "cut before its end": answering(json.dumps({"id_token": ACCESS_TOKEN, "keys": []})[:-1].encode()),
     "error": json_of({"error": "invalid_request", "error_description": ACCESS_TOKEN}),
     "list": json_of([{"id_token": "x"}]),
     "null inside": json_of({"id_token": None, "keys": None}),

@@ -16,8 +16,8 @@ from lib.tgauth.keys import Signer, keys_of
 from lib.tgauth.settings import read_settings
 from lib.tgauth.telegram.transaction import LIFETIME, Transaction, begin, resume
 from lib.tgauth.web.return_to import MAX_LENGTH, require_return_to
+from tests.unit.telegram.proofs import NOW, base64url
 
-NOW = 1_800_000_000
 OLD, NEW = "o" * 32, "n" * 32
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
@@ -86,7 +86,7 @@ def test_verifier_and_nonce_are_the_servers_secret():
     assert not any(part in cookie for part in parts[1:])
     # None of them follows from what the browser has.
     for known in (transaction.state, transaction.nonce, cookie, cookie.rpartition(".")[2]):
-        digest = base64.urlsafe_b64encode(hashlib.sha256(known.encode()).digest()).decode().rstrip("=")
+        digest = base64url(hashlib.sha256(known.encode()).digest())
         assert digest not in (transaction.verifier, transaction.challenge, transaction.nonce)
 
 
@@ -104,7 +104,7 @@ def test_how_the_secrets_are_derived():
     key = keys_of(HERE).transaction_secrets[0]
     for purpose in ("verifier", "nonce"):
         digest = hmac.digest(key, f"{purpose}|{TRANSACTION.state}".encode(), "sha256")
-        expected = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+        expected = base64url(digest)
         assert getattr(TRANSACTION, purpose) == expected
 
 
@@ -269,10 +269,6 @@ def test_nothing_shows_the_secrets():
     key = keys_of(HERE).transaction_secrets[0]
     for secret in (TRANSACTION.verifier, TRANSACTION.nonce, key.hex(), repr(key), str(key), NEW):
         assert secret not in shown
-
-
-def base64url(data):
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
 @given(
