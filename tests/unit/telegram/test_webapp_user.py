@@ -70,28 +70,28 @@ def test_id_of_more_digits_than_python_writes():
 
 
 TEXTS = pytest.mark.parametrize("name", ["first_name", "last_name", "username", "photo_url", "language_code"])
+NOBODY = TelegramUser(id=1, first_name="")
 
 
 @TEXTS
-@pytest.mark.parametrize("value", [1, 1.5, True, False, None, "", [], {}, ["a"]], ids=repr)
-def test_text_is_text(name, value):
+def test_text_is_text(name):
     """A name of another JSON type is left out, not turned into text, and is no reason to refuse the login."""
-    user = parse_user(json.dumps({"id": 1, name: value}))
-    assert user == TelegramUser(id=1, first_name="")
+    for value in (1, 1.5, True, False, None, "", [], {}, ["a"]):
+        assert parse_user(json.dumps({"id": 1, name: value})) == NOBODY, value
 
 
 @pytest.mark.parametrize("name", ["is_premium", "allows_write_to_pm"])
-@pytest.mark.parametrize("value", ["", "true", 1, 0, 1.0, None, [], {}, [True]], ids=repr)
-def test_a_flag_is_true_or_false(name, value):
+def test_a_flag_is_true_or_false(name):
     """What is neither is left out, and is no reason to refuse the login."""
-    assert parse_user(json.dumps({"id": 1, name: value})) == TelegramUser(id=1, first_name="")
+    for value in ("", "true", 1, 0, 1.0, None, [], {}, [True]):
+        assert parse_user(json.dumps({"id": 1, name: value})) == NOBODY, value
 
 
 @TEXTS
-@pytest.mark.parametrize("escape", ["\\ud800", "\\udfff", "a\\ud83cb", "\\ude00\\ud83d"])
-def test_half_a_surrogate_pair_is_left_out(name, escape):
+def test_half_a_surrogate_pair_is_left_out(name):
     """Text that has no UTF-8, which no store and no answer could carry, counts as absent."""
-    assert parse_user(f'{{"id":1,"{name}":"{escape}"}}') == TelegramUser(id=1, first_name="")
+    for text in ("\ud800", "\udfff", "a\ud83cb", "\ude00\ud83d"):
+        assert parse_user(json.dumps({"id": 1, name: text})) == NOBODY, ascii(text)
 
 
 @TEXTS

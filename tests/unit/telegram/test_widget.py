@@ -173,11 +173,11 @@ def test_unknown_field_that_is_signed(name):
 
 
 @NAMES
-@pytest.mark.parametrize("value", ["1", "a\nid=5", "\ud800", None, ["x"], 1.5])
-def test_unknown_field_that_is_not_signed(name, value):
+def test_unknown_field_that_is_not_signed(name):
     """Beside a genuine hash over the known fields anything may stand, and makes no other proof."""
-    assert verify({**widget(), name: value}) == verify(widget())
-    assert verify({**widget(), f"{name}=": value}) == verify(widget())
+    for value in ("1", "a\nid=5", "\ud800", None, ["x"], 1.5):
+        assert verify({**widget(), name: value}) == verify(widget()), ascii(value)
+        assert verify({**widget(), f"{name}=": value}) == verify(widget()), ascii(value)
 
 
 @pytest.mark.parametrize("fields", [{"x": "1\nz=2"}, {"x\nz": "1"}, {"x=1\nz": "2"}, {"x=1": "2"}], ids=str)
