@@ -321,8 +321,6 @@ def test_without_an_address_of_production():
     ("host", "origin"),
     [
         (HOST, f"https://{HOST}"),
-        ("app.example.com:8443", "https://app.example.com:8443"),
-        ("preview.localhost:3001", "http://preview.localhost:3001"),
         ("localhost:3000", "http://localhost:3000"),
         ("127.0.0.1:3000", "http://127.0.0.1:3000"),
         ("localhost.example.com", "https://localhost.example.com"),

@@ -21,7 +21,7 @@ from lib.tgauth.clock import DAY, HOUR
 from lib.tgauth.errors import IdentityProviderUnavailable, LoginRejected
 from lib.tgauth.telegram.jwk import decode
 from lib.tgauth.telegram.jwks import COOL_DOWN, FRESH, STALE, Keys, parse
-from tests.unit.telegram.proofs import JSON, base64url
+from tests.unit.telegram.proofs import JSON, NO_ANSWERS, base64url
 
 NOW = 1_800_000_000.0
 RETRY = 10
@@ -126,44 +126,36 @@ def test_what_a_key_need_not_say(absent):
 
 UNUSABLE = {
     "null": None,
-    "text": "oidc-1",
     "number": 1,
-    "list": [],
     "empty": {},
     "no kid": without(RSA_KEY, "kid"),
     "kid null": {**RSA_KEY, "kid": None},
     "kid number": {**RSA_KEY, "kid": 1},
     "kid list": {**RSA_KEY, "kid": ["x"]},
-    "kid object": {**RSA_KEY, "kid": {}},
     "kid empty": {**RSA_KEY, "kid": ""},
     "no kty": without(RSA_KEY, "kty"),
     "kty null": {**RSA_KEY, "kty": None},
     "kty list": {**RSA_KEY, "kty": ["RSA"]},
-    "kty number": {**RSA_KEY, "kty": 1},
     "kty lower case": {**RSA_KEY, "kty": "rsa"},
     "kty of the other": {**RSA_KEY, "kty": "EC", "alg": "ES256"},
     "kty new": {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AAAA"},
     "oct": {"kty": "oct", "k": "AAAA", "alg": "HS256"},
     "oct for RS256": {"kty": "oct", "k": "AAAA", "alg": "RS256"},
     "Ed25519": PUBLISHED["keys"][2],
-    "Ed25519 without alg": without(PUBLISHED["keys"][2], "alg"),
     "secp256k1": PUBLISHED["keys"][3],
     "secp256k1 without alg": without(PUBLISHED["keys"][3], "alg"),
     "secp256k1 for ES256": {**PUBLISHED["keys"][3], "alg": "ES256"},
     "P-384": ec_key(ec.SECP384R1(), "P-384"),
-    "P-384 for ES256": {**ec_key(ec.SECP384R1(), "P-384"), "alg": "ES256"},
     "P-521": ec_key(ec.SECP521R1(), "P-521"),
     "P-256, a byte before x": {**EC_KEY, "x": longer(EC_KEY["x"])},
     "P-256, a byte before y": {**EC_KEY, "y": longer(EC_KEY["y"])},
     "RSA 1024": rsa_key(1024),
-    "RSA 1024 for RS256": {**rsa_key(1024), "alg": "RS256"},
     "use enc": {**RSA_KEY, "use": "enc"},
     "use empty": {**RSA_KEY, "use": ""},
     "use null": {**RSA_KEY, "use": None},
     "use list": {**RSA_KEY, "use": ["sig"]},
     "alg other": {**RSA_KEY, "alg": "RS512"},
     "alg PS256": {**RSA_KEY, "alg": "PS256"},
-    "alg HS256": {**RSA_KEY, "alg": "HS256"},
     "alg none": {**RSA_KEY, "alg": "none"},
     "alg null": {**RSA_KEY, "alg": None},
     "alg list": {**RSA_KEY, "alg": ["RS256"]},
@@ -231,12 +223,7 @@ def test_a_key_is_found_for_its_own_algorithm_alone(keys):
 @pytest.mark.parametrize(
     "text",
     [
-        b"",
-        b"null",
-        b"true",
-        b"1",
-        b"[]",
-        b"{}",
+        *(body for _, body in NO_ANSWERS.values()),
         b'"keys"',
         b'["keys"]',
         b'{"keys": null}',
@@ -248,14 +235,12 @@ def test_a_key_is_found_for_its_own_algorithm_alone(keys):
         b'{"keys": {"oidc-1": {}}}',
         b'{"Keys": []}',
         b'{"error": "canary"}',
-        b"<html>canary</html>",
         b"\xff\xfe\xff",
         b"\x00" * 10,
         json.dumps(PUBLISHED).encode()[:-2],
         json.dumps(PUBLISHED).encode() + b"x",
         json.dumps(PUBLISHED["keys"]).encode(),
         json.dumps(PUBLISHED["keys"][0]).encode(),
-        b"[" * 100_000,
         b'{"keys":' * 100_000,
         b'{"keys":[' + b"9" * 5000 + b"]}",
         document(PUBLISHED["keys"][2], PUBLISHED["keys"][3]),

@@ -125,18 +125,11 @@ def test_a_wrong_setting_is_named(bot, options, variable, fix, tells_nothing):
         (403, "Forbidden: the group chat was deleted", "was deleted", "another chat"),
         (
             403,
-            "Forbidden: bot is not a member of the channel chat",
-            "is not in the chat",
-            "add it to the chat",
-        ),
-        (
-            403,
             "Forbidden: bot is not a member of the supergroup chat",
             "is not in the chat",
             "add it to the chat",
         ),
         (403, "Forbidden: bot was kicked from the supergroup chat", "was removed", "list of removed users"),
-        (403, "Forbidden: bot was kicked from the group chat", "was removed", "list of removed users"),
         (400, "Bad Request: chat_id is empty", "cannot see this chat's members", "make it an administrator"),
         (400, "Bad Request: invalid user_id specified", "cannot see", "make it an administrator"),
         (400, "canary", "cannot see", "make it an administrator"),

@@ -290,7 +290,7 @@ def test_an_error_under_another_status_is_no_answer(telegram, status, error):
         Attempt(telegram).redeem()
 
 
-@pytest.mark.parametrize("status", [201, 202, 203, 206, 400, 401, 404, 500])
+@pytest.mark.parametrize("status", [201, 202, 203, 206, 302, 400, 401, 404, 500])
 def test_an_id_token_under_another_status_is_none(telegram, status):
     """A token counts in a 200 alone, and so do keys."""
     good = {"id_token": telegram.provider.sign(telegram.provider.claims(USER))}
