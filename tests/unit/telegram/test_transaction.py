@@ -222,7 +222,7 @@ PATH = st.text("/abcXYZ019-._~?=&+:,%2fF5cC3e", min_size=0, max_size=60).map(lam
 @example("/?q=1,2,3")
 @example("/a.b?c=.1.2.")
 @example("/%20")
-@hypothesis_settings(max_examples=200, deadline=None)
+@hypothesis_settings(max_examples=100, deadline=None)
 def test_every_way_back_that_is_accepted_comes_back(return_to):
     """Whatever the start takes as `return_to` is still there, as it was, when the login ends."""
     try:
