@@ -1,6 +1,6 @@
 """Requests over connections that are kept (http_client.py, http_connection.py), and over TLS.
 
-What slow, endless or broken answers do is in test_upstash_store.py, test_provider.py and test_membership.py.
+What broken answers mean is in store/test_upstash.py and in telegram/test_provider.py and test_membership.py.
 """
 
 import io
@@ -21,7 +21,7 @@ from lib.tgauth import budget, http_client, http_connection
 from lib.tgauth.http_client import AnswerCompressed, HttpClient
 from lib.tgauth.http_connection import AnswerTooLong
 from tests.certificates import Authority
-from tests.sockets import full, resolving
+from tests.sockets import dripping, full, resolving
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -105,6 +105,45 @@ def test_what_is_sent(client: HttpClient, server: Peer) -> None:
         "User-Agent: tgauth",
     ]
     assert asked.startswith(b"GET / HTTP/1.1\r\n")
+
+
+def test_nothing_of_the_machines_is_sent(
+    client: HttpClient, server: Peer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A proxy would see the secrets; a .netrc or an earlier answer's cookie would be somebody else's."""
+    get(client, server)
+    client.close()
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login canary password canary\n", encoding="utf-8")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    server.says = [OK.replace(b"\r\n\r\n", b"\r\nSet-Cookie: canary=1; Path=/\r\n\r\n")]
+    with peer() as proxy:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
+        get(client, server)
+        get(client, server)
+        assert proxy.heard == []
+    (plain,), again = server.heard
+    assert again == [plain, plain]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects_are_not_followed(client: HttpClient, server: Peer, status: int) -> None:
+    """Where a redirect leads nothing is sent: it is the answer, and has no meaning here."""
+    head = b"HTTP/1.1 %d Found\r\nLocation: http://127.0.0.1:%d/\r\nContent-Length: 0\r\n\r\n"
+    with peer() as other:
+        server.says = [head % (status, other.port)]
+        assert get(client, server) == (status, b"")
+        assert [other.heard, len(server.heard[0])] == [[], 1]
+
+
+def test_nobody_listens(client: HttpClient) -> None:
+    """A connection that is refused is told at once."""
+    with peer() as server:
+        pass
+    with pytest.raises(ConnectionRefusedError):
+        get(client, server)
 
 
 def test_a_connection_is_kept(client: HttpClient, server: Peer) -> None:
@@ -217,9 +256,10 @@ def test_limits(client: HttpClient, server: Peer) -> None:
     with pytest.raises(AnswerTooLong):
         get(client, server)
     client.max_bytes = 10_000
-    server.says = [b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nok"]
-    with pytest.raises(AnswerCompressed):
-        get(client, server)
+    for encoding in (b"gzip", b"deflate", b"br", b"x-unknown", b"gzip, gzip"):
+        server.says = [b"HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\nContent-Length: 2\r\n\r\nok" % encoding]
+        with pytest.raises(AnswerCompressed):
+            get(client, server)
     server.says = [b"HTTP/1.1 200 OK\r\nContent-Encoding: identity\r\nContent-Length: 2\r\n\r\nok"]
     assert get(client, server) == (200, b"ok")
 
@@ -230,6 +270,31 @@ def test_an_announced_length_over_the_limit(client: HttpClient, server: Peer, le
     server.says = [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\nok" % length]
     with pytest.raises(AnswerTooLong):
         get(client, server)
+
+
+def test_an_endless_answer_is_cut(client: HttpClient) -> None:
+    """It is refused when the limit is reached, and not when it is over."""
+    with dripping(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 10_000) as port, pytest.raises(AnswerTooLong):
+        client.send("GET", f"http://127.0.0.1:{port}/", {})
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nX-Slow: ",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n",
+    ],
+    ids=["status", "headers", "body", "body of a length"],
+)
+def test_the_deadline_is_for_the_whole_answer(client: HttpClient, beginning: bytes) -> None:
+    """Bytes that keep coming do not prolong the wait, whatever they are part of."""
+    client.seconds = 0.3
+    started = time.monotonic()
+    with dripping(beginning) as port, pytest.raises(TimeoutError):
+        client.send("GET", f"http://127.0.0.1:{port}/", {})
+    assert 0.29 < time.monotonic() - started < 1
 
 
 def test_no_more_time_than_the_request_has(client: HttpClient, server: Peer) -> None:

@@ -173,14 +173,6 @@ def test_every_purpose_has_its_key():
     assert len(vars(made())) == len(by_purpose(made()))
 
 
-def test_a_derived_secret_is_no_signing_key():
-    """What verifiers and nonces are derived with signs no transaction, nor the other way round."""
-    keys = made()
-    other = Signer(*keys.transaction_secrets)
-    assert keys.transaction.unsign(other.sign("x")) is None
-    assert other.unsign(keys.transaction.sign("x")) is None
-
-
 @pytest.mark.parametrize("key", ["", NEW, OLD, TOKEN])
 def test_secrets_do_not_sign_as_they_are(key):
     """A signature made with the secret itself, or with an empty key, is refused."""

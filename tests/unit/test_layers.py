@@ -4,8 +4,6 @@ import ast
 import functools
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parent.parent.parent
 LAYERS = [
     "api",
@@ -29,7 +27,7 @@ def module(path):
 
 
 MODULES = {module(path): path for folder in ("lib", "api") for path in sorted((ROOT / folder).rglob("*.py"))}
-EVERY = pytest.mark.parametrize("name", MODULES)
+FUNCTIONS = [name for name in MODULES if name.startswith("api.")]
 LEAVES = {name for name in MODULES if name.startswith("lib.tgauth.") and name.count(".") == 2} - set(LAYERS)
 LEAVES |= {name for name in MODULES if name.startswith("lib.tgauth.settings.")}
 
@@ -92,33 +90,31 @@ def test_there_is_something_to_look_at():
     assert ours("lib.tgauth.endpoints.login") >= {"lib.tgauth.telegram.login", "lib.tgauth.web.endpoint"}
 
 
-@EVERY
-def test_nothing_imports_what_stands_above_it(name):
+def test_nothing_imports_what_stands_above_it():
     """A module imports its own layer, those below it, and leaves."""
-    depth = layer(name)
-    for found in ours(name):
-        assert found in MODULES, f"{name} imports {found}, which is not there"
-        if (below := layer(found)) is not None:
-            assert depth is not None, f"the leaf {name} imports {found}"
-            assert below >= depth, f"{name} imports {found}, which stands above it"
+    for name in MODULES:
+        depth = layer(name)
+        for found in ours(name):
+            assert found in MODULES, f"{name} imports {found}, which is not there"
+            if (below := layer(found)) is not None:
+                assert depth is not None, f"the leaf {name} imports {found}"
+                assert below >= depth, f"{name} imports {found}, which stands above it"
 
 
-@pytest.mark.parametrize("name", sorted(n for n in MODULES if n.startswith("api.")))
-def test_functions_do_not_import_each_other(name):
+def test_functions_do_not_import_each_other():
     """A file in api/ is one function and shares code through lib/ only."""
-    assert not {found for found in ours(name) if found.startswith("api.")}
+    assert not [name for name in FUNCTIONS if any(found.startswith("api.") for found in ours(name))]
 
 
-@pytest.mark.parametrize("name", sorted(n for n in MODULES if n.startswith("lib.tgauth.telegram.")))
-def test_proofs_know_no_sessions(name):
+def test_proofs_know_no_sessions():
     """Telegram's proofs are checked without anything of sessions; the web puts the two together."""
-    assert not {found for found in ours(name) if found.startswith("lib.tgauth.sessions")}
+    for name in (name for name in MODULES if name.startswith("lib.tgauth.telegram.")):
+        assert not {found for found in ours(name) if found.startswith("lib.tgauth.sessions")}, name
 
 
-@pytest.mark.parametrize("name", sorted(LEAVES))
-def test_leaves_import_no_layer(name):
+def test_leaves_import_no_layer():
     """A leaf, which every layer may import, imports nothing of ours but other leaves."""
-    assert ours(name) <= LEAVES
+    assert not {name: ours(name) - LEAVES for name in LEAVES if ours(name) - LEAVES}
 
 
 def test_most_leaves_stand_alone():
@@ -147,36 +143,30 @@ def test_no_circles():
         assert name not in reached, f"{name} imports itself"
 
 
-@EVERY
-def test_nothing_deployed_imports_what_is_not(name):
+def test_nothing_deployed_imports_what_is_not():
     """dev/ and tests/ are not in a deployment, so nothing in lib/ or api/ imports them."""
-    assert not {found for found in imports(name) if found.partition(".")[0] in ("dev", "tests")}
+    for name in MODULES:
+        assert not {found for found in imports(name) if found.partition(".")[0] in ("dev", "tests")}, name
 
 
-@EVERY
-def test_only_settings_read_the_environment(name):
+def test_only_settings_read_the_environment():
     """os.environ and its like appear in lib/tgauth/settings/__init__.py and nowhere else."""
     names = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
-    used = {
-        node.attr
-        for node in ast.walk(tree(name))
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os"
-    }
-    used |= {
-        alias.name
-        for node in ast.walk(tree(name))
-        if isinstance(node, ast.ImportFrom) and node.module == "os"
-        for alias in node.names
-    }
-    assert bool(used & names) == (name == "lib.tgauth.settings")
+    reading = set()
+    for name in MODULES:
+        for node in ast.walk(tree(name)):
+            match node:
+                case ast.Attribute(value=ast.Name(id="os"), attr=used) if used in names:
+                    reading.add(name)
+                case ast.ImportFrom(module="os") if names & {alias.name for alias in node.names}:
+                    reading.add(name)
+    assert reading == {"lib.tgauth.settings"}
 
 
-@EVERY
-def test_few_modules_talk_to_the_outside(name):
+def test_few_modules_talk_to_the_outside():
     """HTTP and sockets are for the stores and for Telegram's provider, which have deadlines."""
     clients = {"httpx", "httpcore", "requests", "urllib.request", "urllib3", "http.client", "socket", "ssl"}
     clients |= {"redis", "upstash_redis"}
-    used = {found for found in imports(name) if found in clients or found.partition(".")[0] in clients}
     allowed = {
         "lib.tgauth.http_client",
         "lib.tgauth.http_connection",
@@ -185,7 +175,9 @@ def test_few_modules_talk_to_the_outside(name):
     }
     # For the names of what can go wrong.
     allowed |= {"lib.tgauth.store.reasons"}
-    assert not used or name in allowed, used
+    for name in MODULES.keys() - allowed:
+        used = {found for found in imports(name) if found in clients or found.partition(".")[0] in clients}
+        assert not used, name
 
 
 def test_verifying_does_no_network():
@@ -200,21 +192,20 @@ def test_verifying_does_no_network():
     assert ours("lib.tgauth.telegram.provider") >= used
 
 
-@EVERY
-def test_a_module_holds_one_idea(name):
+def test_a_module_holds_one_idea():
     """No module is longer than fits one idea, and none goes without saying what it is for."""
-    text = MODULES[name].read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= MAX_LINES
-    assert not text or ast.get_docstring(tree(name))
+    for name, path in MODULES.items():
+        text = path.read_text(encoding="utf-8")
+        assert len(text.splitlines()) <= MAX_LINES, name
+        assert not text or ast.get_docstring(tree(name)), name
 
 
-@pytest.mark.parametrize("name", sorted(n for n in MODULES if n.startswith("api.")))
-def test_a_function_is_a_docstring_and_one_import(name):
+def test_a_function_is_a_docstring_and_one_import():
     """Vercel takes a file in api/ for a function by its top-level `app`, and all else is the package's."""
-    said, imported = tree(name).body
-    assert isinstance(said, ast.Expr)
-    assert isinstance(imported, ast.ImportFrom)
-    assert [(alias.name, alias.asname) for alias in imported.names] == [("app", "app")]
+    for name in FUNCTIONS:
+        assert [type(node) for node in tree(name).body] == [ast.Expr, ast.ImportFrom], name
+        imported = tree(name).body[1]
+        assert [(alias.name, alias.asname) for alias in imported.names] == [("app", "app")], name
 
 
 def test_importing_the_package_imports_nothing():

@@ -1,10 +1,11 @@
 """Tickets and codes of previews (relay/tickets.py): what is signed, how long, and for which hosts."""
 
-import base64
-import hashlib
+import functools
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
+import publicsuffixlist
 import pytest
 from ada_url import URL
 from hypothesis import assume, given
@@ -13,12 +14,11 @@ from hypothesis import strategies as st
 
 from lib.tgauth.errors import InvalidGrant, Misconfigured
 from lib.tgauth.keys import Signer, hkdf, keys_of
-from lib.tgauth.relay import tickets
 from lib.tgauth.relay.tickets import Ticket, address, code_for, read_code, read_ticket
 from lib.tgauth.settings import read_settings
 from lib.tgauth.telegram.transaction import begin
+from tests.unit.telegram.proofs import NOW, base64url
 
-NOW = 1_800_000_000
 HOST = "myapp-1x2y3z-myteam.vercel.app"
 PATTERN = "myapp-*-myteam.vercel.app"
 OLD, NEW = "o" * 32, "n" * 32
@@ -29,6 +29,15 @@ CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 STATE = "AbCdEfGhIjKlMnOpQrStUv-_"
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _suffixes() -> Iterator[None]:
+    """The list of public suffixes is read once, and not by every test of a star."""
+    with pytest.MonkeyPatch.context() as patch:
+        read = functools.cache(publicsuffixlist.PublicSuffixList)
+        patch.setattr(publicsuffixlist, "PublicSuffixList", read)
+        yield
 
 
 def deployment(secret=NEW, **env):
@@ -176,19 +185,14 @@ def test_no_character_of_a_ticket_can_be_changed():
         f"{HOST}:~{STATE}~{CHALLENGE}~{NOW}",
         f"{HOST}:123456~{STATE}~{CHALLENGE}~{NOW}",
         f"https://{HOST}~{STATE}~{CHALLENGE}~{NOW}",
+        # Which int() would take.
+        f"{HOST}~{STATE}~{CHALLENGE}~١٨٠٠٠٠٠٠٠٠",
+        f"{HOST}~{STATE}~{CHALLENGE}~１８００００００００",
     ],
 )
 def test_what_is_no_ticket_is_refused_although_it_is_signed(text):
     """A genuine signature over anything else than the one form is worth nothing."""
     assert refused_ticket(signed(text)) == refused_ticket("") == refused_ticket(signed(secret=OTHER))
-
-
-def test_digits_are_ascii():
-    """The time is in plain digits, whatever int() would take; the signature is over what it says."""
-    key = ticket_signer()
-    for digits in ("\u0661\u0668" + "0" * 8, "１８０００００００００"):
-        text = f"{HOST}~{STATE}~{CHALLENGE}~{digits}"
-        refused_ticket(key.sign(text))
 
 
 @pytest.mark.parametrize(
@@ -213,11 +217,6 @@ def test_a_code_lives_for_a_minute(age, good):
         assert redeemed(code, now=NOW + age).issued_at == NOW
     else:
         assert refused_code(code, now=NOW + age) == "expired"
-
-
-def test_lifetimes():
-    """Ten minutes to agree, one minute to redeem."""
-    assert (tickets.TICKET_SECONDS, tickets.CODE_SECONDS) == (600, 60)
 
 
 def test_another_secret():
@@ -250,47 +249,6 @@ def test_ticket_and_code_are_two_things():
         if name != "relay_code":
             refused_code(text)
     assert redeemed(TICKET.sign(own["relay_code"])) == TICKET
-
-
-def test_the_tickets_key_signs_nothing_else():
-    """Who knows AUTH_RELAY_SECRET cannot make a code, a transaction or a session of any deployment."""
-    for secret in (SHARED, f"{SHARED},{OTHER}"):
-        # Settings refuse this; the keys are apart all the same.
-        both = replace(deployment(secret=secret, AUTH_RELAY_SECRET=""), relay_secret=SHARED)
-        ours = keys_of(both)
-        signers = (ours.session, ours.degraded, ours.transaction, ours.relay_code)
-        assert all(key.sign("x") != ticket_signer().sign("x") for key in signers)
-        assert hkdf(SHARED.encode(), b"tgauth/1\0relay ticket") not in (
-            *ours.masks,
-            ours.log,
-            *ours.transaction_secrets,
-        )
-
-
-@pytest.mark.parametrize(
-    "elsewhere",
-    [
-        deployment(OLD),
-        deployment(VERCEL_ENV="preview"),
-        deployment(VERCEL_ENV="development"),
-        deployment(TELEGRAM_BOT_TOKEN="987654321:AAE-test"),
-    ],
-    ids=["secret", "preview", "development", "bot"],
-)
-def test_codes_are_one_deployments(elsewhere):
-    """A code of another secret, environment or bot opens nothing, in either direction."""
-    refused_code(coded(at=elsewhere))
-    refused_code(coded(), at=elsewhere)
-    assert redeemed(coded(at=elsewhere), at=elsewhere) == TICKET
-
-
-def test_codes_outlive_the_rotation_of_the_secret():
-    """The newest entry of AUTH_SECRET signs, all of them verify, and one that was removed does not."""
-    old, both, new = deployment(OLD), deployment(f"{NEW},{OLD}"), deployment(NEW)
-    assert redeemed(coded(at=old), at=both) == redeemed(coded(at=both), at=both) == TICKET
-    assert redeemed(coded(at=both), at=new) == TICKET
-    refused_code(coded(at=both), at=old)
-    refused_code(coded(at=old), at=new)
 
 
 def test_a_code_is_one_hosts():
@@ -339,15 +297,6 @@ def test_a_plain_challenge_is_none():
     refused_code(coded(challenge=VERIFIER), verifier=VERIFIER)
 
 
-def test_the_challenge_is_unpadded_base64url():
-    """For any verifier it is what RFC 7636 §4.2 says."""
-    for verifier in ("a" * 43, "~" * 128, VERIFIER):
-        digest = hashlib.sha256(verifier.encode()).digest()
-        made = base64.urlsafe_b64encode(digest).decode().rstrip("=")
-        assert replace(TICKET, challenge=made).answers_challenge(verifier)
-        assert not replace(TICKET, challenge=made[::-1]).answers_challenge(verifier)
-
-
 def test_nothing_shows_a_secret():
     """A ticket that is printed, and the reason of a refusal, have no key, no code and no signature."""
     text, code = signed(), coded()
@@ -372,8 +321,6 @@ def test_without_an_address_of_production():
     ("host", "origin"),
     [
         (HOST, f"https://{HOST}"),
-        ("app.example.com:8443", "https://app.example.com:8443"),
-        ("preview.localhost:3001", "http://preview.localhost:3001"),
         ("localhost:3000", "http://localhost:3000"),
         ("127.0.0.1:3000", "http://127.0.0.1:3000"),
         ("localhost.example.com", "https://localhost.example.com"),
@@ -392,12 +339,10 @@ SPOOFED = {
     "somebody else's team": "myapp-git-main-otherteam.vercel.app",
     "our name in front": "myapp-x-myteam.vercel.app.evil.example",
     "our name in front, with a dash": "myapp-x-myteam.vercel.app-evil.example",
-    "our name in front, another top": "myapp-x-myteam.vercel.apps",
     "our name without its end": "myapp-x-myteam.vercel.ap",
     "another top": "myapp-x-myteam.vercel.com",
     "another domain": "myapp-x-myteam.evil.example",
     "other text where a dot is": "myapp-x-myteam-vercel.app",
-    "other text where a dot is, twice": "myapp-x-myteamxvercelxapp",
     "the star over a dot": "myapp-x.evil.example-myteam.vercel.app",
     "the star over one dot": "myapp-a.b-myteam.vercel.app",
     "the star is a dot": "myapp-.-myteam.vercel.app",
@@ -413,37 +358,25 @@ SPOOFED = {
     "an empty port": "myapp-x-myteam.vercel.app:",
     "the port is a name": "myapp-x-myteam.vercel.app:443.evil.example",
     "a user": "myapp-x-myteam.vercel.app@evil.example",
-    "we are the user": "myapp-x-myteam.vercel.app:443@evil.example",
     "the star is a user": "myapp-x@evil.example-myteam.vercel.app",
     "upper case": "MYAPP-X-MYTEAM.VERCEL.APP",
     "upper case in the star": "myapp-X-myteam.vercel.app",
     "IDN": "myapp-ñ-myteam.vercel.app",
     "IDN look-alike": "myаpp-x-myteam.vercel.app",
     "full-width dot": "myapp-x-myteam．vercel.app",
-    "ideographic full stop": "myapp-x-myteam。vercel。app",
-    "full-width letters": "ｍyapp-x-myteam.vercel.app",
     "Kelvin sign": "myapp-\u212a-myteam.vercel.app",
     "soft hyphen": "myapp-x\u00ad-myteam.vercel.app",
-    "zero-width joiner": "myapp-x\u200d-myteam.vercel.app",
     "punycode of another": "xn--mypp-x-myteam-o6k.vercel.app",
     "IPv4": "127.0.0.1",
     "IPv4 as a number": "2130706433",
     "IPv4 in hexadecimal": "0x7f000001",
     "IPv6": "[::1]",
-    "IPv6 with our name": "[::1]myapp-x-myteam.vercel.app",
-    "IPv6 mapped": "[::ffff:127.0.0.1]",
     "percent-encoded dot": "myapp-x%2eevil.example-myteam.vercel.app",
-    "percent-encoded slash": "evil.example%2fmyapp-x-myteam.vercel.app",
-    "percent-encoded letter": "myapp-%78-myteam.vercel.app",
-    "percent-encoded NUL": "myapp-x%00-myteam.vercel.app",
     "a slash": "evil.example/myapp-x-myteam.vercel.app",
-    "the star is a path": "myapp-x/../-myteam.vercel.app",
     "a backslash": "evil.example\\myapp-x-myteam.vercel.app",
     "a question mark": "evil.example?myapp-x-myteam.vercel.app",
     "a fragment": "evil.example#myapp-x-myteam.vercel.app",
-    "the star is a fragment": "myapp-#-myteam.vercel.app",
     "a blank": "myapp-x -myteam.vercel.app",
-    "a tab": "myapp-x\t-myteam.vercel.app",
     "a line feed": "myapp-x\n-myteam.vercel.app",
     "a line feed at the end": "myapp-x-myteam.vercel.app\n",
     "a NUL": "myapp-x\x00-myteam.vercel.app",
@@ -623,10 +556,8 @@ def hosts_near(draw, pattern):
     return host[:at] + draw(st.one_of(st.just(""), st.just(""), odd, ends, ports)) + host[at:]
 
 
-@given(st.data(), st.lists(patterns, min_size=1, max_size=3))
-@hypothesis_settings(max_examples=600, deadline=None)
-def test_where_a_browser_is_sent(data, listed):
-    """Whatever list and host: a browser that follows a ticket's address ends at a host on the list."""
+def is_sent(data, listed):
+    """That a browser with a ticket of some host near these patterns ends at a host that they stand for."""
     try:
         at = deployment(AUTH_RELAY_HOSTS=",".join(listed))
     except Misconfigured:
@@ -654,9 +585,22 @@ def test_where_a_browser_is_sent(data, listed):
     assert url.protocol == "https:" or url.hostname.endswith("localhost")
 
 
+@pytest.mark.parametrize("examples", [80, pytest.param(600, marks=pytest.mark.slow)])
+def test_where_a_browser_is_sent(examples):
+    """Whatever list and host: a browser that follows a ticket's address ends at a host on the list."""
+    drawn = given(st.data(), st.lists(patterns, min_size=1, max_size=3))(is_sent)
+    hypothesis_settings(max_examples=examples, deadline=None)(drawn)()
+
+
 @given(
     st.text()
-    | st.from_regex(r"[a-z.-]{1,40}~[\w-]{24}~[\w-]{43}~1800000000\.[\w-]{42}[A048]", fullmatch=True)
+    | st.builds(
+        lambda host, state, challenge, signature: f"{host}~{state}~{challenge}~{NOW}.{signature}",
+        st.text("abz.-", min_size=1, max_size=40),
+        st.binary(min_size=18, max_size=18).map(base64url),
+        st.binary(min_size=32, max_size=32).map(base64url),
+        st.binary(min_size=32, max_size=32).map(base64url),
+    )
 )
 @hypothesis_settings(max_examples=150, deadline=None)
 def test_it_cannot_be_made_up(text):

@@ -1,18 +1,23 @@
 """What the tests of the verifiers share: one bot, one person, one moment, and the published vectors."""
 
 import json
-from collections.abc import Mapping
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import strategies as st
+from werkzeug.wrappers import Request, Response
 
 from dev.telegram.signing import sign_init_data, sign_widget
 
 BOT_TOKEN = "123456789:AAE-test_token-of-no-bot"
 BOT_ID = 123456789
+CLIENT_SECRET = "canary-client-secret-0123456789"
+ORIGIN = "https://tgauth.example"
 NOW = 1_800_000_000
 PRIVATE_KEY = bytes(range(32))
 PUBLIC_KEY = Ed25519PrivateKey.from_private_bytes(PRIVATE_KEY).public_key().public_bytes_raw()
@@ -36,7 +41,14 @@ PERSON: dict[str, Any] = {
     "photo_url": "https://t.me/i/userpic/320/anna.svg",
 }
 
-CONTROLS = [chr(code) for code in (0x00, 0x09, 0x0A, 0x0D, 0x1F, 0x7F, 0x80, 0x85, 0x9F)]
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\0"), max_size=64)
+"""Names as Telegram signs them, and as they are kept."""
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
 NOT_NUMBERS = {
     "empty": "",
     "zero": "0",
@@ -57,6 +69,45 @@ NOT_NUMBERS = {
     "17 digits": "1" * 17,
     "5000 digits": "1" * 5000,
 }
+NO_ANSWERS = {
+    "nothing": (200, b""),
+    "HTML": (200, b"<html>canary</html>"),
+    "not UTF-8": (200, b'{"canary": "\xff"}'),
+    "cut": (200, b'{"canary": ""'),
+    "deep": (200, b"[" * 60_000),
+    "long number": (200, b"9" * 60_000),
+    "null": (200, b"null"),
+    "true": (200, b"true"),
+    "number": (200, b"5"),
+    "text": (200, b'"canary"'),
+    "empty list": (200, b"[]"),
+    "empty object": (200, b"{}"),
+    "204": (204, b""),
+    "304": (304, b""),
+    "500": (500, b'{"canary": 1}'),
+    "502 HTML": (502, b"<html>canary</html>"),
+}
+"""Status and body of what nobody answers who was asked for JSON."""
+
+
+def base64url(data: bytes) -> str:
+    """Without padding."""
+    return urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def reset(_: Request) -> Response:
+    """A fault of the simulated Telegram: the connection ends without an answer."""
+    raise ConnectionResetError
+
+
+def answering(body: bytes, status: int = 200) -> Callable[[Request], Response]:
+    """A fault of the simulated Telegram: it answers this."""
+    return lambda _: Response(body, status, mimetype="application/json")
+
+
+def json_of(value: object, status: int = 200) -> Callable[[Request], Response]:
+    """As `answering`."""
+    return answering(json.dumps(value).encode(), status)
 
 
 def changed(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

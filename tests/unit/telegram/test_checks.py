@@ -11,7 +11,7 @@ from lib.tgauth.clock import CLOCK_SKEW
 from lib.tgauth.errors import LoginRejected, LoginStale, MalformedRequest
 from lib.tgauth.telegram.checks import data_check_string, require_bot_token, require_fresh, require_mac
 from lib.tgauth.user import is_user_id, read_user_id
-from tests.unit.telegram.proofs import BOT_TOKEN, CONTROLS, NOT_NUMBERS, NOW
+from tests.unit.telegram.proofs import BOT_TOKEN, NOT_NUMBERS, NOW
 
 KEY = b"k" * 32
 MESSAGE = "auth_date=1\nid=2"
@@ -48,13 +48,6 @@ def test_bot_token_is_its_bytes():
     assert require_bot_token(BOT_TOKEN) == BOT_TOKEN.encode()
 
 
-def test_error_about_bot_token_does_not_quote_it():
-    """The error about a malformed bot token does not hold the token."""
-    with pytest.raises(ValueError) as caught:  # noqa: PT011 (the text is what is tested)
-        require_bot_token("123456:canary canary")
-    assert "canary" not in str(caught.value)
-
-
 @pytest.mark.parametrize("name", NOT_NUMBERS)
 def test_ids_are_plain_digits(name):
     """Only ASCII digits without sign, space or leading zero are an id, whatever int() takes."""
@@ -63,12 +56,15 @@ def test_ids_are_plain_digits(name):
 
 
 @pytest.mark.parametrize(
-    "value", [0, -1, 2**52, 2**64, 10**5000, 17.0, True, None, [17], {}, "17\n", str(2**52)], ids=type
+    "value",
+    [0, -1, 2**52, 2**64, 10**5000, 17.0, 1e3, True, False, None, [17], {}, "17\n", str(2**52)],
+    ids=type,
 )
 def test_an_id_in_json_is_a_number_or_its_digits(value):
     """A number of at most 52 bits and its plain digits are an id, and nothing else in JSON is."""
     assert read_user_id(value) is None
-    assert (read_user_id(17), read_user_id("17"), read_user_id(2**52 - 1)) == (17, 17, 2**52 - 1)
+    for found in (1, 17, 2**31, 2**32, 2**52 - 1):
+        assert read_user_id(found) == read_user_id(str(found)) == found
 
 
 def test_check_string_is_sorted_lines():
@@ -79,7 +75,7 @@ def test_check_string_is_sorted_lines():
     assert data_check_string({}) == ""
 
 
-@pytest.mark.parametrize("character", [*CONTROLS, "\udfff", "=", "\u2028"], ids=ascii)
+@pytest.mark.parametrize("character", [*"\0\t\n\r\x1f\x7f\x80\x85\x9f", "\udfff", "=", "\u2028"], ids=ascii)
 @pytest.mark.parametrize("place", ["key", "value"])
 def test_check_string_refuses_what_would_make_it_ambiguous(character, place):
     """A line feed, half a surrogate pair, and "=" in a key are refused; all other characters are names."""
@@ -131,11 +127,10 @@ def test_no_message_is_made_for_nothing():
         require_mac(KEY, [], MAC)
 
 
-@pytest.mark.parametrize("position", range(64))
-def test_every_digit_of_the_mac_counts(position):
+def test_every_digit_of_the_mac_counts():
     """A MAC with any one digit changed to any other is refused."""
-    for digit in "0123456789abcdef":
-        if digit != MAC[position]:
+    for position, genuine in enumerate(MAC):
+        for digit in set("0123456789abcdef") - {genuine}:
             with pytest.raises(LoginRejected):
                 require_mac(KEY, [MESSAGE], MAC[:position] + digit + MAC[position + 1 :])
 
@@ -209,13 +204,6 @@ def test_time_is_plain_digits(name):
     """An auth_date that is no plain number is refused, even if int() would read the present in it."""
     with pytest.raises(LoginRejected):
         require_fresh(NOT_NUMBERS[name], now=17, max_age=300)
-
-
-def test_odd_spellings_of_now_are_no_time():
-    """The present moment with a sign, a space, an underscore or foreign digits is refused."""
-    for text in (f"+{NOW}", f" {NOW}", f"{NOW}\n", f"0{NOW}", f"{NOW:_}", f"{NOW}.0"):
-        with pytest.raises(LoginRejected):
-            require_fresh(text, now=NOW, max_age=300)
 
 
 REASONS = [

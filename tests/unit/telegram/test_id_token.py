@@ -7,7 +7,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 import pytest
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from jwt import PyJWK, PyJWS
 from jwt.exceptions import InvalidTokenError
 
-from lib.tgauth.errors import IdentityProviderUnavailable, LoginRejected
-from lib.tgauth.telegram.id_token import ALGORITHMS, MAX_AGE, verify_id_token
+from lib.tgauth.errors import LoginRejected
+from lib.tgauth.telegram.id_token import MAX_AGE, verify_id_token
 from lib.tgauth.telegram.jwk import Key, read_key
 from lib.tgauth.user import TelegramUser
-from tests.unit.telegram.proofs import NOT_NUMBERS, NOW, changed
+from tests.unit.telegram.proofs import JSON, NOW, changed
 
 ISSUER = "https://oauth.telegram.org"
 CLIENT = "123456789"
@@ -40,8 +40,6 @@ RSA = rsa.generate_private_key(65537, 2048)
 OTHER_RSA = rsa.generate_private_key(65537, 2048)
 P256 = ec.generate_private_key(ec.SECP256R1())
 OTHER_P256 = ec.generate_private_key(ec.SECP256R1())
-K256 = ec.generate_private_key(ec.SECP256K1())
-ED = ed25519.Ed25519PrivateKey.generate()
 
 
 def encode(data):
@@ -68,17 +66,12 @@ def ec_jwk(key, curve):
 KEYS = {
     "rsa": Key("rsa", "RS256", RSA.public_key()),
     "p256": Key("p256", "ES256", P256.public_key()),
-    # Telegram has such keys too, and none of them is ever read into one of ours.
-    "k256": Key("k256", "ES256K", K256.public_key()),
-    "ed": Key("ed", "EdDSA", ED.public_key()),
 }
 HEADERS = {
     "rsa": {"alg": "RS256", "kid": "rsa", "typ": "JWT"},
     "p256": {"alg": "ES256", "kid": "p256", "typ": "JWT"},
-    "k256": {"alg": "ES256K", "kid": "k256"},
-    "ed": {"alg": "EdDSA", "kid": "ed"},
 }
-PRIVATE = {"rsa": RSA, "p256": P256, "k256": K256, "ed": ED}
+PRIVATE = {"rsa": RSA, "p256": P256}
 BOTH = pytest.mark.parametrize("key", ["rsa", "p256"])
 
 
@@ -89,8 +82,6 @@ def signature(message, key, digest=None):
         return hmac.digest(key, message, "sha256")
     if isinstance(key, rsa.RSAPrivateKey):
         return key.sign(message, padding.PKCS1v15(), digest)
-    if isinstance(key, ed25519.Ed25519PrivateKey):
-        return key.sign(message)
     r, s = utils.decode_dss_signature(key.sign(message, ec.ECDSA(digest)))
     return r.to_bytes(32) + s.to_bytes(32)
 
@@ -210,29 +201,6 @@ def test_whose_it_is(key):
     assert proof.check_string == text.rpartition(".")[0]
 
 
-def test_only_rs256_and_es256():
-    """The list of algorithms is ours, and these two."""
-    assert ALGORITHMS == ("RS256", "ES256")
-
-
-def test_the_documented_example():
-    """The claims that Telegram documents, as they stand there, are a login."""
-    claims = {
-        "iss": "https://oauth.telegram.org",
-        "aud": "123456789",
-        "sub": "1234123412341234123",
-        "iat": 1700000000,
-        "exp": 1700003600,
-        "id": 987654321,
-        "name": "John Doe",
-        "preferred_username": "johndoe",
-        "picture": "https://cdn4.telesco.pe/file...",
-        "phone_number": "971577777777",
-    }
-    user, _, nonce = verify(sign(HEADERS["rsa"], claims, RSA), now=1700000001)
-    assert (user.id, user.phone_number, nonce) == (987654321, "971577777777", None)
-
-
 @pytest.mark.parametrize(
     ("changes", "first_name", "last_name"),
     [
@@ -249,6 +217,9 @@ def test_the_documented_example():
         ({"name": 5}, "", None),
         ({"name": ..., "given_name": "", "family_name": "Doe"}, "", "Doe"),
         ({"given_name": ["John"], "family_name": "Doe"}, "John Canary Doe", None),
+        ({"given_name": "\ud800", "family_name": "Doe"}, "John Canary Doe", None),
+        ({"given_name": "John", "family_name": ""}, "John", None),
+        ({"given_name": "John", "family_name": 5}, "John", None),
         ({"given_name": "Jo\nhn", "family_name": "D\x00oe"}, "Jo hn", "D oe"),
         ({"name": "Ann\x9ca\x7f\x85\u2028"}, "Ann\x9ca\x7f\x85\u2028", None),
         ({"name": "\u3164"}, "\u3164", None),
@@ -274,7 +245,7 @@ def test_what_is_not_there_is_none():
     "number_",
     [
         *(1, 1.5, True, ["971577777777"], {}, None, "", " ", "+", "12", "1" * 33, "971577777777\n"),
-        *("971 CANARY", "٩٧١٥٧٧٧٧٧٧٧٧", "97157777\x007777"),
+        *("971 CANARY", "97157777\ud8007777", "٩٧١٥٧٧٧٧٧٧٧٧", "97157777\x007777"),
     ],
     ids=repr,
 )
@@ -283,21 +254,10 @@ def test_a_phone_number_that_is_none_is_left_out(number_):
     assert verify(token(phone_number=number_))[0].phone_number is None
 
 
-def test_what_is_empty_is_not_known():
-    """Telegram's empty texts are as good as none, before the session is stored and after."""
-    user, _, _ = verify(token(given_name="Ann", family_name="", preferred_username="", picture=""))
-    assert (user.first_name, user.last_name, user.username, user.photo_url) == ("Ann", None, None, None)
-
-
-@pytest.mark.parametrize("value", [1, 1.5, True, False, ["a"], {}], ids=repr)
-@pytest.mark.parametrize(
-    ("claim", "field"),
-    [("family_name", "last_name"), ("preferred_username", "username"), ("picture", "photo_url")],
-)
-def test_an_optional_claim_of_another_type_is_left_out(claim, field, value):
+def test_an_optional_claim_of_another_type_is_left_out():
     """What is not text where text should be costs nobody the login; the rest of the token counts."""
-    user, _, _ = verify(token(given_name="Ann", **{claim: value}))
-    assert (user.id, user.first_name, getattr(user, field)) == (987654321, "Ann", None)
+    user, _, _ = verify(token(preferred_username=1, picture=False))
+    assert (user.id, user.username, user.photo_url) == (987654321, None, None)
 
 
 def test_unknown_claims_and_headers_do_no_harm():
@@ -306,11 +266,10 @@ def test_unknown_claims_and_headers_do_no_harm():
     assert verify(token(**extra, header={"typ": ..., "cty": "x", "zip": 1}))[0].id == 987654321
 
 
-@pytest.mark.parametrize("value", [1, 17, 2**31, 2**32, 2**52 - 1])
-def test_id_is_a_number_or_its_digits(value):
+def test_id_is_a_number_or_its_digits():
     """The `id` claim is the account as a JSON number or as text, up to 52 bits, and exact."""
-    assert verify(token(id=value))[0].id == value
-    assert verify(token(id=str(value)))[0].id == value
+    for value in (1, 2**52 - 1):
+        assert verify(token(id=value))[0].id == verify(token(id=str(value)))[0].id == value
 
 
 def test_the_account_is_never_the_subject():
@@ -397,7 +356,6 @@ def test_a_claim_that_is_there_twice():
 
 # What is refused, and asks nobody for a key
 
-URLS = ["https://evil.example/jwks.json", "https://oauth.telegram.org/.well-known/jwks.json"]
 FORGED_HEADERS = {
     "alg none": {"alg": "none"},
     "alg None": {"alg": "None"},
@@ -410,40 +368,28 @@ FORGED_HEADERS = {
     "alg lower case": {"alg": "rs256"},
     "alg with a space": {"alg": "RS256 "},
     "HS256": {"alg": "HS256"},
-    "HS384": {"alg": "HS384"},
-    "HS512": {"alg": "HS512"},
     "RS384": {"alg": "RS384"},
-    "RS512": {"alg": "RS512"},
     "PS256": {"alg": "PS256"},
     "ES384": {"alg": "ES384"},
     "ES256K": {"alg": "ES256K"},
     "EdDSA": {"alg": "EdDSA"},
-    "Ed25519": {"alg": "Ed25519"},
-    "ML-DSA-44": {"alg": "ML-DSA-44"},
     "RSA-OAEP": {"alg": "RSA-OAEP", "enc": "A256GCM"},
-    "dir": {"alg": "dir", "enc": "A256GCM"},
     "kid missing": {"kid": ...},
     "kid null": {"kid": None},
     "kid number": {"kid": 1},
     "kid list": {"kid": ["rsa"]},
     "kid object": {"kid": {"rsa": 1}},
     "kid bool": {"kid": True},
-    "jku": {"jku": URLS[0]},
-    "jku of Telegram": {"jku": URLS[1]},
-    "jku empty": {"jku": ""},
+    "jku": {"jku": "https://oauth.telegram.org/.well-known/jwks.json"},
     "jku null": {"jku": None},
     "jwk": {"jwk": rsa_jwk(OTHER_RSA)},
     "jwk null": {"jwk": None},
-    "x5u": {"x5u": URLS[0]},
+    "x5u": {"x5u": "https://evil.example/jwks.json"},
     "x5c": {"x5c": ["MIIB"]},
     "crit": {"crit": ["exp"], "exp": NOW},
     "crit b64": {"crit": ["b64"], "b64": True},
-    "crit b64 false": {"crit": ["b64"], "b64": False},
     "crit empty": {"crit": []},
     "crit null": {"crit": None},
-    "crit text": {"crit": "b64"},
-    "crit unknown": {"crit": ["https://example.com/x"], "https://example.com/x": 1},
-    "b64 true": {"b64": True},
     "b64 false": {"b64": False},
     "b64 null": {"b64": None},
 }
@@ -468,12 +414,6 @@ def test_header_claims_are_read_once():
             verify(text)
         else:
             refused_unasked(text)
-
-
-@pytest.mark.parametrize("key", ["k256", "ed"])
-def test_telegrams_other_algorithms_are_refused(key):
-    """ES256K and EdDSA are Telegram's too, and genuine, and come without the claims that name anybody."""
-    assert "RS256" in refused_unasked(token(key=key))
 
 
 PUBLIC = RSA.public_key()
@@ -502,11 +442,8 @@ CLAIM_REFUSALS = {
     **{f"{name} null": {name: None} for name in ("iss", "aud", "sub", "iat", "exp", "id")},
     "iss with a slash": {"iss": ISSUER + "/"},
     "iss http": {"iss": "http://oauth.telegram.org"},
-    "iss upper case": {"iss": "https://OAUTH.telegram.org"},
     "iss with a port": {"iss": ISSUER + ":443"},
     "iss other host": {"iss": "https://oauth.telegram.org.evil.example"},
-    "iss without scheme": {"iss": "oauth.telegram.org"},
-    "iss test host": {"iss": "https://oauth.tg.dev"},
     "iss line feed": {"iss": ISSUER + "\n"},
     "iss space": {"iss": " " + ISSUER},
     "iss empty": {"iss": ""},
@@ -516,11 +453,8 @@ CLAIM_REFUSALS = {
     "aud number": {"aud": 123456789},
     "aud float": {"aud": 123456789.0},
     "aud empty": {"aud": ""},
-    "aud leading zero": {"aud": "0123456789"},
     "aud space": {"aud": "123456789 "},
-    "aud line feed": {"aud": "123456789\n"},
     "aud prefix": {"aud": "12345678"},
-    "aud full width": {"aud": "１２３４５６７８９"},
     "aud empty list": {"aud": []},
     "aud list of another": {"aud": ["987654321"]},
     "aud list with extra": {"aud": [CLIENT, "987654321"]},
@@ -547,9 +481,7 @@ CLAIM_REFUSALS = {
     "sub bool": {"sub": True},
     "nonce empty": {"nonce": ""},
     "nonce not ours": {"nonce": "x" * 43},
-    "nonce with a space": {"nonce": NONCE + " "},
     "nonce prefix": {"nonce": NONCE[:-1]},
-    "nonce not ASCII": {"nonce": "é" + NONCE},
     "nonce number": {"nonce": 1},
     "nonce bool": {"nonce": True},
     "nonce list": {"nonce": [NONCE]},
@@ -576,20 +508,10 @@ CLAIM_REFUSALS = {
     "iat -huge": {"iat": -(10**400)},
     "exp -huge": {"exp": -(10**400)},
     "nbf huge": {"nbf": 10**400},
-    **{f"id {kind}": {"id": value} for kind, value in NOT_NUMBERS.items()},
+    "id text": {"id": " 987654321"},
     "id true": {"id": True},
-    "id false": {"id": False},
-    "id float": {"id": 987654321.0},
-    "id exponent": {"id": 1e3},
-    "id 0": {"id": 0},
-    "id -1": {"id": -1},
     "id 2**52": {"id": 2**52},
-    "id '2**52'": {"id": str(2**52)},
-    "id 2**53": {"id": 2**53},
-    "id 2**64 + 1": {"id": 2**64 + 1},
-    "id huge": {"id": 10**400},
-    "id list": {"id": [987654321]},
-    "id object": {"id": {}},
+    **{f"{name} half a character": {name: "\ud800"} for name in ("iss", "aud", "azp", "sub", "nonce")},
 }
 
 
@@ -632,12 +554,6 @@ def test_a_nonce_is_required_where_a_cookie_is_asked_for():
     refused_unasked(token(nonce="canary"), nonces=[NONCE], required=True)
 
 
-def test_a_login_without_the_profile_scope_says_what_to_do():
-    """Without `id` the owner learns which scope to ask for, and `sub` is not taken in its place."""
-    assert "profile" in refused_unasked(token(id=...))
-    assert "profile" in refused_unasked(token(id=None))
-
-
 PAYLOADS = {
     "empty": "",
     "null": "null",
@@ -648,13 +564,10 @@ PAYLOADS = {
     "not JSON": "{'iss': 1}",
     "cut": json.dumps(CLAIMS)[:-1],
     "more after": json.dumps(CLAIMS) + "{}",
-    "comment": json.dumps(CLAIMS)[:-1] + ',/**/"x":1}',
-    "trailing comma": json.dumps(CLAIMS)[:-1] + ",}",
     "not UTF-8": json.dumps(CLAIMS).encode().replace(b"John", b"\xff\xfe\xff\xfe"),
     "UTF-16": json.dumps(CLAIMS).encode("utf-16"),
     "NUL after": json.dumps(CLAIMS) + "\x00",
     "nested in a key": json.dumps({"claims": CLAIMS}),
-    "form": "iss=x&sub=1",
 }
 
 
@@ -698,33 +611,6 @@ def test_deep_nesting_is_refused(opening, depth):
         refused_unasked(sign(f'{{"alg":"RS256","kid":"rsa","x":{deep}}}', CLAIMS, RSA))
 
 
-HALVES = pytest.mark.parametrize("escape", ["\\ud800", "\\udfff", "a\\ud83cb", "\\ude00\\ud83d"])
-
-
-@pytest.mark.parametrize("name", ["sub", "iss", "aud", "azp", "nonce"])
-@HALVES
-def test_half_a_surrogate_pair_is_refused(name, escape):
-    """Text that has no UTF-8 is refused here, not where it would be written or compared."""
-    body = json.dumps(changed(CLAIMS, {name: ...}))[1:-1]
-    refused_unasked(sign(HEADERS["rsa"], f'{{{body},"{name}":"{escape}"}}', RSA))
-
-
-@pytest.mark.parametrize(
-    "name", ["name", "given_name", "family_name", "preferred_username", "picture", "phone_number"]
-)
-@HALVES
-def test_half_a_surrogate_pair_in_a_name_is_left_out(name, escape):
-    """Text that has no UTF-8, which no store and no answer could carry, counts as absent."""
-    body = json.dumps(changed(CLAIMS, {name: ...}))[1:-1]
-    user, _, _ = verify(sign(HEADERS["rsa"], f'{{{body},"{name}":"{escape}"}}', RSA))
-    assert user == verify(token(**{name: ...}))[0]
-
-
-def test_a_kid_that_has_no_utf8():
-    """A key's name is only ever looked up, so half a surrogate pair in it is the name of no key."""
-    refused(sign('{"alg":"RS256","kid":"\\ud800"}', CLAIMS, RSA))
-
-
 # What is refused by its form
 
 FORMS = {
@@ -735,21 +621,16 @@ FORMS = {
     "no payload": lambda text: text.split(".")[0] + ".." + text.split(".")[2],
     "no header": lambda text: text[text.index(".") :],
     "four parts": lambda text: text + ".AAAA",
-    "four parts, one empty": lambda text: text + ".",
     "dot before": lambda text: "." + text,
     "JWE": lambda _: ".".join([encode({"alg": "dir", "enc": "A256GCM"}), "", "AAAA", "AAAA", "AAAA"]),
     "JSON serialization": lambda text: json.dumps(
         dict(zip(("protected", "payload", "signature"), text.split("."), strict=True))
     ),
     "padded": lambda text: text + "=",
-    "padded twice": lambda text: text + "==",
     "header padded": lambda text: text.replace(".", "==.", 1),
     "line feed after": lambda text: text + "\n",
     "space before": lambda text: " " + text,
-    "space after": lambda text: text + " ",
     "line feed inside": lambda text: text[:50] + "\n" + text[50:],
-    "tab before a dot": lambda text: text.replace(".", "\t."),
-    "NUL after": lambda text: text + "\x00",
     "not ASCII": lambda text: "é" + text[1:],
     "full-width dots": lambda text: text.replace(".", "．"),
     "Arabic digit": lambda text: text[:-1] + "١",
@@ -757,11 +638,8 @@ FORMS = {
     "standard alphabet": lambda text: text[:-2] + "+/",
     "Bearer": lambda text: "Bearer " + text,
     "one character less": lambda text: text[:-1],
-    "four characters less": lambda text: text[:-4],
     "half": lambda text: text[: len(text) // 2],
     "one character more": lambda text: text + "A",
-    "four characters more": lambda text: text + "AAAA",
-    "signature twice": lambda text: text + text.rpartition(".")[2],
     "signature empty bytes": lambda text: text.rpartition(".")[0] + ".AA",
     "signature of zeros": lambda text: text.rpartition(".")[0] + "." + "A" * 86,
     "a megabyte": lambda text: text.rpartition(".")[0] + "." + "A" * 2**20,
@@ -775,12 +653,6 @@ def test_any_other_form_is_refused(name, key):
     """Whatever is not the one compact spelling of the token is refused, and breaks nothing."""
     text = FORMS[name](token(key=key))
     assert refused(text)
-
-
-def test_a_megabyte_of_claims():
-    """A huge payload is no reason to break; what bounds it is the request's size."""
-    refused_unasked(token(iss="x" * 2**20))
-    assert verify(token(name="x" * 2**16))[0].id == 987654321
 
 
 @BOTH
@@ -810,10 +682,6 @@ def test_a_key_is_bound_to_its_algorithm():
         ("ES256", "rsa", P256),
         ("RS256", "p256", P256),
         ("RS256", "p256", RSA),
-        ("ES256", "k256", K256),
-        ("ES256", "k256", P256),
-        ("RS256", "ed", ED),
-        ("ES256", "ed", ED),
     ):
         refused(sign({"alg": alg, "kid": kid}, CLAIMS, private))
 
@@ -844,34 +712,6 @@ def test_es256_is_64_bytes():
         refused(f"{message}.{encode(forged)}")
 
 
-def test_a_signature_is_of_one_token():
-    """The signature of another genuine token, or of another payload, does not fit."""
-    one, other = token(), token(id=1)
-    for mixed in (
-        one.rpartition(".")[0] + "." + other.rpartition(".")[2],
-        ".".join([one.split(".")[0], other.split(".")[1], one.split(".")[2]]),
-    ):
-        refused(mixed)
-
-
-@pytest.mark.parametrize(
-    "kid", ["", "other", "RSA", "rsa ", "../rsa", "rsa\x00", "é", "x" * 10_000, "__proto__"]
-)
-def test_an_unknown_key_is_refused(kid):
-    """A name that is no key's, however it looks, is refused."""
-    refused(token(header={"kid": kid}))
-
-
-def test_what_find_key_raises_goes_through():
-    """That keys cannot be had is not the token's fault, and is not reported as such."""
-
-    def unavailable(kid, algorithm, instead_of):
-        raise IdentityProviderUnavailable("no keys")
-
-    with pytest.raises(IdentityProviderUnavailable):
-        verify(token(), find_key=unavailable)
-
-
 def test_one_key_is_asked_for_once():
     """For a good token the key it names, and no other, is asked for once."""
     asked = []
@@ -896,13 +736,6 @@ def test_a_key_that_was_replaced_under_its_name():
     assert len(asked) == 2
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=5,
-)
-
-
 @given(
     claims=st.dictionaries(
         st.sampled_from([*CLAIMS, "azp", "nbf", "nonce", "phone_number"]), JSON, max_size=3
@@ -910,7 +743,7 @@ JSON = st.recursive(
     header=st.dictionaries(st.sampled_from(["alg", "kid", "typ", "crit", "b64", "x"]), JSON, max_size=2),
 )
 @example(claims={}, header={"typ": None})
-@hypothesis_settings(max_examples=150, deadline=None)
+@hypothesis_settings(max_examples=80, deadline=None)
 def test_any_signed_claims_are_a_login_or_refused(claims, header):
     """Whatever JSON is signed, it is one exact user or it is refused, and nothing else happens."""
     text = sign({**HEADERS["p256"], **header}, {**CLAIMS, **claims}, P256)
@@ -926,10 +759,7 @@ def test_any_signed_claims_are_a_login_or_refused(claims, header):
     assert nonce in (None, NONCE)
 
 
-@given(
-    st.text()
-    | st.from_regex(r"[A-Za-z0-9_-]{1,60}\.[A-Za-z0-9_-]{1,60}\.[A-Za-z0-9_-]{1,60}", fullmatch=True)
-)
+@given(st.text() | st.lists(st.binary(min_size=1).map(encode), min_size=3, max_size=3).map(".".join))
 @hypothesis_settings(max_examples=150, deadline=None)
 def test_no_text_breaks_anything(text):
     """Any text at all is refused, and asks for no key."""
@@ -937,7 +767,7 @@ def test_no_text_breaks_anything(text):
 
 
 @given(st.integers(0, 63), st.integers(1, 255), st.booleans())
-@hypothesis_settings(max_examples=200, deadline=None)
+@hypothesis_settings(max_examples=50, deadline=None)
 def test_signatures_agree_with_another_implementation(place, change, is_rsa):
     """What a key signed, and what only almost is, PyJWT judges as we do."""
     name, jwk = ("rsa", rsa_jwk(RSA)) if is_rsa else ("p256", ec_jwk(P256, "P-256"))

@@ -1,10 +1,10 @@
 """Telegram's keys, and when they are fetched (lib/tgauth/telegram/jwks.py)."""
 
-import copy
+import functools
 import json
 import threading
 import time
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -21,6 +21,7 @@ from lib.tgauth.clock import DAY, HOUR
 from lib.tgauth.errors import IdentityProviderUnavailable, LoginRejected
 from lib.tgauth.telegram.jwk import decode
 from lib.tgauth.telegram.jwks import COOL_DOWN, FRESH, STALE, Keys, parse
+from tests.unit.telegram.proofs import JSON, NO_ANSWERS, base64url
 
 NOW = 1_800_000_000.0
 RETRY = 10
@@ -82,38 +83,21 @@ def without(key, *names):
     return {name: value for name, value in key.items() if name not in names}
 
 
-def number(value):
-    return urlsafe_b64encode(value.to_bytes((value.bit_length() + 7) // 8)).decode().rstrip("=")
-
-
+@functools.cache
 def rsa_key(bits):
     public = rsa.generate_private_key(65537, bits).public_key().public_numbers()
-    return {"kty": "RSA", "n": number(public.n), "e": "AQAB"}
-
-
-def private_rsa_key():
-    numbers = rsa.generate_private_key(65537, 2048).private_numbers()
-    public = numbers.public_numbers
-    names = {"p": numbers.p, "q": numbers.q, "d": numbers.d, "n": public.n, "e": public.e}
-    names |= {"dp": numbers.dmp1, "dq": numbers.dmq1, "qi": numbers.iqmp}
-    return {"kty": "RSA", **{name: number(value) for name, value in names.items()}}
+    return {"kty": "RSA", "n": base64url(public.n.to_bytes(bits // 8)), "e": "AQAB"}
 
 
 def ec_key(curve, name):
     public = ec.generate_private_key(curve).public_key().public_numbers()
-    size = (curve.key_size + 7) // 8
-    x, y = (urlsafe_b64encode(value.to_bytes(size)).decode().rstrip("=") for value in (public.x, public.y))
+    x, y = (base64url(value.to_bytes((curve.key_size + 7) // 8)) for value in (public.x, public.y))
     return {"kty": "EC", "crv": name, "x": x, "y": y}
 
 
-def private_ec_key():
-    private = ec.generate_private_key(ec.SECP256R1())
-    numbers = private.private_numbers()
-    x, y, d = (
-        urlsafe_b64encode(value.to_bytes(32)).decode().rstrip("=")
-        for value in (numbers.public_numbers.x, numbers.public_numbers.y, numbers.private_value)
-    )
-    return {"kty": "EC", "crv": "P-256", "x": x, "y": y, "d": d}
+def longer(number):
+    """The same number, a byte longer."""
+    return base64url(b"\0" + urlsafe_b64decode(number + "="))
 
 
 # Parsing
@@ -140,53 +124,38 @@ def test_what_a_key_need_not_say(absent):
     assert set(keys) == BOTH
 
 
-def longer(number):
-    """The same number, a byte longer."""
-    return urlsafe_b64encode(b"\0" + urlsafe_b64decode(number + "=")).decode().rstrip("=")
-
-
 UNUSABLE = {
     "null": None,
-    "text": "oidc-1",
     "number": 1,
-    "list": [],
     "empty": {},
     "no kid": without(RSA_KEY, "kid"),
     "kid null": {**RSA_KEY, "kid": None},
     "kid number": {**RSA_KEY, "kid": 1},
     "kid list": {**RSA_KEY, "kid": ["x"]},
-    "kid object": {**RSA_KEY, "kid": {}},
     "kid empty": {**RSA_KEY, "kid": ""},
     "no kty": without(RSA_KEY, "kty"),
     "kty null": {**RSA_KEY, "kty": None},
     "kty list": {**RSA_KEY, "kty": ["RSA"]},
-    "kty number": {**RSA_KEY, "kty": 1},
     "kty lower case": {**RSA_KEY, "kty": "rsa"},
     "kty of the other": {**RSA_KEY, "kty": "EC", "alg": "ES256"},
     "kty new": {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AAAA"},
     "oct": {"kty": "oct", "k": "AAAA", "alg": "HS256"},
     "oct for RS256": {"kty": "oct", "k": "AAAA", "alg": "RS256"},
     "Ed25519": PUBLISHED["keys"][2],
-    "Ed25519 without alg": without(PUBLISHED["keys"][2], "alg"),
     "secp256k1": PUBLISHED["keys"][3],
     "secp256k1 without alg": without(PUBLISHED["keys"][3], "alg"),
     "secp256k1 for ES256": {**PUBLISHED["keys"][3], "alg": "ES256"},
     "P-384": ec_key(ec.SECP384R1(), "P-384"),
-    "P-384 for ES256": {**ec_key(ec.SECP384R1(), "P-384"), "alg": "ES256"},
     "P-521": ec_key(ec.SECP521R1(), "P-521"),
     "P-256, a byte before x": {**EC_KEY, "x": longer(EC_KEY["x"])},
     "P-256, a byte before y": {**EC_KEY, "y": longer(EC_KEY["y"])},
     "RSA 1024": rsa_key(1024),
-    "RSA 1024 for RS256": {**rsa_key(1024), "alg": "RS256"},
-    "RSA private": private_rsa_key(),
-    "P-256 private": private_ec_key(),
     "use enc": {**RSA_KEY, "use": "enc"},
     "use empty": {**RSA_KEY, "use": ""},
     "use null": {**RSA_KEY, "use": None},
     "use list": {**RSA_KEY, "use": ["sig"]},
     "alg other": {**RSA_KEY, "alg": "RS512"},
     "alg PS256": {**RSA_KEY, "alg": "PS256"},
-    "alg HS256": {**RSA_KEY, "alg": "HS256"},
     "alg none": {**RSA_KEY, "alg": "none"},
     "alg null": {**RSA_KEY, "alg": None},
     "alg list": {**RSA_KEY, "alg": ["RS256"]},
@@ -208,9 +177,8 @@ UNUSABLE = {
     "EC not on the curve": {**EC_KEY, "y": EC_KEY["x"]},
     "EC of zeros": {**EC_KEY, "x": "A" * 43, "y": "A" * 43},
     "EC too long": {**EC_KEY, "x": "A" + EC_KEY["x"], "y": "A" + EC_KEY["y"]},
-    "RSA with other primes": {**private_rsa_key(), "oth": []},
-    "RSA half private": {**RSA_KEY, "d": "AQAB"},
-    "EC half private": {**EC_KEY, "d": "AQAB"},
+    "RSA private": {**RSA_KEY, "d": "AQAB"},
+    "EC private": {**EC_KEY, "d": "AQAB"},
 }
 
 
@@ -255,12 +223,7 @@ def test_a_key_is_found_for_its_own_algorithm_alone(keys):
 @pytest.mark.parametrize(
     "text",
     [
-        b"",
-        b"null",
-        b"true",
-        b"1",
-        b"[]",
-        b"{}",
+        *(body for _, body in NO_ANSWERS.values()),
         b'"keys"',
         b'["keys"]',
         b'{"keys": null}',
@@ -272,14 +235,12 @@ def test_a_key_is_found_for_its_own_algorithm_alone(keys):
         b'{"keys": {"oidc-1": {}}}',
         b'{"Keys": []}',
         b'{"error": "canary"}',
-        b"<html>canary</html>",
         b"\xff\xfe\xff",
         b"\x00" * 10,
         json.dumps(PUBLISHED).encode()[:-2],
         json.dumps(PUBLISHED).encode() + b"x",
         json.dumps(PUBLISHED["keys"]).encode(),
         json.dumps(PUBLISHED["keys"][0]).encode(),
-        b"[" * 100_000,
         b'{"keys":' * 100_000,
         b'{"keys":[' + b"9" * 5000 + b"]}",
         document(PUBLISHED["keys"][2], PUBLISHED["keys"][3]),
@@ -294,18 +255,13 @@ def test_what_is_no_jwks(text):
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=5,
-)
 MEMBERS = st.sampled_from(["kty", "kid", "alg", "use", "crv", "n", "e", "x", "y", "d", "k", "p", "q", "oth"])
 
 
 @given(st.sampled_from(PUBLISHED["keys"]), st.dictionaries(MEMBERS, JSON, max_size=3))
 @example(RSA_KEY, {"n": "A" * 20_000})
 @example(RSA_KEY, {"e": "A" * 400})
-@hypothesis_settings(max_examples=200, deadline=None)
+@hypothesis_settings(max_examples=100, deadline=None)
 def test_a_damaged_key_breaks_nothing(key, damage):
     """Whatever a key's members are replaced with, the others are there."""
     found = parse(document({**key, **damage, "kid": "damaged"}, RSA_KEY))
@@ -316,7 +272,7 @@ def test_a_damaged_key_breaks_nothing(key, damage):
 @example(b"\0\0\x17")
 def test_base64url_is_decoded_in_its_one_spelling(data):
     """Whatever was encoded comes back, and with padding or another last letter it is refused."""
-    text = urlsafe_b64encode(data).decode().rstrip("=")
+    text = base64url(data)
     assert decode(text) == data
     for other in (f"{text}=", f"{text}\n", f" {text}", f"{text}!", f"{text}é"):
         with pytest.raises(ValueError):  # noqa: PT011 (its text says nothing, as it could quote a token)
@@ -424,22 +380,6 @@ def test_rotation(keys, source):
     unknown(keys, NOW + 101, kid="oidc-1")
     unknown(keys, NOW + 101, kid="oidc-es256-1", algorithm="ES256")
     assert keys.find("new", "ES256", now=NOW + 101)
-
-
-def test_a_key_taken_back_is_gone_within_the_hour(keys, source):
-    """Though nobody names a new key, an old one is not used for longer than an hour."""
-    keys.find("oidc-1", "RS256", now=NOW)
-    source.answer = document(EC_KEY)
-    keys.find("oidc-1", "RS256", now=NOW + FRESH - 1)
-    unknown(keys, NOW + FRESH, kid="oidc-1")
-
-
-def test_a_key_that_changed_under_its_name(keys, source):
-    """After a fetch a name stands for the key that it stands for now."""
-    first = keys.find("oidc-1", "RS256", now=NOW)
-    source.answer = document({**rsa_key(2048), "kid": "oidc-1"})
-    second = keys.find("oidc-1", "RS256", now=NOW + FRESH)
-    assert first.public.public_numbers() != second.public.public_numbers()
 
 
 def test_a_key_that_signed_nothing_is_fetched_anew(keys, source):
@@ -613,7 +553,7 @@ def test_what_breaks_while_fetching_holds_nobody_up(source):
     keys = Keys(source)
     with pytest.raises(ZeroDivisionError):
         keys.find("oidc-1", "RS256", now=NOW)
-    source.answer = copy.copy(json.dumps(PUBLISHED).encode())
+    source.answer = json.dumps(PUBLISHED).encode()
     assert keys.find("oidc-1", "RS256", now=NOW + COOL_DOWN)
 
 

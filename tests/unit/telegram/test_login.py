@@ -11,6 +11,7 @@ from lib.tgauth.telegram.login import Login, read_login, verify_login
 from tests.unit.telegram.proofs import (
     BOT_ID,
     BOT_TOKEN,
+    JSON,
     NOW,
     PERSON,
     VECTORS,
@@ -26,11 +27,6 @@ BAD_TOKEN = read_settings(
     {"TELEGRAM_BOT_ID": str(BOT_ID), "TELEGRAM_BOT_TOKEN": "malformed", "AUTH_SECRET": "s" * 32}
 )
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=5,
-)
 KEYS = ["widget", "init_data", "id_token", "transport", "state", *sorted(WIDGET), "hash"]
 
 
@@ -79,16 +75,11 @@ def test_the_documented_forms(body, expected):
         {"widget": {"id": 1, "return_to": "/"}},
         {"init_data": "a=1", "extra": 1},
         {"widget": []},
-        {"widget": "id=1"},
         {"widget": None},
         {"init_data": None},
         {"init_data": 5},
-        {"init_data": {"user": {}}},
-        {"init_data": ["a=1"]},
         {"id_token": None},
         {"id_token": 5},
-        {"id_token": True},
-        {"id_token": ["a.b.c"]},
         {"id_token": {"id_token": "a.b.c"}},
         {"id_token": "a.b.c", "extra": 1},
         {"id_token": "a.b.c", "state": "s"},
@@ -97,15 +88,11 @@ def test_the_documented_forms(body, expected):
         {"id_token": "a.b.c", "widget": {"id": 1}},
         {"init_data": "a=1", "state": "s"},
         {"state": "s"},
-        {"state": "s", "transport": "cookie"},
         {"widget": {"id": 1}, "state": 1},
-        {"widget": {"id": 1}, "state": True},
         {"widget": {"id": 1}, "state": ["s"]},
-        {"id": 1, "hash": "x", "state": {}},
         {"id": 1, "hash": "x", "state": None},
         {"widget": {"id": 1}, "state": None},
         {"Widget": {"id": 1}},
-        {"Id_token": "a.b.c"},
     ],
     ids=str,
 )
@@ -219,7 +206,7 @@ def test_without_a_key_it_is_the_owners_fault(settings, body, names):
 
 
 @given(st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=5), JSON, max_size=4))
-@hypothesis_settings(max_examples=200, deadline=None)
+@hypothesis_settings(max_examples=100, deadline=None)
 def test_junk_is_a_problem_and_nothing_else(body):
     """Whatever JSON object is posted, the answer is a problem of the API."""
     with pytest.raises(Problem):

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from lib.tgauth.errors import LoginCancelled, LoginRejected, Problem
 from lib.tgauth.settings import read_settings
-from lib.tgauth.telegram.oidc import SCOPE, authorization_code, authorization_url, redirect_uri
+from lib.tgauth.telegram.oidc import SCOPE, authorization_code, authorization_url
 from lib.tgauth.telegram.transaction import begin
+from tests.unit.telegram.proofs import NOW
 
-NOW = 1_800_000_000
 ISSUER = "https://oauth.telegram.org"
 SECRET = "canary-client-secret"
 SETTINGS = read_settings({"TELEGRAM_BOT_TOKEN": "123456789:AAE-canary", "TELEGRAM_CLIENT_SECRET": SECRET})
@@ -80,11 +80,6 @@ def test_another_telegram():
     sent = url(settings, "http://localhost:3000")
     assert sent.startswith("http://localhost:3000/_telegram/auth?")
     assert "redirect_uri=http%3A%2F%2Flocalhost%3A3000%2Ftelegram%2Fcallback&" in sent
-
-
-def test_the_registered_redirect_uri():
-    """The path is fixed: it is what the owner registers, to the letter."""
-    assert redirect_uri("https://tgauth.example") == "https://tgauth.example/telegram/callback"
 
 
 @pytest.mark.parametrize("value", ["x", "!", "~", "a.b-c_d/e+f=", "x" * 1024])

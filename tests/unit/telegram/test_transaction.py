@@ -13,14 +13,11 @@ from hypothesis import strategies as st
 from lib.tgauth.clock import CLOCK_SKEW
 from lib.tgauth.errors import MalformedRequest
 from lib.tgauth.keys import Signer, keys_of
-from lib.tgauth.sessions.record import Record
-from lib.tgauth.sessions.token import Claims, random_n, random_slot, seal
 from lib.tgauth.settings import read_settings
 from lib.tgauth.telegram.transaction import LIFETIME, Transaction, begin, resume
-from lib.tgauth.user import TelegramUser
 from lib.tgauth.web.return_to import MAX_LENGTH, require_return_to
+from tests.unit.telegram.proofs import NOW, base64url
 
-NOW = 1_800_000_000
 OLD, NEW = "o" * 32, "n" * 32
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
@@ -71,12 +68,12 @@ def test_the_cookie_has_one_form():
 
 def test_the_state_cannot_be_guessed():
     """A state has 144 random bits, and no two logins share one or anything derived from it."""
-    found = [begun()[0] for _ in range(1000)]
+    found = [begun()[0] for _ in range(300)]
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{24}", transaction.state) for transaction in found)
     for name in ("state", "verifier", "challenge", "nonce"):
-        assert len({getattr(transaction, name) for transaction in found}) == 1000
+        assert len({getattr(transaction, name) for transaction in found}) == 300
     # Every one of the 24 places is random, to the last.
-    assert all(len({transaction.state[place] for transaction in found}) > 50 for place in range(24))
+    assert all(len({transaction.state[place] for transaction in found}) > 40 for place in range(24))
 
 
 def test_verifier_and_nonce_are_the_servers_secret():
@@ -89,7 +86,7 @@ def test_verifier_and_nonce_are_the_servers_secret():
     assert not any(part in cookie for part in parts[1:])
     # None of them follows from what the browser has.
     for known in (transaction.state, transaction.nonce, cookie, cookie.rpartition(".")[2]):
-        digest = base64.urlsafe_b64encode(hashlib.sha256(known.encode()).digest()).decode().rstrip("=")
+        digest = base64url(hashlib.sha256(known.encode()).digest())
         assert digest not in (transaction.verifier, transaction.challenge, transaction.nonce)
 
 
@@ -102,27 +99,12 @@ def test_the_challenge_is_s256_of_the_verifier(monkeypatch):
     assert TRANSACTION.challenge == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 
-def test_another_key_derives_other_secrets():
-    """Who knows the state and not the key has neither verifier nor nonce; each deployment has its own."""
-    deployments = [
-        HERE,
-        settings(OLD),
-        settings(VERCEL_ENV="preview"),
-        settings(TELEGRAM_BOT_TOKEN="987654321:AAE-test"),
-    ]
-    value = f"{TRANSACTION.state}.{NOW}./"
-    found = [resumed(signed(value, at=at), at=at) for at in deployments]
-    assert {transaction.state for transaction in found} == {TRANSACTION.state}
-    assert len({transaction.verifier for transaction in found}) == 4
-    assert len({transaction.nonce for transaction in found}) == 4
-
-
 def test_how_the_secrets_are_derived():
     """HMAC-SHA256 of purpose and state; another form would end the logins that are under way at a deploy."""
     key = keys_of(HERE).transaction_secrets[0]
     for purpose in ("verifier", "nonce"):
         digest = hmac.digest(key, f"{purpose}|{TRANSACTION.state}".encode(), "sha256")
-        expected = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+        expected = base64url(digest)
         assert getattr(TRANSACTION, purpose) == expected
 
 
@@ -209,6 +191,10 @@ def test_the_signature_has_one_spelling():
         f"{'A' * 24}.{NOW}./;a=b",
         f"{'A' * 24}.{NOW}./\\",
         f"{'A' * 24}.{NOW}./\x7f",
+        # Which int() and isalnum() would take.
+        f"{'A' * 24}.١٨٠٠٠٠٠٠٠٠./",
+        f"{'A' * 24}.１８００００００００./",
+        f"{'é' * 24}.{NOW}./",
     ],
     ids=lambda value: ascii(value)[:50],
 )
@@ -216,14 +202,6 @@ def test_a_signed_value_of_another_form_is_refused(value):
     """Even under the genuine signature, what `begin` would not write resumes nothing."""
     assert resumed(signed(value)) is None
     assert resumed(value) is None
-
-
-@pytest.mark.parametrize(
-    "value", [f"{'A' * 24}.{'١٨٠٠٠٠٠٠٠٠'}./", f"{'A' * 24}.{'１８００００００００'}./", f"{'é' * 24}.{NOW}./"]
-)
-def test_digits_and_letters_are_ascii(value):
-    """Digits and letters of other scripts, which int() and isalnum() would take, resume nothing."""
-    assert resumed(signed(value)) is None
 
 
 def test_the_largest_cookie_is_read():
@@ -244,7 +222,7 @@ PATH = st.text("/abcXYZ019-._~?=&+:,%2fF5cC3e", min_size=0, max_size=60).map(lam
 @example("/?q=1,2,3")
 @example("/a.b?c=.1.2.")
 @example("/%20")
-@hypothesis_settings(max_examples=200, deadline=None)
+@hypothesis_settings(max_examples=100, deadline=None)
 def test_every_way_back_that_is_accepted_comes_back(return_to):
     """Whatever the start takes as `return_to` is still there, as it was, when the login ends."""
     try:
@@ -255,23 +233,6 @@ def test_every_way_back_that_is_accepted_comes_back(return_to):
     assert re.fullmatch(r"[\x21\x23-\x3a\x3c-\x5b\x5d-\x7e]+", cookie), "no text for a cookie"
     assert resumed(cookie) == transaction
     assert resumed(cookie).return_to == return_to
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        settings(OLD),
-        settings(VERCEL_ENV="preview"),
-        settings(VERCEL_ENV="development"),
-        settings(TELEGRAM_BOT_TOKEN="987654321:AAE-test"),
-        settings(""),
-    ],
-    ids=["secret", "preview", "development", "bot", "default secret"],
-)
-def test_it_is_of_one_deployment(other):
-    """Another environment, bot or secret resumes nothing that was begun here, nor the reverse."""
-    assert resumed(COOKIE, at=other) is None
-    assert resumed(begun(at=other)[1]) is None
 
 
 def test_rotation():
@@ -302,19 +263,6 @@ def test_no_other_signature_is_a_transactions():
     assert resumed(keys.transaction.sign(value)) == TRANSACTION
 
 
-def test_no_session_is_a_transaction():
-    """A session's token, of either kind, is no transaction, and a transaction is no session."""
-    from lib.tgauth.sessions import degraded, token
-
-    keys = keys_of(HERE)
-    slot = random_slot("cookie")
-    record = Record(TelegramUser(1, "A"), NOW, "widget", "cookie", "", "", NOW, random_n())
-    for session in (seal(Claims(1, slot, NOW, random_n()), keys), degraded.seal(1, slot, record, keys)):
-        assert resumed(session) is None
-    assert token.unseal(COOKIE, keys) is None
-    assert degraded.unseal(COOKIE, keys) is None
-
-
 def test_nothing_shows_the_secrets():
     """A printed transaction, as a debugger or an error tracker shows it, has no key, verifier or nonce."""
     shown = f"{TRANSACTION!r} {TRANSACTION}"
@@ -324,7 +272,12 @@ def test_nothing_shows_the_secrets():
 
 
 @given(
-    st.text() | st.from_regex(r"[A-Za-z0-9_-]{24}\.1800000000\./\.[A-Za-z0-9_-]{42}[A048]", fullmatch=True)
+    st.text()
+    | st.builds(
+        lambda state, signature: f"{base64url(state)}.{NOW}./.{base64url(signature)}",
+        st.binary(min_size=18, max_size=18),
+        st.binary(min_size=32, max_size=32),
+    )
 )
 @hypothesis_settings(max_examples=150, deadline=None)
 def test_it_cannot_be_made_up(text):

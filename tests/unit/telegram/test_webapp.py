@@ -24,11 +24,11 @@ from lib.tgauth.user import TelegramUser
 from tests.unit.telegram.proofs import (
     BOT_ID,
     BOT_TOKEN,
-    CONTROLS,
-    NOT_NUMBERS,
+    JSON,
     NOW,
     PERSON,
     PUBLIC_KEY,
+    TEXT,
     VECTORS,
     WIDGET,
     auth_date,
@@ -36,8 +36,6 @@ from tests.unit.telegram.proofs import (
     signed_init_data,
     vectors,
 )
-
-TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\0"), max_size=64)
 
 
 def by_token(text, *, now=NOW, **options):
@@ -217,12 +215,6 @@ def test_plus_and_percent_2b():
         by_token(text.replace("%2B", "+"))
 
 
-def test_telegram_may_add_fields():
-    """A field that is not known yet is signed like the others and does no harm."""
-    text = init_data(new_field="x", chat={"id": 1}, can_send_after="5")
-    assert by_token(text)[0].id == PERSON["id"]
-
-
 def test_up_to_32_fields():
     """32 fields are read, 33 are refused before anything is checked."""
     for count, accepted in ((32, True), (33, False)):
@@ -282,50 +274,15 @@ def test_any_changed_character_is_refused(verify, data):
     assert found == proof
 
 
-@pytest.mark.parametrize("position", range(64))
-def test_every_digit_of_the_hash_counts(position):
-    """A hash with any one digit changed to any other is refused."""
-    text = init_data()
-    genuine = dict(parse_qsl(text))["hash"]
-    for digit in "0123456789abcdef":
-        if digit != genuine[position]:
-            with pytest.raises(LoginRejected):
-                by_token(replaced(text, "hash", genuine[:position] + digit + genuine[position + 1 :]))
-
-
-@pytest.mark.parametrize("position", range(86))
-def test_every_character_of_the_signature_counts(position):
+def test_every_character_of_the_signature_counts():
     """A signature with one character changed is refused."""
     text = signed_init_data()
     genuine = dict(parse_qsl(text))["signature"]
-    for character in "AQgwB-_9":
-        if character != genuine[position]:
+    for position in range(86):
+        for character in set("AQgwB-_9") - {genuine[position]}:
             changed = genuine[:position] + character + genuine[position + 1 :]
             with pytest.raises(LoginRejected):
                 by_signature(replaced(text, "signature", changed))
-
-
-HASHES = {
-    "empty": lambda _: "",
-    "upper case": str.upper,
-    "63 digits": lambda mac: mac[:-1],
-    "65 digits": lambda mac: mac + "0",
-    "line feed after": lambda mac: mac + "%0A",
-    "space after": lambda mac: mac + "+",
-    "not ASCII": lambda mac: "é" + mac[1:],
-    "not ASCII, escaped": lambda mac: "%C3%A9" + mac[1:],
-    "Arabic digits": lambda _: "١" * 64,
-    "NUL": lambda mac: mac[:-1] + "%00",
-    "half a surrogate pair": lambda mac: "\ud800" + mac[1:],
-}
-
-
-@pytest.mark.parametrize("name", HASHES)
-def test_hash_of_any_other_form_is_refused(name):
-    """Whatever is not the one spelling of the hash is refused, and breaks nothing."""
-    text = init_data()
-    with pytest.raises(LoginRejected):
-        by_token(replaced(text, "hash", HASHES[name](dict(parse_qsl(text))["hash"])))
 
 
 SIGNATURES = {
@@ -465,18 +422,6 @@ def test_nothing_at_all_is_refused(verify):
 
 
 @BOTH
-@pytest.mark.parametrize("character", CONTROLS, ids=ascii)
-def test_a_line_feed_is_refused_though_signed(verify, character):
-    """A line feed in any value is refused, even under a genuine hash and signature; others may be there."""
-    text = signed_init_data(start_param=f"a{character}b", chat={"title": "a\x85b"})
-    if character == "\n":
-        with pytest.raises(MalformedRequest):
-            verify(text)
-    else:
-        assert f"start_param=a{character}b" in verify(text)[1].check_string
-
-
-@BOTH
 def test_an_equals_sign_in_the_name_of_a_field_is_refused_though_signed(verify):
     """It would let another set of fields have the same hash and signature."""
     text = signed_init_data(**{"a=b": "c"})
@@ -486,53 +431,12 @@ def test_an_equals_sign_in_the_name_of_a_field_is_refused_though_signed(verify):
         verify(text)
 
 
-USERS = {
-    "absent": ...,
-    "empty": "",
-    "no JSON": "Anna",
-    "array": '[{"id":1,"first_name":"A"}]',
-    "string": '"1"',
-    "number": "1",
-    "null": "null",
-    "true": "true",
-    "empty object": "{}",
-    "no id": '{"first_name":"A"}',
-    "id is a float": '{"id":1.0,"first_name":"A"}',
-    "id with an exponent": '{"id":1e3,"first_name":"A"}',
-    "id is true": '{"id":true,"first_name":"A"}',
-    "id is null": '{"id":null,"first_name":"A"}',
-    "id is a list": '{"id":[1],"first_name":"A"}',
-    "id is negative": '{"id":-1,"first_name":"A"}',
-    "id is zero": '{"id":0,"first_name":"A"}',
-    "id is 2**53": f'{{"id":{2**53},"first_name":"A"}}',
-    "id is 10**16": f'{{"id":{10**16},"first_name":"A"}}',
-    "id has 5000 digits": f'{{"id":{"9" * 5000},"first_name":"A"}}',
-    "id is text with a space": '{"id":" 1","first_name":"A"}',
-    "id is text with an underscore": '{"id":"1_7","first_name":"A"}',
-    "id is Arabic digits": '{"id":"١٧","first_name":"A"}',
-    "id is infinite": '{"id":1e999,"first_name":"A"}',
-    "id is not a number": '{"id":NaN,"first_name":"A"}',
-    "cut": '{"id":1,"first_name":"A"',
-    "text after": '{"id":1,"first_name":"A"}{"id":2}',
-    "byte order mark": '\ufeff{"id":1,"first_name":"A"}',
-    "deep array": "[" * 4000,
-}
-
-
 @BOTH
-@pytest.mark.parametrize("name", USERS)
-def test_user_that_is_none_is_refused_though_signed(verify, name):
+@pytest.mark.parametrize("user", [..., "", '{"first_name":"A"}', '{"id":true,"first_name":"A"}'])
+def test_user_that_is_none_is_refused_though_signed(verify, user):
     """initData without a whole user is refused, even under a genuine hash and signature."""
     with pytest.raises(LoginRejected):
-        verify(signed_init_data(user=USERS[name]))
-
-
-@BOTH
-@pytest.mark.parametrize("number", NOT_NUMBERS)
-def test_time_is_plain_digits_though_signed(verify, number):
-    """An auth_date that is not plain digits is refused, even under a genuine hash and signature."""
-    with pytest.raises(LoginRejected):
-        verify(signed_init_data(auth_date=NOT_NUMBERS[number]), now=17)
+        verify(signed_init_data(user=user))
 
 
 @BOTH
@@ -540,28 +444,6 @@ def test_time_is_needed(verify):
     """initData without auth_date never expires, so it is refused."""
     with pytest.raises(LoginRejected):
         verify(signed_init_data(auth_date=...))
-
-
-@BOTH
-@pytest.mark.parametrize(
-    ("age", "refused"),
-    [
-        (MAX_AGE, None),
-        (MAX_AGE - 1, None),
-        (MAX_AGE + 1, LoginStale),
-        (-59, None),
-        (-60, None),
-        (-61, LoginRejected),
-    ],
-)
-def test_freshness(verify, age, refused):
-    """Genuine initData logs in from 60 s ahead of our clock until it is a day old."""
-    text = signed_init_data(auth_date=NOW - age)
-    if refused is None:
-        assert verify(text)[1].issued_at == NOW - age
-    else:
-        with pytest.raises(refused):
-            verify(text)
 
 
 @BOTH
@@ -576,8 +458,10 @@ def test_forged_and_stale_is_forged(verify):
 def test_max_age_is_a_day(verify):
     """initData logs in for a day, unless the caller asks for less."""
     assert MAX_AGE == 24 * 3600
-    with pytest.raises(LoginStale):
-        verify(signed_init_data(), max_age=9)
+    assert verify(signed_init_data(auth_date=NOW - MAX_AGE))[1].issued_at == NOW - MAX_AGE
+    for issued_at, options in ((NOW - MAX_AGE - 1, {}), (NOW - 10, {"max_age": 9})):
+        with pytest.raises(LoginStale):
+            verify(signed_init_data(auth_date=issued_at), **options)
 
 
 @BOTH
@@ -587,24 +471,19 @@ def test_max_age_is_a_day(verify):
 @example(text="signature=" + "A" * 86)
 @example(text="signature=" + "A" * 86 + "&a=\ud800")
 @example(text="=")
-@hypothesis_settings(max_examples=200, deadline=None)
+@hypothesis_settings(max_examples=100, deadline=None)
 def test_junk_is_a_problem_and_nothing_else(verify, text):
     """Whatever text stands where initData should, the answer is a problem of the API."""
     with pytest.raises(Problem):
         verify(text)
 
 
-ANY_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=4,
-)
 USER_FIELDS = ["id", "first_name", "last_name", "username", "photo_url", "language_code", "is_premium"]
 
 
 @BOTH
-@given(user=st.text(max_size=40) | st.dictionaries(st.sampled_from(USER_FIELDS), ANY_JSON).map(json.dumps))
-@hypothesis_settings(max_examples=200, deadline=None)
+@given(user=st.text(max_size=40) | st.dictionaries(st.sampled_from(USER_FIELDS), JSON).map(json.dumps))
+@hypothesis_settings(max_examples=80, deadline=None)
 def test_signed_junk_is_a_problem_or_a_login(verify, user):
     """Whatever is signed as the user gives a problem of the API, or a user of the documented types."""
     try:
@@ -628,21 +507,8 @@ def test_problems_do_not_quote_what_was_sent():
     for verify, text, reason in (
         (by_token, "canary", "initData is not a query string"),
         (by_token, init_data() + "&user=canary", "a field of initData appears twice"),
-        (by_token, init_data(start_param="canary\n"), "line feed or half a surrogate pair in a field"),
         (by_token, init_data(user='{"id":"canary","first_name":"canary"}'), "user is not a WebAppUser"),
-        (by_token, replaced(signed, "hash", "canary"), "hash is not 64 lower-case hex digits"),
-        (
-            by_token,
-            replaced(signed, "hash", "0" * 64),
-            "hash does not match (another bot's token, or changed data)",
-        ),
-        (by_token, init_data(auth_date="canary"), "auth_date is not a Unix time"),
-        (by_token, init_data(start_param="canary", auth_date=1), "auth_date is too old"),
-        (
-            by_token,
-            init_data(start_param="canary", user=...),
-            "initData without user",
-        ),
+        (by_token, init_data(start_param="canary", user=...), "initData without user"),
         (by_signature, replaced(signed, "signature", "canary"), "signature is not 64 bytes in base64url"),
         (
             by_signature,

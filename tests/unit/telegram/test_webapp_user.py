@@ -56,17 +56,9 @@ def test_unknown_fields_do_no_harm():
     assert parse_user('{"id":1,"first_name":"A","new":{"a":[1,null,{"b":2.5}]}}').id == 1
 
 
-@pytest.mark.parametrize("value", [1, 2**31, 2**32, 2**52 - 1])
-def test_ids_of_52_bits(value):
-    """Ids have up to 52 significant bits and come back exactly."""
-    assert parse_user(json.dumps({"id": value, "first_name": ""})).id == value
-
-
-@pytest.mark.parametrize(
-    "value", [0, -1, 2**52, 2**53, 10**16, 2**63, 2**64, 10**400, 1.0, 1e3, True, None, [1], {}]
-)
-def test_id_of_any_other_kind_is_refused(value):
-    """What is no whole number of 1 to 52 bits is no id; a bool or a float is never read as one."""
+@pytest.mark.parametrize("value", [2**52, 10**400, 1.0, float("inf"), float("nan"), " 1", "1_7", True, [1]])
+def test_another_id_is_refused(value):
+    """What is no whole number of 1 to 52 bits, or the plain digits of one, is nobody's id."""
     with pytest.raises(LoginRejected):
         parse_user(json.dumps({"id": value, "first_name": "A"}))
 
@@ -77,38 +69,29 @@ def test_id_of_more_digits_than_python_writes():
         parse_user('{"id":1%s,"first_name":"A"}' % ("0" * 5000))
 
 
-@pytest.mark.parametrize(
-    "value", ["", "0", "01", "-1", "+1", " 1", "1 ", "1\n", "1_7", "1.0", "0x1", "١", "１"]
-)
-def test_id_in_quotes_is_plain_digits(value):
-    """An id in quotes is taken only as plain ASCII digits."""
-    with pytest.raises(LoginRejected):
-        parse_user(json.dumps({"id": value, "first_name": "A"}))
-
-
 TEXTS = pytest.mark.parametrize("name", ["first_name", "last_name", "username", "photo_url", "language_code"])
+NOBODY = TelegramUser(id=1, first_name="")
 
 
 @TEXTS
-@pytest.mark.parametrize("value", [1, 1.5, True, False, None, "", [], {}, ["a"]], ids=repr)
-def test_text_is_text(name, value):
+def test_text_is_text(name):
     """A name of another JSON type is left out, not turned into text, and is no reason to refuse the login."""
-    user = parse_user(json.dumps({"id": 1, name: value}))
-    assert user == TelegramUser(id=1, first_name="")
+    for value in (1, 1.5, True, False, None, "", [], {}, ["a"]):
+        assert parse_user(json.dumps({"id": 1, name: value})) == NOBODY, value
 
 
 @pytest.mark.parametrize("name", ["is_premium", "allows_write_to_pm"])
-@pytest.mark.parametrize("value", ["", "true", 1, 0, 1.0, None, [], {}, [True]], ids=repr)
-def test_a_flag_is_true_or_false(name, value):
+def test_a_flag_is_true_or_false(name):
     """What is neither is left out, and is no reason to refuse the login."""
-    assert parse_user(json.dumps({"id": 1, name: value})) == TelegramUser(id=1, first_name="")
+    for value in ("", "true", 1, 0, 1.0, None, [], {}, [True]):
+        assert parse_user(json.dumps({"id": 1, name: value})) == NOBODY, value
 
 
 @TEXTS
-@pytest.mark.parametrize("escape", ["\\ud800", "\\udfff", "a\\ud83cb", "\\ude00\\ud83d"])
-def test_half_a_surrogate_pair_is_left_out(name, escape):
+def test_half_a_surrogate_pair_is_left_out(name):
     """Text that has no UTF-8, which no store and no answer could carry, counts as absent."""
-    assert parse_user(f'{{"id":1,"{name}":"{escape}"}}') == TelegramUser(id=1, first_name="")
+    for text in ("\ud800", "\udfff", "a\ud83cb", "\ude00\ud83d"):
+        assert parse_user(json.dumps({"id": 1, name: text})) == NOBODY, ascii(text)
 
 
 @TEXTS
@@ -149,6 +132,7 @@ def test_only_what_a_mini_app_says_of_a_user_is_taken():
         "{}}",
         "NaN",
         '{"id":1,"first_name":"A"},',
+        '\ufeff{"id":1,"first_name":"A"}',
         "'a'",
     ],
 )
@@ -169,19 +153,10 @@ def test_deep_nesting_is_refused(opening, depth):
         parse_user('{"id":1,"first_name":"A","x":' + opening * 100_000 + "1" + closing * 100_000 + "}")
 
 
-def test_the_problem_does_not_quote_the_user():
-    """The log learns that the user is none, and nothing that was in it."""
-    with pytest.raises(LoginRejected) as caught:
-        parse_user('{"id":"canary","first_name":"canary"}')
-    assert caught.value.reason == "user is not a WebAppUser"
-    assert caught.value.__cause__ is None
-    assert caught.value.__context__ is None
-
-
 @given(st.text() | st.text('{}[]":,0123456789eE.-\\u truefalsn'))
 @example('{"id":1,"first_name":"\\u0000"}')
 @example("\x00")
-@hypothesis_settings(max_examples=200, deadline=None)
+@hypothesis_settings(max_examples=100, deadline=None)
 def test_any_text_is_a_user_or_refused(text):
     """No text at all makes the parser raise anything but the refusal."""
     try:

@@ -14,14 +14,7 @@ from lib.tgauth.errors import LoginRejected, LoginStale, MalformedRequest, Probl
 from lib.tgauth.settings import read_settings
 from lib.tgauth.telegram.widget import FIELDS, MAX_AGE, authorization_url, verify_widget
 from lib.tgauth.user import TelegramUser
-from tests.unit.telegram.proofs import BOT_TOKEN, CONTROLS, NOT_NUMBERS, NOW, WIDGET, vectors, widget
-
-TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\0"), max_size=64)
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=5,
-)
+from tests.unit.telegram.proofs import BOT_TOKEN, JSON, NOT_NUMBERS, NOW, TEXT, WIDGET, vectors, widget
 
 
 def verify(fields, *, now=NOW, **options):
@@ -88,25 +81,10 @@ def test_window_outlasts_the_proof():
     assert proof.window == MAX_AGE + 120
 
 
-def test_absent_fields_are_none():
-    """What Telegram did not send is None, and is not part of what is signed."""
-    user, proof = verify(widget(last_name=..., username=..., photo_url=...))
-    assert (user.last_name, user.username, user.photo_url) == (None, None, None)
-    assert "username" not in proof.check_string
-
-
 def test_numbers_and_digits_are_one():
     """The JavaScript callback's numbers and the redirect's text are the same login, and one proof."""
     as_text = {name: str(value) for name, value in widget().items()}
     assert verify(as_text) == verify(widget())
-
-
-@given(st.permutations([*sorted(WIDGET), "hash"]))
-@hypothesis_settings(max_examples=20, deadline=None)
-def test_order_does_not_matter(names):
-    """The fields may come in any order and are one proof."""
-    fields = widget()
-    assert verify({name: fields[name] for name in names}) == verify(fields)
 
 
 @given(
@@ -147,42 +125,6 @@ def test_any_changed_character_is_refused(data):
     else:
         with pytest.raises((LoginRejected, MalformedRequest)):
             verify({**fields, name: text})
-
-
-@pytest.mark.parametrize("position", range(64))
-def test_every_digit_of_the_hash_counts(position):
-    """A hash with any one digit changed to any other is refused."""
-    fields = widget()
-    for digit in "0123456789abcdef":
-        if digit != fields["hash"][position]:
-            changed = fields["hash"][:position] + digit + fields["hash"][position + 1 :]
-            with pytest.raises(LoginRejected):
-                verify({**fields, "hash": changed})
-
-
-HASHES = {
-    "empty": lambda _: "",
-    "upper case": str.upper,
-    "63 digits": lambda mac: mac[:-1],
-    "65 digits": lambda mac: mac + "0",
-    "line feed after": lambda mac: mac + "\n",
-    "space before": lambda mac: " " + mac,
-    "not ASCII": lambda mac: "é" + mac[1:],
-    "Arabic digits": lambda _: "١" * 64,
-    "half a surrogate pair": lambda mac: "\ud800" + mac[1:],
-    "NUL": lambda mac: mac[:-1] + "\x00",
-    "padded": lambda mac: "0x" + mac[2:],
-    "number": lambda _: 10**63,
-    "small number": lambda _: 0,
-}
-
-
-@pytest.mark.parametrize("name", HASHES)
-def test_hash_of_any_other_form_is_refused(name):
-    """Whatever is not the one spelling of the hash is refused, and breaks nothing."""
-    fields = widget()
-    with pytest.raises((LoginRejected, MalformedRequest)):
-        verify({**fields, "hash": HASHES[name](fields["hash"])})
 
 
 @pytest.mark.parametrize("name", sorted(FIELDS))
@@ -231,11 +173,11 @@ def test_unknown_field_that_is_signed(name):
 
 
 @NAMES
-@pytest.mark.parametrize("value", ["1", "a\nid=5", "\ud800", None, ["x"], 1.5])
-def test_unknown_field_that_is_not_signed(name, value):
+def test_unknown_field_that_is_not_signed(name):
     """Beside a genuine hash over the known fields anything may stand, and makes no other proof."""
-    assert verify({**widget(), name: value}) == verify(widget())
-    assert verify({**widget(), f"{name}=": value}) == verify(widget())
+    for value in ("1", "a\nid=5", "\ud800", None, ["x"], 1.5):
+        assert verify({**widget(), name: value}) == verify(widget()), ascii(value)
+        assert verify({**widget(), f"{name}=": value}) == verify(widget()), ascii(value)
 
 
 @pytest.mark.parametrize("fields", [{"x": "1\nz=2"}, {"x\nz": "1"}, {"x=1\nz": "2"}, {"x=1": "2"}], ids=str)
@@ -253,20 +195,6 @@ def test_thousands_of_unknown_fields_cost_two_macs(monkeypatch):
     with pytest.raises(LoginRejected):
         verify(fields)
     assert len(made) == 2
-
-
-@pytest.mark.parametrize("character", CONTROLS, ids=ascii)
-@pytest.mark.parametrize("name", ["first_name", "last_name", "username", "photo_url"])
-def test_control_characters_in_a_name(name, character):
-    """A line feed is refused, even under a genuine hash; U+0000 becomes a space; the others are kept."""
-    fields = widget(**{name: f"a{character}b"})
-    if character == "\n":
-        with pytest.raises(MalformedRequest):
-            verify(fields)
-        return
-    user, proof = verify(fields)
-    assert getattr(user, name) == ("a b" if character == "\0" else f"a{character}b")
-    assert f"{name}=a{character}b" in proof.check_string
 
 
 def test_a_line_feed_cannot_move_between_fields():
@@ -328,40 +256,6 @@ def test_number_is_plain_digits_though_signed(name, number):
         verify(widget(**{name: NOT_NUMBERS[number]}), now=NOW)
 
 
-@pytest.mark.parametrize("value", [0, -1, -279058397, 2**53, 10**16])
-def test_id_out_of_range_is_refused_though_signed(value):
-    """A whole number that is no Telegram id (at most 52 significant bits) is refused, though signed."""
-    with pytest.raises((LoginRejected, MalformedRequest)):
-        verify(widget(id=value))
-
-
-def test_largest_id_is_accepted():
-    """An id of 52 significant bits is one."""
-    assert verify(widget(id=2**52 - 1))[0].id == 2**52 - 1
-
-
-@pytest.mark.parametrize(
-    ("age", "refused"),
-    [
-        (MAX_AGE, None),
-        (MAX_AGE + 1, LoginStale),
-        (MAX_AGE - 1, None),
-        (-59, None),
-        (-60, None),
-        (-61, LoginRejected),
-        (-(10**9), LoginRejected),
-    ],
-)
-def test_freshness(age, refused):
-    """A genuine answer logs in from 60 s ahead of our clock until it is 300 s old."""
-    fields = widget(auth_date=NOW - age)
-    if refused is None:
-        assert verify(fields)[1].issued_at == NOW - age
-    else:
-        with pytest.raises(refused):
-            verify(fields)
-
-
 def test_forged_and_stale_is_forged():
     """Only a genuine answer learns that it is too old."""
     with pytest.raises(LoginRejected):
@@ -371,8 +265,10 @@ def test_forged_and_stale_is_forged():
 def test_max_age_is_five_minutes():
     """The widget's answer logs in for five minutes, unless the caller asks for less."""
     assert MAX_AGE == 300
-    with pytest.raises(LoginStale):
-        verify(widget(), max_age=9)
+    assert verify(widget(auth_date=NOW - MAX_AGE))[1].issued_at == NOW - MAX_AGE
+    for auth_date, options in ((NOW - MAX_AGE - 1, {}), (NOW - 10, {"max_age": 9})):
+        with pytest.raises(LoginStale):
+            verify(widget(auth_date=auth_date), **options)
 
 
 def test_another_bots_answer_is_refused():
@@ -398,12 +294,6 @@ def test_no_bot_token_no_login(token):
         verify_widget(sign_widget(WIDGET, token), bot_token=token, now=NOW)
 
 
-def test_nothing_at_all_is_refused():
-    """No fields are no login."""
-    with pytest.raises(LoginRejected):
-        verify({})
-
-
 def test_a_signed_answer_without_id_is_nobody():
     """A genuine hash over fields without an id logs nobody in."""
     with pytest.raises(LoginRejected):
@@ -411,7 +301,7 @@ def test_a_signed_answer_without_id_is_nobody():
 
 
 @given(st.dictionaries(st.sampled_from(sorted(FIELDS)) | st.text(max_size=12), JSON, max_size=8))
-@hypothesis_settings(max_examples=200, deadline=None)
+@hypothesis_settings(max_examples=100, deadline=None)
 def test_junk_is_a_problem_and_nothing_else(fields):
     """Whatever JSON stands where the widget's object should, the answer is a problem of the API."""
     with pytest.raises(Problem):
@@ -423,7 +313,7 @@ def test_junk_is_a_problem_and_nothing_else(fields):
         st.sampled_from([*sorted(FIELDS - {"hash"}), "new", "="]), st.text(max_size=20) | st.integers()
     )
 )
-@hypothesis_settings(max_examples=200, deadline=None)
+@hypothesis_settings(max_examples=100, deadline=None)
 def test_signed_junk_is_a_problem_or_a_login(fields):
     """Under a genuine hash too, any text or number gives a problem of the API or the user it names."""
     try:
@@ -440,18 +330,10 @@ def test_signed_junk_is_a_problem_or_a_login(fields):
 def test_problems_do_not_quote_what_was_sent():
     """The owner's log learns which check failed, not what was in the fields or the bot token."""
     for fields, reason in (
-        (widget(first_name="canary\n"), "line feed or half a surrogate pair in a field"),
         (widget(id="canary"), "id is not a Telegram id"),
         (widget(auth_date="canary"), "auth_date is not a Unix time"),
         ({**widget(), "id": ["canary"]}, "id is neither text nor an integer"),
         ({**widget(), "auth_date": {"canary": 1}}, "auth_date is neither text nor an integer"),
-        (widget(**{"canary=": "canary"}), "= in the name of a field"),
-        ({**widget(first_name="canary"), "hash": "canary"}, "hash is not 64 lower-case hex digits"),
-        (
-            {**widget(first_name="canary"), "hash": "0" * 64},
-            "hash does not match (another bot's token, or changed data)",
-        ),
-        (widget(first_name="canary", auth_date=1), "auth_date is too old"),
         (widget(first_name="canary", id=...), "no id"),
     ):
         with pytest.raises(Problem) as caught:
