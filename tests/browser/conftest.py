@@ -85,6 +85,13 @@ def widget_server() -> Iterator[Server]:
         yield started
 
 
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[Server]:
+    """The project with a Redis, which ending sessions of other devices needs."""
+    with running(store="upstash") as started:
+        yield started
+
+
 def free_port() -> int:
     """A port that nothing listens on just now."""
     with socket.create_server(("127.0.0.1", 0)) as found:

@@ -37,9 +37,8 @@ def confirm(fields: dict[str, Any], query: str = "") -> str:
     return f"/confirm.html{query}#{urlencode(fields)}"
 
 
-def test_login_button_of_a_chat(either_page: Page) -> None:
+def test_login_button_of_a_chat(page: Page) -> None:
     """The button's link asks first, posts nothing before the click, and leaves nothing in any address."""
-    page = either_page
     sent = posts(page)
     page.goto(widget_link(proof(page, ALICE)))
     expect(page.get_by_role("heading")).to_have_text(QUESTION)
