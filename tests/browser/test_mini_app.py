@@ -312,29 +312,22 @@ def test_messages_of_others_are_no_answer(page: Page, server: Server, by: str) -
     event = json.dumps({"eventType": "viewport_changed", "eventData": {"height": 600}})
     say = f"setInterval(() => target().postMessage({json.dumps(event)}, '*'), 10);"
     link = SITE + launched(page, BOBBY)
+    framing = f"<iframe src='{link}'></iframe><script>const target = () => frames[0]; {say}</script>"
+    others = {
+        "opener": f"<script>const opened = open('{link}'), target = () => opened; {say}</script>",
+        "sibling": f"<iframe src='{link}' name='app'></iframe><iframe src='{WEB}/frame'></iframe>",
+        "parent": framing,
+        "parent, hidden": framing,
+    }
+    frame = f"<script>const target = () => parent.frames.app; {say}</script>"
+    page.context.route(f"{WEB}/frame", lambda route: route.fulfill(content_type="text/html", body=frame))
     shown: Page | FrameLocator = page.frame_locator("iframe").first
     if by == "opener":
         with page.expect_popup() as opened:
-            show(
-                page,
-                "https://a.example/",
-                f"<script>const opened = open('{link}'), target = () => opened; {say}</script>",
-            )
+            show(page, "https://a.example/", others[by])
         shown = opened.value
-    elif "parent" in by:
-        show(
-            page,
-            "https://a.example/",
-            f"<iframe src='{link}'></iframe><script>const target = () => frames[0]; {say}</script>",
-        )
     else:
-        frame = f"<script>const target = () => parent.frames.app; {say}</script>"
-        page.context.route(f"{WEB}/frame", lambda route: route.fulfill(content_type="text/html", body=frame))
-        show(
-            page,
-            "https://a.example/",
-            f"<iframe src='{link}' name='app'></iframe><iframe src='{WEB}/frame'></iframe>",
-        )
+        show(page, "https://a.example/", others[by])
     expect(shown.get_by_role("heading", name="Open this Mini App session?")).to_be_visible()
     expect(shown.get_by_role("button", name="Continue")).to_be_enabled()
     assert sent == []
