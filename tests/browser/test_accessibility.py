@@ -67,6 +67,8 @@ def test_each_view(shown: tuple[Page, str]) -> None:
     """Nothing that axe-core knows to be wrong, light, dark, narrow or wide; it fits, with large text too."""
     page, language = shown
     assert page.locator("html").get_attribute("lang") == language
+    # A Russian word of one letter is tied to the next word.
+    assert re.findall(r"\b[а-яё] [^\W\d]+", page.locator("main").inner_text(), re.IGNORECASE) == []
     # Not by a script element, which the pages' policy forbids.
     page.evaluate(AXE.read_text("utf-8"))
     for size in (NARROW, WIDE):

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, Request, expect
 from dev.serve.process import Server
 from tests.browser.conftest import OpenPage
 from tests.browser.states import STATES, show
-from tests.browser.steps import ALICE, MEI, begin, callback_link, log_in, pick, proof, start, widget_link
+from tests.browser.steps import ALICE, log_in, pick, proof, start
 
 pytestmark = pytest.mark.browser
 
@@ -116,14 +116,6 @@ def test_nothing_jumps(
     assert set(asked) == {server.origin}
 
 
-def by_widget(page: Page) -> None:
-    page.goto(widget_link(proof(page, ALICE), state=begin(page)["state"]))
-
-
-def by_code(page: Page) -> None:
-    page.goto(callback_link(page, MEI))
-
-
 def by_link(page: Page) -> None:
     page.goto(f"/confirm.html#{urlencode(proof(page, ALICE))}")
     page.get_by_role("button", name="Log in").click()
@@ -144,7 +136,7 @@ def after_cancelling(page: Page) -> None:
     pick(page, "Alice")
 
 
-WAYS = [log_in, by_widget, by_code, by_link, by_mini_app, after_cancelling]
+WAYS = [by_link, by_mini_app, after_cancelling]
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)

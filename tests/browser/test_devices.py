@@ -314,7 +314,7 @@ SINCE = {
 
 @pytest.mark.parametrize("locale", ["en-US", "ru-RU"])
 def test_last_seen_in_words(open_page: OpenPage, locale: str) -> None:
-    """Times are said as people say them; none lies in the future, though a device's clock is slow."""
+    """Times and places are named as people do; none lies in the future, though a device's clock is slow."""
     page = open_page(locale=locale)
     seen = [device(last_seen=1_790_000_000 - age) for age in SINCE]
     page.clock.set_fixed_time(datetime.fromtimestamp(1_790_000_000, UTC))
@@ -323,7 +323,10 @@ def test_last_seen_in_words(open_page: OpenPage, locale: str) -> None:
     assert words == [pair[locale == "ru-RU"] for pair in SINCE.values()]
     page.clock.set_fixed_time(datetime.fromtimestamp(1_789_000_000, UTC))
     listed(page, *seen)
-    expect(rows(page).first.locator("time").first).to_have_text(SINCE[0][locale == "ru-RU"])
+    last_seen = rows(page).first.locator("time").first
+    expect(last_seen).to_have_text(SINCE[0][locale == "ru-RU"])
+    month = "сентября" if locale == "ru-RU" else "September"
+    expect(last_seen).to_have_attribute("title", re.compile(month))
     where = re.compile("Safari на iPhone.*Германия" if locale == "ru-RU" else "Safari on iPhone.*Germany")
     expect(rows(page).first).to_contain_text(where)
 

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.steps import ALICE, MARIA, MEI, log_in, pick, session_cookies, user_id
+from tests.browser.steps import ALICE, MARIA, MEI, pick, session_cookies, user_id
 
 pytestmark = pytest.mark.browser
 
@@ -107,17 +107,6 @@ def test_mini_app(ways: Page) -> None:
     ways.get_by_role("button", name="Continue").click()
     expect(ways.get_by_role("heading", name="Мария Соколова")).to_be_visible()
     assert session_cookies(ways) == []
-
-
-def test_mini_app_leaves_the_cookie_session_alone(ways: Page) -> None:
-    """A Mini App's session is its own: the browser's stays, and so does the browser's logout."""
-    log_in(ways)
-    before = session_cookies(ways)
-    ways.goto("/_telegram/")
-    ways.get_by_role("listitem").filter(has_text="Мария").get_by_role("link", name="Open as Mini App").click()
-    ways.get_by_role("button", name="Continue").click()
-    expect(ways.get_by_role("heading", name="Мария Соколова")).to_be_visible()
-    assert (session_cookies(ways), user_id(ways)) == (before, ALICE)
 
 
 def test_widget_alone(widget_page: Page) -> None:
