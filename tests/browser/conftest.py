@@ -1,6 +1,5 @@
 """Chromium and a development server for the browser tests."""
 
-import os
 import shutil
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +11,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Playwrigh
 
 from dev.serve.process import Server, running
 from lib.tgauth.settings.reader import DEVELOPMENT_BOT_TOKEN
+from tests.contract.tools import lacks
 
 ARGUMENTS = [
     "--headless",
@@ -47,10 +47,7 @@ def launched(playwright: Playwright, *names: str) -> Iterator[Browser]:
     """The first of these that is installed, or a skip that says what is missing."""
     found = next(filter(None, map(shutil.which, names)), None)
     if found is None:
-        reason = f"Chromium is not installed (Debian: apt-get install {names[0]})"
-        if os.environ.get("REQUIRE_ALL") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        lacks(f"Chromium is not installed (Debian: apt-get install {names[0]})")
     # Going back must be tried as people's browsers do it, and Playwright turns that off.
     browser = playwright.chromium.launch(
         executable_path=found, args=ARGUMENTS, ignore_default_args=["--disable-back-forward-cache"]
