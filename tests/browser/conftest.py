@@ -2,8 +2,7 @@
 
 import shutil
 import socket
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import pytest
@@ -96,9 +95,9 @@ def free_port() -> int:
         return port
 
 
-@contextmanager
-def relaying(production: Mapping[str, str], preview: Mapping[str, str], *, store: str) -> Iterator[Relay]:
-    """Both with these settings besides the relay's own, each with a store of its own: the preview in `store`.
+@pytest.fixture(scope="session")
+def relay() -> Iterator[Relay]:
+    """Production, and a preview without a bot token, whose sessions are in memory.
 
     Production is no production to itself, or it would refuse the simulated Telegram's bot.
     """
@@ -106,37 +105,11 @@ def relaying(production: Mapping[str, str], preview: Mapping[str, str], *, store
     port = free_port()
     secret = {"AUTH_RELAY_SECRET": RELAY_SECRET}
     asking = {"AUTH_RELAY_HOSTS": f"*.example.com,preview.localhost:{port}"}
-    with running(env={**secret, **asking, **production}, host="prod.localhost", store="upstash") as started:
-        asked = {"VERCEL_ENV": "preview", "AUTH_RELAY_URL": started.origin}
-        environment = {**secret, **asked, **preview}
-        with running(env=environment, host="preview.localhost", port=port, store=store) as other:
-            yield Relay(started, other)
-
-
-@pytest.fixture(scope="session")
-def relay() -> Iterator[Relay]:
-    """A preview without a bot token, whose sessions are in memory."""
-    preview = {"TELEGRAM_BOT_ID": "42", "AUTH_SECRET": "the-secret-of-the-preview-alone-0"}
-    with relaying({}, preview, store="memory") as started:
-        yield started
-
-
-@pytest.fixture(scope="session")
-def widget_relay() -> Iterator[Relay]:
-    """Production with the widget alone, and a preview with a bot and a Redis of its own."""
-    production = {"TELEGRAM_BOT_TOKEN": DEVELOPMENT_BOT_TOKEN}
-    with relaying(production, {"TELEGRAM_BOT_TOKEN": "42:of-the-preview"}, store="upstash") as started:
-        yield started
-
-
-@pytest.fixture(scope="session")
-def lonely_preview() -> Iterator[Server]:
-    """A preview as Vercel makes one, where nobody has set up the relay."""
-    port = free_port()
-    vercel = {"VERCEL_ENV": "preview", "VERCEL_URL": f"preview.localhost:{port}"}
-    bot = {"TELEGRAM_BOT_TOKEN": "42:of-the-preview"}
-    with running(env={**vercel, **bot}, host="preview.localhost", port=port) as started:
-        yield started
+    with running(env={**secret, **asking}, host="prod.localhost", store="upstash") as production:
+        bot = {"TELEGRAM_BOT_ID": "42", "AUTH_SECRET": "the-secret-of-the-preview-alone-0"}
+        asked = {"VERCEL_ENV": "preview", "AUTH_RELAY_URL": production.origin}
+        with running(env={**secret, **bot, **asked}, host="preview.localhost", port=port) as preview:
+            yield Relay(production, preview)
 
 
 @pytest.fixture

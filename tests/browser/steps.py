@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.site import OWN_PAGE
 
-ALICE, MARIA, MEI, LONG_NAME, BOBBY = 100000001, 100000002, 100000003, 7000000006, 100000007
+ALICE, MARIA, MEI, BOBBY = 100000001, 100000002, 100000003, 100000007
 
 
 def start(page: Page) -> None:
@@ -82,6 +82,12 @@ def posts(page: Page) -> list[str]:
     sent: list[str] = []
     page.on("request", lambda made: made.method == "POST" and sent.append(urlsplit(made.url).path))
     return sent
+
+
+def trouble(page: Page, endpoint: str, status: int, code: str) -> None:
+    """Have the API answer this endpoint's requests with a problem from now on."""
+    problem = {"code": code, "request_id": "dev1::42"}
+    page.route(f"**/telegram/{endpoint}", lambda route: route.fulfill(status=status, json=problem))
 
 
 def addresses(page: Page) -> list[str]:

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from dev.serve.process import Server
 from tests.browser.conftest import OpenPage
 from tests.browser.states import STATES, show
+from tests.browser.steps import trouble
 
 pytestmark = pytest.mark.browser
 
@@ -158,7 +159,7 @@ def test_motion(open_page: OpenPage, motion: str, turning: bool) -> None:
 def test_asked_language(open_page: OpenPage, locale: str, asked: str, said: str) -> None:
     """A language in the address that the pages have wins over the browser's, and <html lang> is true."""
     page = open_page(locale=locale)
-    page.route("**/telegram/verify", lambda route: route.fulfill(status=503, json={"code": "internal"}))
+    trouble(page, "verify", 503, "internal")
     for path in ("/", "/confirm.html", "/relay.html", "/devices.html", "/error.html", "/nothing"):
         page.goto(f"{path}?lang={asked}")
         expect(page.locator("html")).to_have_attribute("lang", said)

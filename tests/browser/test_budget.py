@@ -9,7 +9,7 @@ from playwright.sync_api import Page, Request, expect
 from dev.serve.process import Server
 from tests.browser.conftest import OpenPage
 from tests.browser.states import STATES, show
-from tests.browser.steps import ALICE, log_in, pick, proof, start
+from tests.browser.steps import ALICE, pick, proof, start
 
 pytestmark = pytest.mark.browser
 
@@ -151,13 +151,3 @@ def test_no_way_in_complains(
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_role("status").last).to_have_text("You are logged out.")
     assert set(asked) == {server.origin}
-
-
-def test_the_widgets_way_does_not_complain(
-    watched: Callable[..., tuple[Page, list[str]]], widget_server: Server
-) -> None:
-    """So does the older way through Telegram's page."""
-    page, asked = watched(base_url=widget_server.origin)
-    log_in(page)
-    assert shifts(page) == []
-    assert set(asked) == {widget_server.origin}

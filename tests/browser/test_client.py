@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, Request, Route
 from dev.serve.process import Server
 from tests.browser.clients import ANDROID, APPS, BROWSERS, WEB, telegram_web
 from tests.browser.conftest import OpenPage
-from tests.browser.steps import ALICE, MARIA, MEI, cookie_login, pick, session_cookies, user_id
+from tests.browser.steps import ALICE, MARIA, MEI, cookie_login, pick, session_cookies, trouble, user_id
 
 pytestmark = pytest.mark.browser
 
@@ -216,12 +216,6 @@ def test_refused_destinations(own: Page, return_to: str) -> None:
     assert urlsplit(own.url).path == ACCOUNT
 
 
-def test_login_stays_pending(own: Page) -> None:
-    """While the browser leaves the page, nothing goes on in it."""
-    own.route("**/_telegram/auth?*", lambda route: route.fulfill(status=204))
-    assert run(own, PENDING % "") == "pending"
-
-
 def test_forbidden_cookies(open_own: OpenPage) -> None:
     """Where the browser keeps no cookies, a login is not even begun."""
     page = open_own()
@@ -306,14 +300,6 @@ def test_what_names_no_session_ends_none(open_own: OpenPage, redis_server: Serve
     assert who(page) == ALICE
 
 
-def test_ending_sessions_without_redis(own: Page) -> None:
-    """In memory it says what is missing, and nobody is logged out."""
-    cookie_login(own)
-    for which in ("all", "others", "x" * 16):
-        assert run(own, "return revoke(argument)", which)["code"] == "shared_store_required"
-    assert who(own) == ALICE
-
-
 def test_own_functions(own: Page) -> None:
     """`request` takes JSON to functions of the site's own, and back."""
     sent: list[Request] = []
@@ -377,7 +363,7 @@ def test_answers_that_are_no_success(own: Page) -> None:
 @pytest.mark.parametrize("code", ["unauthenticated", "invalid_session"])
 def test_nobody_is_no_error(own: Page, code: str) -> None:
     """Who is not logged in, or not any more, is null, where the question is who it is."""
-    own.route("**/telegram/*", lambda route: give(route, json.dumps({"code": code}), status=401))
+    trouble(own, "*", 401, code)
     assert run(own, "return [await session(), await refresh()]") == [None, None]
     assert run(own, "return sessions()")["code"] == code
 
@@ -599,7 +585,7 @@ def test_many_logins_at_once(mini_app: Page) -> None:
 
 def test_many_calls_of_a_login_that_fails(mini_app: Page) -> None:
     """They share its failure; the next call tries again."""
-    mini_app.route("**/telegram/login", lambda route: give(route, '{"code": "rate_limited"}', status=429))
+    trouble(mini_app, "login", 429, "rate_limited")
     sent = requests(mini_app)
     many = "Promise.all(Array.from({ length: 50 }, () => session().catch(code)))"
     assert set(run(mini_app, f"return {many}")) == {"rate_limited"}
@@ -610,7 +596,7 @@ def test_many_calls_of_a_login_that_fails(mini_app: Page) -> None:
 
 def test_no_endless_loop(mini_app: Page) -> None:
     """Where a new session does not work either, that is the answer."""
-    mini_app.route("**/telegram/verify", lambda route: give(route, '{"code": "invalid_session"}', status=401))
+    trouble(mini_app, "verify", 401, "invalid_session")
     sent = requests(mini_app)
     assert run(mini_app, "return session()") is None
     assert paths(sent) == ["login", "verify", "login", "verify"]
@@ -665,14 +651,6 @@ def test_logout_when_the_logins_answer_was_lost(mini_app: Page) -> None:
     assert mini_app.request.post("/telegram/login", data={"init_data": launch}).status == 401
 
 
-def test_logout_of_a_launch_that_logs_nobody_in(open_own: OpenPage, server: Server) -> None:
-    """There is nothing to end, which is no error; without an answer it is one."""
-    page = open_own(launch=init_data(server, ALICE, 25 * 3600))
-    page.route("**/telegram/login", lambda route: route.abort(), times=1)
-    assert run(page, "return logout()")["code"] == "network"
-    assert run(page, "return logout()") is None
-
-
 def test_logout_during_the_login(mini_app: Page, server: Server) -> None:
     """A login that is under way is waited for, and its session ended."""
     sent = requests(mini_app)
@@ -720,9 +698,7 @@ def test_faults_keep_the_session(mini_app: Page) -> None:
     """503 and the like are told, and the token stays."""
     sent = requests(mini_app)
     run(mini_app, "await session()")
-    mini_app.route(
-        "**/telegram/verify", lambda route: give(route, '{"code": "store_unavailable"}', status=503)
-    )
+    trouble(mini_app, "verify", 503, "store_unavailable")
     assert run(mini_app, "return session()")["code"] == "store_unavailable"
     mini_app.unroute("**/telegram/verify")
     assert who(mini_app) == ALICE

@@ -20,6 +20,7 @@ from tests.browser.steps import (
     proof,
     session_cookies,
     start,
+    trouble,
     user_id,
 )
 
@@ -87,19 +88,6 @@ def test_cancel(page: Page) -> None:
     assert page.context.cookies() == []
     page.get_by_role("link", name="Try again").click()
     start(page)
-
-
-def test_cancel_at_the_widget(widget_page: Page) -> None:
-    """Who cancels the older way is told so on the login page and can start again there."""
-    page = widget_page
-    page.goto("/")
-    start(page)
-    page.get_by_role("link", name="Cancel").click()
-    expect(page.get_by_role("alert")).to_contain_text("Login cancelled")
-    assert session_cookies(page) == []
-    start(page)
-    pick(page, "Alice")
-    expect(page.get_by_role("heading", name="Alice Johnson")).to_be_visible()
 
 
 @pytest.mark.whole_browser
@@ -196,8 +184,7 @@ def test_photo(page: Page, photo: str, images: int, initials: str) -> None:
 def test_api_trouble_is_not_a_logout(page: Page) -> None:
     """When the API cannot say who is logged in, the page says so and offers to try again."""
     cookie_login(page)
-    trouble = {"code": "store_unavailable", "request_id": "dev1::42"}
-    page.route("**/telegram/verify", lambda route: route.fulfill(status=503, json=trouble))
+    trouble(page, "verify", 503, "store_unavailable")
     page.goto("/")
     expect(page.get_by_role("alert")).to_contain_text("This site cannot let you in just now")
     expect(page.get_by_role("alert")).to_contain_text("dev1::42")
@@ -284,9 +271,8 @@ def test_log_out_where_somebody_else_is_logged_in(page: Page) -> None:
 
 def test_a_session_that_is_used_too_often(page: Page) -> None:
     """Whoever else floods with somebody's session, they can log out on the page, and log in again."""
-    limited = {"status": 429, "json": {"code": "rate_limited"}}
     log_in(page)
-    page.route("**/telegram/verify", lambda route: route.fulfill(**limited))
+    trouble(page, "verify", 429, "rate_limited")
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_role("status").last).to_have_text("You are logged out.")
     assert user_id(page) is None

@@ -4,14 +4,14 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, Route, expect
 
 from dev.serve.process import Server
 from tests.browser.clients import ANDROID, BROWSERS, IOS, WEB, telegram_web
-from tests.browser.steps import ALICE, BOBBY, MARIA, MEI, cookie_login, launch, posts
+from tests.browser.steps import ALICE, BOBBY, MARIA, MEI, cookie_login, launch, posts, trouble
 
 pytestmark = pytest.mark.browser
 
@@ -52,20 +52,6 @@ def test_inside_telegram(page: Page) -> None:
     page.goto(launched(page, MARIA))
     expect(page.get_by_role("heading", name="Мария Соколова")).to_be_visible()
     assert len(sent) == 2
-
-
-def test_a_link_inside_of_a_mini_app(page: Page) -> None:
-    """There Telegram's client answers whatever comes: another person's launch data is asked about."""
-    page.add_init_script(IOS)
-    page.goto(launched(page, ALICE))
-    expect(page.locator("#name")).to_have_text("Alice Johnson")
-    sent = posts(page)
-    page.goto("about:blank")
-    page.goto(launched(page, BOBBY))
-    expect(page.get_by_role("heading", name="Open this Mini App session?")).to_be_visible()
-    assert sent == []
-    page.get_by_role("button", name="Continue").click()
-    expect(page.get_by_role("heading", name="Bobby")).to_be_visible()
 
 
 def test_a_launch_behind_a_route(page: Page) -> None:
@@ -180,21 +166,10 @@ def test_inside_any_other_site(browser: Browser, server: Server) -> None:
         expect(app.get_by_role("heading", name="Open this Mini App session?")).to_have_count(0)
 
 
-def test_planted_launch_of_a_case(page: Page) -> None:
-    """The link that somebody made for the browser inside of Telegram for iOS asks, like any other."""
-    planted = case("04-planted-launch-in-ios-in-app-browser")
-    page.add_init_script(planted["init_script"])
-    sent = posts(page)
-    page.goto(f"/#tgWebAppData={quote(planted['init_data'], safe='')}")
-    expect(page.get_by_role("heading", name="Open this Mini App session?")).to_be_visible()
-    expect(page.get_by_role("button", name="Continue")).to_be_enabled()
-    assert sent == []
-
-
 @pytest.mark.whole_browser
 def test_planted_launch_asks(page: Page) -> None:
     """But in a Mini App a link with launch data logs nobody in before a click, at a reload neither."""
-    page.add_init_script(BROWSERS["android"])
+    page.add_init_script(case("04-planted-launch-in-ios-in-app-browser")["init_script"])
     sent = posts(page)
     page.goto(launched(page, BOBBY))
     question = page.get_by_role("heading", name="Open this Mini App session?")
@@ -364,14 +339,6 @@ def test_language_keeps_the_launch(page: Page) -> None:
     expect(page.get_by_role("button", name="Выйти")).to_be_visible()
 
 
-def test_language_keeps_the_question(page: Page) -> None:
-    """Who reads the question in another language can still answer it."""
-    page.goto(launched(page, ALICE))
-    page.get_by_role("link", name="Русский").click()
-    page.get_by_role("button", name="Продолжить").click()
-    expect(page.get_by_role("heading", name="Alice Johnson")).to_be_visible()
-
-
 @pytest.mark.parametrize("storage", [True, False])
 def test_logout_ends_the_launch(page: Page, storage: bool) -> None:
     """Who logged out of a Mini App reads how to open it again; a reload does not bring it back."""
@@ -429,7 +396,7 @@ def test_expired_launch(page: Page) -> None:
 def test_launch_in_time_of_trouble(page: Page) -> None:
     """When the API could not take the launch just then, the button tries it again."""
     page.add_init_script(IOS)
-    page.route("**/telegram/login", lambda route: route.fulfill(status=429, json={"code": "rate_limited"}))
+    trouble(page, "login", 429, "rate_limited")
     page.goto(launched(page, ALICE))
     expect(page.get_by_role("alert")).to_contain_text("Too many requests")
     page.unroute("**/telegram/login")

@@ -14,7 +14,7 @@ from lib.tgauth.relay.tickets import TICKET_SECONDS
 from lib.tgauth.settings import read_settings
 from lib.tgauth.telegram import transaction as transactions
 from tests.browser.conftest import RELAY_SECRET, OpenPage, Relay
-from tests.browser.steps import ALICE, MARIA, addresses, pick, posts, start
+from tests.browser.steps import ALICE, MARIA, addresses, pick, posts, start, trouble
 from tests.site import OWN_PAGE
 
 pytestmark = pytest.mark.browser
@@ -39,13 +39,6 @@ def member(tab: Page, relay: Relay) -> Page:
     name, value = answer.headers["Set-Cookie"].partition(";")[0].split("=", 1)
     tab.context.add_cookies([{"name": name, "value": value, "url": relay.production.origin}])
     return tab
-
-
-@pytest.fixture(params=["relay", "widget_relay"], ids=["oidc-memory", "widget-redis"])
-def either(request: pytest.FixtureRequest) -> Relay:
-    """Each set-up: what a test says with it holds for both."""
-    pair: Relay = request.getfixturevalue(request.param)
-    return pair
 
 
 def come(page: Page, relay: Relay, return_to: str = TARGET) -> str:
@@ -89,57 +82,53 @@ def made_ticket(origin: str, age: int = 0) -> str:
     return parse_qs(urlsplit(tickets.address(settings, transaction, origin)).query)["ticket"][0]
 
 
-def test_log_in_to_a_preview(open_page: OpenPage, either: Relay) -> None:
+def test_log_in_to_a_preview(tab: Page, relay: Relay) -> None:
     """From the preview to production, to Telegram, to the question, and back to where one wanted to be."""
-    page = open_page(base_url=either.production.origin)
-    come(page, either)
-    expect(page.get_by_text("First log in here.")).to_be_visible()
-    expect(page.get_by_text("Continue only if you have just pressed the login button there.")).to_be_visible()
-    assert page.title() == "Confirm your login · prod.localhost"
-    assert cookies(page, either.production) == []
-    start(page)
-    pick(page, "Alice")
+    come(tab, relay)
+    expect(tab.get_by_text("First log in here.")).to_be_visible()
+    expect(tab.get_by_text("Continue only if you have just pressed the login button there.")).to_be_visible()
+    assert tab.title() == "Confirm your login · prod.localhost"
+    assert cookies(tab, relay.production) == []
+    start(tab)
+    pick(tab, "Alice")
 
-    page.wait_for_url("**/relay.html?*")
-    expect(page.get_by_role("heading")).to_have_text(f"Log in to {host(either)}")
-    expect(page.get_by_text("you are logged in there with your Telegram name")).to_be_visible()
-    assert user_id(page, either.production) == ALICE
-    assert user_id(page, either.preview) is None
+    tab.wait_for_url("**/relay.html?*")
+    expect(tab.get_by_role("heading")).to_have_text(f"Log in to {host(relay)}")
+    expect(tab.get_by_text("you are logged in there with your Telegram name")).to_be_visible()
+    assert user_id(tab, relay.production) == ALICE
+    assert user_id(tab, relay.preview) is None
 
-    sent = posts(page)
-    agree(page)
-    page.wait_for_url(f"{either.preview.origin}{TARGET}")
+    sent = posts(tab)
+    agree(tab)
+    tab.wait_for_url(f"{relay.preview.origin}{TARGET}")
     assert sent == ["/telegram/relay"]
-    assert user_id(page, either.preview) == ALICE
-    held = page.context.cookies(either.preview.origin)
+    assert user_id(tab, relay.preview) == ALICE
+    held = tab.context.cookies(relay.preview.origin)
     (cookie,) = (cookie for cookie in held if cookie["name"] == "tgauth")
     assert (cookie["httpOnly"], cookie["domain"]) == (True, "preview.localhost")
-    page.goto(f"{either.preview.origin}/")
-    expect(page.get_by_role("heading", name="Alice Johnson")).to_be_visible()
-    expect(page.get_by_text("Logged in with Telegram")).to_be_visible()
+    tab.goto(f"{relay.preview.origin}/")
+    expect(tab.get_by_role("heading", name="Alice Johnson")).to_be_visible()
+    expect(tab.get_by_text("Logged in with Telegram")).to_be_visible()
 
 
-def test_nothing_is_left_in_addresses(open_page: OpenPage, either: Relay) -> None:
+def test_nothing_is_left_in_addresses(tab: Page, relay: Relay) -> None:
     """No code and no state is in the address bar, the history, a referrer or storage afterwards."""
-    page = open_page(base_url=either.production.origin)
-    come(page, either)
-    start(page)
-    pick(page, "Alice")
-    with page.expect_request(f"{either.preview.origin}/telegram/callback?*") as asked:
-        agree(page)
-    page.wait_for_url(f"{either.preview.origin}{TARGET}")
+    come(tab, relay)
+    start(tab)
+    pick(tab, "Alice")
+    with tab.expect_request(f"{relay.preview.origin}/telegram/callback?*") as asked:
+        agree(tab)
+    tab.wait_for_url(f"{relay.preview.origin}{TARGET}")
     secrets = parse_qs(urlsplit(asked.value.url).query)
     assert secrets.keys() == {"code", "state"}
-    visited = addresses(page)
-    assert visited[-1] == f"{either.preview.origin}{TARGET}"
+    visited = addresses(tab)
+    assert visited[-1] == f"{relay.preview.origin}{TARGET}"
     assert all(secrets["code"][0] not in url and "/telegram/callback" not in url for url in visited)
-    assert page.evaluate("document.referrer") == ""
-    for server in either:
-        page.goto(f"{server.origin}/")
-        expect(page.get_by_role("button", name="Log out")).to_be_visible()
-        assert (
-            page.evaluate("JSON.stringify([history.state, sessionStorage, localStorage])") == "[null,{},{}]"
-        )
+    assert tab.evaluate("document.referrer") == ""
+    for server in relay:
+        tab.goto(f"{server.origin}/")
+        expect(tab.get_by_role("button", name="Log out")).to_be_visible()
+        assert tab.evaluate("JSON.stringify([history.state, sessionStorage, localStorage])") == "[null,{},{}]"
 
 
 @pytest.mark.whole_browser
@@ -270,8 +259,7 @@ def test_logged_out_meanwhile(member: Page, relay: Relay) -> None:
 def test_trouble_leaves_the_question(member: Page, relay: Relay) -> None:
     """When the API could not answer just then, the button tries it again."""
     come(member, relay)
-    unavailable = {"code": "store_unavailable"}
-    member.route("**/telegram/relay", lambda route: route.fulfill(status=503, json=unavailable))
+    trouble(member, "relay", 503, "store_unavailable")
     agree(member)
     expect(member.get_by_role("alert")).to_contain_text("This site cannot let you in just now")
     expect(member.get_by_role("button", name="Continue as Alice Johnson")).to_be_focused()
@@ -280,24 +268,10 @@ def test_trouble_leaves_the_question(member: Page, relay: Relay) -> None:
     member.wait_for_url(f"{relay.preview.origin}{TARGET}")
 
 
-def test_trouble_before_the_question(member: Page, relay: Relay) -> None:
-    """Where it cannot be known who is logged in, the page says so and asks after another try."""
-    answer = {"code": "store_unavailable", "request_id": "dev1::42"}
-    member.route("**/telegram/verify", lambda route: route.fulfill(status=503, json=answer))
-    member.goto(f"/relay.html?ticket={made_ticket(relay.preview.origin)}")
-    expect(member.get_by_role("alert")).to_contain_text("This site cannot let you in just now")
-    expect(member.get_by_role("button", name="Continue")).to_be_hidden()
-    member.unroute("**/telegram/verify")
-    member.get_by_role("button", name="Try again").click()
-    expect(member.get_by_role("button", name="Continue as Alice Johnson")).to_be_visible()
-
-
 def test_production_without_redis(member: Page, relay: Relay) -> None:
     """Where production has no store that its functions share, the page says what is missing."""
     come(member, relay)
-    member.route(
-        "**/telegram/relay", lambda route: route.fulfill(status=503, json={"code": "shared_store_required"})
-    )
+    trouble(member, "relay", 503, "shared_store_required")
     agree(member)
     expect(member.get_by_role("heading", name="This needs Redis")).to_be_focused()
     expect(member.get_by_text("cannot log anybody in to its previews")).to_be_visible()
@@ -370,27 +344,18 @@ def test_other_address_of_the_preview(tab: Page, relay: Relay) -> None:
 
 
 @pytest.mark.parametrize(
-    ("locale", "button", "title"),
+    ("lang", "title", "guide"),
     [
-        ("en-US", "Log in with Telegram", "Login is off in this preview"),
-        ("ru-RU", "Войти через Telegram", "В этой предварительной версии вход выключен"),
+        ("en", "Login is off in this preview", "docs/PREVIEWS.md"),
+        ("ru", "В этой предварительной версии вход выключен", "docs/ru/PREVIEWS.md"),
     ],
 )
-def test_preview_without_the_relay(
-    open_page: OpenPage, lonely_preview: Server, locale: str, button: str, title: str
-) -> None:
-    """A preview without the relay names the variables that turn it on, and where that is described."""
-    page = open_page(base_url=lonely_preview.origin, locale=locale)
-    page.goto("/")
-    page.get_by_role("button", name=button).click()
-    notice = page.get_by_role("alert")
-    expect(notice.get_by_role("heading")).to_have_text(title)
-    guide = "docs/ru/PREVIEWS.md" if locale == "ru-RU" else "docs/PREVIEWS.md"
-    for part in ("AUTH_RELAY_SECRET", "AUTH_RELAY_HOSTS", guide):
-        expect(notice).to_contain_text(part)
-    page.goto("/telegram/start")
+def test_preview_without_the_relay(page: Page, lang: str, title: str, guide: str) -> None:
+    """The text names the variables that turn login on in a preview, and where that is described."""
+    page.goto(f"/error.html?code=relay_required&lang={lang}")
     expect(page.get_by_role("heading")).to_have_text(title)
-    assert page.context.cookies() == []
+    for part in ("AUTH_RELAY_SECRET", "AUTH_RELAY_HOSTS", guide):
+        expect(page.locator("#advice")).to_contain_text(part)
 
 
 # A yes is a click on what was read

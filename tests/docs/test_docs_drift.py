@@ -141,15 +141,6 @@ def test_every_check_is_seen_to_fail() -> None:
     assert {check for check, *_ in BREAKS} == set(checks.CHECKS)
 
 
-def test_a_large_picture_is_noticed(copy: Path) -> None:
-    """A picture that nobody wants to wait for is named."""
-    file = copy / "docs" / "images" / "login-en-light.png"
-    held = file.read_bytes()
-    file.write_bytes(bytes(checks.MOST_BYTES + 1))
-    assert [line for line in checks.pictures(copy) if "larger" in line]
-    file.write_bytes(held)
-
-
 def test_the_variables_are_those_that_settings_read() -> None:
     """The recorder misses none that stands in the modules that read them, whatever the order of reading."""
     name = re.compile(r'"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"')
