@@ -1,10 +1,8 @@
 """Chromium and a development server for the browser tests."""
 
-import os
 import shutil
 import socket
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import pytest
@@ -12,6 +10,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Playwrigh
 
 from dev.serve.process import Server, running
 from lib.tgauth.settings.reader import DEVELOPMENT_BOT_TOKEN
+from tests.contract.tools import lacks
 
 ARGUMENTS = [
     "--headless",
@@ -47,10 +46,7 @@ def launched(playwright: Playwright, *names: str) -> Iterator[Browser]:
     """The first of these that is installed, or a skip that says what is missing."""
     found = next(filter(None, map(shutil.which, names)), None)
     if found is None:
-        reason = f"Chromium is not installed (Debian: apt-get install {names[0]})"
-        if os.environ.get("REQUIRE_ALL") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        lacks(f"Chromium is not installed (Debian: apt-get install {names[0]})")
     # Going back must be tried as people's browsers do it, and Playwright turns that off.
     browser = playwright.chromium.launch(
         executable_path=found, args=ARGUMENTS, ignore_default_args=["--disable-back-forward-cache"]
@@ -85,6 +81,13 @@ def widget_server() -> Iterator[Server]:
         yield started
 
 
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[Server]:
+    """The project with a Redis, which ending sessions of other devices needs."""
+    with running(store="upstash") as started:
+        yield started
+
+
 def free_port() -> int:
     """A port that nothing listens on just now."""
     with socket.create_server(("127.0.0.1", 0)) as found:
@@ -92,9 +95,9 @@ def free_port() -> int:
         return port
 
 
-@contextmanager
-def relaying(production: Mapping[str, str], preview: Mapping[str, str], *, store: str) -> Iterator[Relay]:
-    """Both with these settings besides the relay's own, each with a store of its own: the preview in `store`.
+@pytest.fixture(scope="session")
+def relay() -> Iterator[Relay]:
+    """Production, and a preview without a bot token, whose sessions are in memory.
 
     Production is no production to itself, or it would refuse the simulated Telegram's bot.
     """
@@ -102,37 +105,11 @@ def relaying(production: Mapping[str, str], preview: Mapping[str, str], *, store
     port = free_port()
     secret = {"AUTH_RELAY_SECRET": RELAY_SECRET}
     asking = {"AUTH_RELAY_HOSTS": f"*.example.com,preview.localhost:{port}"}
-    with running(env={**secret, **asking, **production}, host="prod.localhost", store="upstash") as started:
-        asked = {"VERCEL_ENV": "preview", "AUTH_RELAY_URL": started.origin}
-        environment = {**secret, **asked, **preview}
-        with running(env=environment, host="preview.localhost", port=port, store=store) as other:
-            yield Relay(started, other)
-
-
-@pytest.fixture(scope="session")
-def relay() -> Iterator[Relay]:
-    """A preview without a bot token, whose sessions are in memory."""
-    preview = {"TELEGRAM_BOT_ID": "42", "AUTH_SECRET": "the-secret-of-the-preview-alone-0"}
-    with relaying({}, preview, store="memory") as started:
-        yield started
-
-
-@pytest.fixture(scope="session")
-def widget_relay() -> Iterator[Relay]:
-    """Production with the widget alone, and a preview with a bot and a Redis of its own."""
-    production = {"TELEGRAM_BOT_TOKEN": DEVELOPMENT_BOT_TOKEN}
-    with relaying(production, {"TELEGRAM_BOT_TOKEN": "42:of-the-preview"}, store="upstash") as started:
-        yield started
-
-
-@pytest.fixture(scope="session")
-def lonely_preview() -> Iterator[Server]:
-    """A preview as Vercel makes one, where nobody has set up the relay."""
-    port = free_port()
-    vercel = {"VERCEL_ENV": "preview", "VERCEL_URL": f"preview.localhost:{port}"}
-    bot = {"TELEGRAM_BOT_TOKEN": "42:of-the-preview"}
-    with running(env={**vercel, **bot}, host="preview.localhost", port=port) as started:
-        yield started
+    with running(env={**secret, **asking}, host="prod.localhost", store="upstash") as production:
+        bot = {"TELEGRAM_BOT_ID": "42", "AUTH_SECRET": "the-secret-of-the-preview-alone-0"}
+        asked = {"VERCEL_ENV": "preview", "AUTH_RELAY_URL": production.origin}
+        with running(env={**secret, **bot, **asked}, host="preview.localhost", port=port) as preview:
+            yield Relay(production, preview)
 
 
 @pytest.fixture

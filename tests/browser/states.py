@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 from playwright.sync_api import Page, Route, expect
 
 ADA = {"id": 1, "first_name": "Ada", "last_name": "Lovelace", "username": "ada"}
+LONG_NAMED = {"id": 2, "first_name": "W" * 64, "last_name": "w" * 64, "username": "w" * 32}
 SESSION = {"id": "s", "created_at": 1, "expires_at": 2, "method": "widget", "transport": "cookie"}
 LINK = f"id=2&first_name=Bobby&username=bobby&auth_date=1&hash={'0' * 64}"
 TROUBLE = (503, {"code": "store_unavailable", "request_id": "dev1::42"})
+LONG_HOST = f"{'a' * 63}.{'b-' * 31}b.{'c' * 63}.vercel.app:65535"
 KEPT_OUT = (403, {"code": "not_allowed", "request_id": "dev1::42", "user": ADA})
 OUTSIDER = (403, {"code": "membership_required", "request_id": "dev1::42", "link": "https://t.me/some_chat"})
 AGENTS = (
@@ -70,9 +72,10 @@ STATES = {
     "login-outsider": State("/?state=x#tgAuthResult=e30", "#notice", answers={"LOGIN": OUTSIDER}),
     "mini-app": State("/#tgWebAppData=x", "#question"),
     "account": State("/?return_to=/nothing", "#devices-link", LOGGED_IN),
+    "account-long": State("/", "#devices-link", (200, {"user": LONG_NAMED, "session": SESSION})),
     "confirm": State(f"/confirm.html#{LINK}", "#replaces", LOGGED_IN),
     "confirm-refused": State("/confirm.html", "#refusal"),
-    "relay": State("/relay.html?ticket=app-git-fix-team.example.com~x", "#question"),
+    "relay": State(f"/relay.html?ticket={LONG_HOST}~x", "#question"),
     "relay-logged-in": State("/relay.html?ticket=app-git-fix-team.example.com~x", "#question", LOGGED_IN),
     "relay-refused": State("/relay.html", "#refusal"),
     "relay-trouble": State("/relay.html?ticket=app-git-fix-team.example.com~x", "#away", TROUBLE),
@@ -83,7 +86,7 @@ STATES = {
     ),
     "devices-refused": State("/devices.html", "#dialog #notice", LOGGED_IN, {"DELETE": TROUBLE}, end_all),
     "devices-done": State("/devices.html", "#done", LOGGED_IN, {"DELETE": (204, None)}, end_all),
-    "error": State("/error.html?code=misconfigured&reference=dev1::42", "#reference"),
+    "error": State(f"/error.html?code=misconfigured&reference={'x' * 128}", "#reference"),
     "not-found": State("/nothing", "#advice"),
 }
 

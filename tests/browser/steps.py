@@ -1,11 +1,13 @@
 """What people do in the browser tests, and what Telegram and their cookies say about it."""
 
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from playwright.sync_api import Page, expect
 
-ALICE, MARIA, MEI, LONG_NAME, BOBBY = 100000001, 100000002, 100000003, 7000000006, 100000007
+from tests.site import OWN_PAGE
+
+ALICE, MARIA, MEI, BOBBY = 100000001, 100000002, 100000003, 100000007
 
 
 def start(page: Page) -> None:
@@ -35,6 +37,17 @@ def proof(page: Page, user: int, **query: int) -> dict[str, Any]:
     return answer
 
 
+def cookie_login(page: Page, user: int = ALICE) -> None:
+    """Log this browser in, without any page."""
+    assert page.request.post("/telegram/login", data={"widget": proof(page, user)}, headers=OWN_PAGE).ok
+
+
+def launch(page: Page, user: int, **query: int) -> str:
+    """The fragment of the address with which Telegram opens a Mini App for this user."""
+    answer = page.request.get(f"/_telegram/init_data?{urlencode({'user': user, **query})}").json()
+    return f"#tgWebAppData={quote(answer['init_data'], safe='')}&tgWebAppVersion=8.0&tgWebAppPlatform=web"
+
+
 def widget_link(fields: dict[str, Any], **query: str) -> str:
     """Where the widget and a chat's login button send the browser."""
     return f"/telegram/login?{urlencode({**fields, **query})}"
@@ -42,8 +55,7 @@ def widget_link(fields: dict[str, Any], **query: str) -> str:
 
 def begin(page: Page, **body: str) -> dict[str, Any]:
     """What the login page gets when it begins a login in this browser."""
-    headers = {"Sec-Fetch-Site": "same-origin"}
-    answer: dict[str, Any] = page.request.post("/telegram/start", data=body, headers=headers).json()
+    answer: dict[str, Any] = page.request.post("/telegram/start", data=body, headers=OWN_PAGE).json()
     return answer
 
 
@@ -63,6 +75,19 @@ def user_id(page: Page) -> int | None:
 def session_cookies(page: Page) -> list[str]:
     """The session cookies that this browser has."""
     return [cookie["value"] for cookie in page.context.cookies() if cookie["name"] == "tgauth"]
+
+
+def posts(page: Page) -> list[str]:
+    """The paths that the page posts to from now on."""
+    sent: list[str] = []
+    page.on("request", lambda made: made.method == "POST" and sent.append(urlsplit(made.url).path))
+    return sent
+
+
+def trouble(page: Page, endpoint: str, status: int, code: str) -> None:
+    """Have the API answer this endpoint's requests with a problem from now on."""
+    problem = {"code": code, "request_id": "dev1::42"}
+    page.route(f"**/telegram/{endpoint}", lambda route: route.fulfill(status=status, json=problem))
 
 
 def addresses(page: Page) -> list[str]:

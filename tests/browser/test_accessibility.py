@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from dev.serve.process import Server
 from tests.browser.conftest import OpenPage
 from tests.browser.states import STATES, show
+from tests.browser.steps import trouble
 
 pytestmark = pytest.mark.browser
 
@@ -67,6 +68,8 @@ def test_each_view(shown: tuple[Page, str]) -> None:
     """Nothing that axe-core knows to be wrong, light, dark, narrow or wide; it fits, with large text too."""
     page, language = shown
     assert page.locator("html").get_attribute("lang") == language
+    # A Russian word of one letter is tied to the next word.
+    assert re.findall(r"\b[а-яё] [^\W\d]+", page.locator("main").inner_text(), re.IGNORECASE) == []
     # Not by a script element, which the pages' policy forbids.
     page.evaluate(AXE.read_text("utf-8"))
     for size in (NARROW, WIDE):
@@ -156,7 +159,7 @@ def test_motion(open_page: OpenPage, motion: str, turning: bool) -> None:
 def test_asked_language(open_page: OpenPage, locale: str, asked: str, said: str) -> None:
     """A language in the address that the pages have wins over the browser's, and <html lang> is true."""
     page = open_page(locale=locale)
-    page.route("**/telegram/verify", lambda route: route.fulfill(status=503, json={"code": "internal"}))
+    trouble(page, "verify", 503, "internal")
     for path in ("/", "/confirm.html", "/relay.html", "/devices.html", "/error.html", "/nothing"):
         page.goto(f"{path}?lang={asked}")
         expect(page.locator("html")).to_have_attribute("lang", said)

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, Request, expect
 from dev.serve.process import Server
 from tests.browser.conftest import OpenPage
 from tests.browser.states import STATES, show
-from tests.browser.steps import ALICE, MEI, begin, callback_link, log_in, pick, proof, start, widget_link
+from tests.browser.steps import ALICE, pick, proof, start
 
 pytestmark = pytest.mark.browser
 
@@ -116,14 +116,6 @@ def test_nothing_jumps(
     assert set(asked) == {server.origin}
 
 
-def by_widget(page: Page) -> None:
-    page.goto(widget_link(proof(page, ALICE), state=begin(page)["state"]))
-
-
-def by_code(page: Page) -> None:
-    page.goto(callback_link(page, MEI))
-
-
 def by_link(page: Page) -> None:
     page.goto(f"/confirm.html#{urlencode(proof(page, ALICE))}")
     page.get_by_role("button", name="Log in").click()
@@ -144,7 +136,7 @@ def after_cancelling(page: Page) -> None:
     pick(page, "Alice")
 
 
-WAYS = [log_in, by_widget, by_code, by_link, by_mini_app, after_cancelling]
+WAYS = [by_link, by_mini_app, after_cancelling]
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
@@ -159,13 +151,3 @@ def test_no_way_in_complains(
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_role("status").last).to_have_text("You are logged out.")
     assert set(asked) == {server.origin}
-
-
-def test_the_widgets_way_does_not_complain(
-    watched: Callable[..., tuple[Page, list[str]]], widget_server: Server
-) -> None:
-    """So does the older way through Telegram's page."""
-    page, asked = watched(base_url=widget_server.origin)
-    log_in(page)
-    assert shifts(page) == []
-    assert set(asked) == {widget_server.origin}

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from dev.serve.process import running
 from tests.browser.conftest import OpenPage
-from tests.browser.front import Reply, front
+from tests.browser.front import Answers, Reply, front
 from tests.browser.steps import log_in
 
 pytestmark = pytest.mark.browser
@@ -29,6 +29,18 @@ REGISTER = """async () => {
   await workers.register("/sw.js");
   await controlled;
 }"""
+
+
+def redirecting(name: str, to: str) -> Answers:
+    """A front that leads from one name of the site to another."""
+
+    def answers(request: BaseHTTPRequestHandler) -> Reply | None:
+        asked, _, port = request.headers["Host"].partition(":")
+        if asked == name:
+            return Reply(308, {"Location": f"http://{to}:{port}{request.path}"})
+        return None
+
+    return answers
 
 
 def test_a_service_worker_that_passes_visits_on(open_page: OpenPage) -> None:
@@ -86,13 +98,7 @@ def test_the_bare_name_redirects_to_www(open_page: OpenPage) -> None:
     steps = CASE.read_text(encoding="utf-8")
     assert "AUTH_ORIGIN=http://apex.localhost" in steps
 
-    def answers(request: BaseHTTPRequestHandler) -> Reply | None:
-        name, _, port = request.headers["Host"].partition(":")
-        if name == "apex.localhost":
-            return Reply(308, {"Location": f"http://www.apex.localhost:{port}{request.path}"})
-        return None
-
-    with front(answers) as proxy:
+    with front(redirecting("apex.localhost", "www.apex.localhost")) as proxy:
         apex, www = (f"http://{name}.localhost:{proxy.server_port}" for name in ("apex", "www.apex"))
         with running(env={"AUTH_ORIGIN": apex}) as site:
             proxy.to = site.port
@@ -112,14 +118,7 @@ def test_the_bare_name_redirects_to_www(open_page: OpenPage) -> None:
 
 def test_another_name_that_leads_back(open_page: OpenPage) -> None:
     """A link to the site's origin is offered once: whom it led back here is told what to set."""
-
-    def answers(request: BaseHTTPRequestHandler) -> Reply | None:
-        name, _, port = request.headers["Host"].partition(":")
-        if name == "old.localhost":
-            return Reply(308, {"Location": f"http://new.localhost:{port}{request.path}"})
-        return None
-
-    with front(answers) as proxy:
+    with front(redirecting("old.localhost", "new.localhost")) as proxy:
         old, new = (f"http://{name}.localhost:{proxy.server_port}" for name in ("old", "new"))
         with running(env={"AUTH_ORIGIN": old}) as site:
             proxy.to = site.port

@@ -4,13 +4,14 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Page, Request, Route, expect
+from playwright.sync_api import Browser, FrameLocator, Page, Route, expect
 
 from dev.serve.process import Server
-from tests.browser.clients import APPS, BROWSERS, IOS, WEB, telegram_web
+from tests.browser.clients import ANDROID, BROWSERS, IOS, WEB, telegram_web
+from tests.browser.steps import ALICE, BOBBY, MARIA, MEI, cookie_login, launch, posts, trouble
 
 pytestmark = pytest.mark.browser
 
@@ -20,35 +21,27 @@ POLICY = "content-security-policy"
 TESTS = Path(__file__).resolve().parents[1]
 
 
+def launched(page: Page, user: int, **query: int) -> str:
+    """The login page with the launch data of one of the simulated Telegram's users."""
+    return f"/{launch(page, user, **query)}"
+
+
 def case(name: str) -> dict[str, Any]:
     """What somebody ran into, and what they should have met."""
     found: dict[str, Any] = json.loads((TESTS / f"cases/telegram/{name}.json").read_text())
     return found
 
 
-def address(page: Page, user: int, **query: int) -> str:
-    """The login page with the launch data of one of the simulated Telegram's users."""
-    target = f"/_telegram/init_data?user={user}" + "".join(f"&{k}={v}" for k, v in query.items())
-    init_data = page.request.get(target).json()["init_data"]
-    return f"/#tgWebAppData={quote(init_data, safe='')}&tgWebAppVersion=8.0&tgWebAppPlatform=web"
-
-
-def logins(page: Page) -> list[Request]:
-    """The login requests that the page sends from now on."""
-    sent: list[Request] = []
-    page.on("request", lambda request: "/telegram/login" in request.url and sent.append(request))
-    return sent
-
-
 @pytest.mark.whole_browser
-@pytest.mark.parametrize("telegram", APPS)
-def test_inside_telegram(page: Page, telegram: str) -> None:
+def test_inside_telegram(page: Page) -> None:
     """In Telegram a launch logs in by itself, and once: a reload uses the token that the tab keeps for it."""
-    page.add_init_script(APPS[telegram])
-    sent = logins(page)
-    page.goto(address(page, 100000002))
+    page.add_init_script(ANDROID)
+    sent = posts(page)
+    page.goto(launched(page, MARIA))
     expect(page.get_by_role("heading", name="Мария Соколова")).to_be_visible()
     expect(page.get_by_text("Logged in from the Mini App")).to_be_visible()
+    # Its session is in no cookie, so that page could not show it.
+    expect(page.get_by_role("link", name="Where you are logged in")).to_be_hidden()
     assert page.context.cookies() == []
     assert page.evaluate("[localStorage.length, Object.keys(sessionStorage)]") == [0, ["tgauth.launch"]]
 
@@ -56,30 +49,16 @@ def test_inside_telegram(page: Page, telegram: str) -> None:
     expect(page.get_by_role("heading", name="Мария Соколова")).to_be_visible()
     assert len(sent) == 1
     # Another launch of the same person is another login.
-    page.goto(address(page, 100000002))
+    page.goto(launched(page, MARIA))
     expect(page.get_by_role("heading", name="Мария Соколова")).to_be_visible()
     assert len(sent) == 2
-
-
-def test_a_link_inside_of_a_mini_app(page: Page) -> None:
-    """There Telegram's client answers whatever comes: another person's launch data is asked about."""
-    page.add_init_script(IOS)
-    page.goto(address(page, 100000001))
-    expect(page.locator("#name")).to_have_text("Alice Johnson")
-    sent = logins(page)
-    page.goto("about:blank")
-    page.goto(address(page, 100000007))
-    expect(page.get_by_role("heading", name="Open this Mini App session?")).to_be_visible()
-    assert sent == []
-    page.get_by_role("button", name="Continue").click()
-    expect(page.get_by_role("heading", name="Bobby")).to_be_visible()
 
 
 def test_a_launch_behind_a_route(page: Page) -> None:
     """Where the app's address has a fragment of its own, Telegram puts the launch data behind it."""
     page.add_init_script(IOS)
     route, _ = case("18-launch-behind-a-route")["open"].split("tgWebAppData=")
-    page.goto(address(page, 100000003).replace("/#", route))
+    page.goto(launched(page, MEI).replace("/#", route))
     expect(page.get_by_role("heading", name="Mei")).to_be_visible()
 
 
@@ -114,7 +93,7 @@ def framed(
 ) -> FrameLocator:
     """Open a page of the origin `by` that frames the login page and answers it as Telegram Web does."""
     serve(page, server)
-    show(page, f"{by}/", telegram_web(SITE + (path or address(page, 100000001)), attributes))
+    show(page, f"{by}/", telegram_web(SITE + (path or launched(page, ALICE)), attributes))
     return page.frame_locator("iframe")
 
 
@@ -135,7 +114,7 @@ def sandbox() -> str:
 def test_inside_a_shell_that_hides_where_it_is(page: Page, server: Server) -> None:
     """Telegram Desktop's shell keeps its origin from the frame, and its answer tells all the same."""
     serve(page, server, hide_ancestors())
-    show(page, f"{WEB}/", telegram_web(SITE + address(page, 100000001), sandbox()))
+    show(page, f"{WEB}/", telegram_web(SITE + launched(page, ALICE), sandbox()))
     app = page.frame_locator("iframe")
     expect(app.get_by_role("heading", name="Alice Johnson")).to_be_visible()
     assert app.locator("body").evaluate("document.referrer") == ""
@@ -157,7 +136,7 @@ def refused(page: Page, server: Server, answer: dict[str, Any]) -> FrameLocator:
     """Open the login page in Telegram Web, where the API answers the login with this refusal."""
     serve(page, server)
     page.context.route("**/telegram/login", lambda route: route.fulfill(status=403, json=answer))
-    show(page, f"{WEB}/", telegram_web(SITE + address(page, 100000001), sandbox()))
+    show(page, f"{WEB}/", telegram_web(SITE + launched(page, ALICE), sandbox()))
     return page.frame_locator("iframe")
 
 
@@ -187,34 +166,12 @@ def test_inside_any_other_site(browser: Browser, server: Server) -> None:
         expect(app.get_by_role("heading", name="Open this Mini App session?")).to_have_count(0)
 
 
-def test_simulated_telegram_opens_a_mini_app(page: Page) -> None:
-    """The simulated Telegram's launch asks, and the button logs in as the user that was picked."""
-    page.goto("/_telegram/")
-    page.get_by_role("listitem").filter(has_text="Мария").get_by_role("link", name="Open as Mini App").click()
-    page.get_by_role("button", name="Continue").click()
-    expect(page.get_by_role("heading", name="Мария Соколова")).to_be_focused()
-    expect(page.get_by_text("Logged in from the Mini App")).to_be_visible()
-
-
-def test_planted_launch_of_a_case(page: Page) -> None:
-    """The link that somebody made for the browser inside of Telegram for iOS asks, like any other."""
-    planted = case("04-planted-launch-in-ios-in-app-browser")
-    page.add_init_script(planted["init_script"])
-    sent = logins(page)
-    page.goto(f"/#tgWebAppData={quote(planted['init_data'], safe='')}")
-    expect(page.get_by_role("heading", name="Open this Mini App session?")).to_be_visible()
-    expect(page.get_by_role("button", name="Continue")).to_be_enabled()
-    assert sent == []
-
-
 @pytest.mark.whole_browser
-@pytest.mark.parametrize("browser", [None, *BROWSERS])
-def test_planted_launch_asks(page: Page, browser: str | None) -> None:
+def test_planted_launch_asks(page: Page) -> None:
     """But in a Mini App a link with launch data logs nobody in before a click, at a reload neither."""
-    if browser:
-        page.add_init_script(BROWSERS[browser])
-    sent = logins(page)
-    page.goto(address(page, 100000007))
+    page.add_init_script(case("04-planted-launch-in-ios-in-app-browser")["init_script"])
+    sent = posts(page)
+    page.goto(launched(page, BOBBY))
     question = page.get_by_role("heading", name="Open this Mini App session?")
     expect(question).to_be_visible()
     expect(page.get_by_text("carries somebody’s Telegram login")).to_be_visible()
@@ -234,7 +191,7 @@ def test_planted_launch_asks(page: Page, browser: str | None) -> None:
 def question(page: Page) -> Page:
     """The question about a planted launch, just asked, its button in focus; the clock stands still."""
     page.clock.install()
-    page.goto(address(page, 100000007))
+    page.goto(launched(page, BOBBY))
     page.clock.pause_at(page.evaluate("Date.now()") + 60_000)
     page.evaluate("dispatchEvent(new Event('focus'))")
     page.get_by_role("button", name="Continue").focus()
@@ -254,7 +211,7 @@ def press_mouse(page: Page) -> None:
 )
 def test_clicking_on_and_on_is_no_yes(question: Page, press: Callable[[Page], None]) -> None:
     """Who clicks or types on and on has not read the question: each time the pause begins anew."""
-    sent = logins(question)
+    sent = posts(question)
     for _ in range(10):
         press(question)
         question.clock.run_for(650)
@@ -268,7 +225,7 @@ def test_clicking_on_and_on_is_no_yes(question: Page, press: Callable[[Page], No
 @pytest.mark.parametrize("key", ["Enter", "Space"])
 def test_holding_a_key_is_no_yes(question: Page, key: str) -> None:
     """A key that went down in the pause, or before the page came, answers nothing however long it is held."""
-    sent = logins(question)
+    sent = posts(question)
     question.keyboard.down(key)
     for _ in range(10):
         question.clock.run_for(500)
@@ -295,7 +252,7 @@ def test_holding_a_key_is_no_yes(question: Page, key: str) -> None:
 @pytest.mark.parametrize("key", ["Enter", "Space"])
 def test_another_key_meanwhile_is_no_yes(question: Page, key: str) -> None:
     """While one key is down, another that comes up does not let the pause end."""
-    sent = logins(question)
+    sent = posts(question)
     question.keyboard.down(key)
     question.keyboard.press("Shift")
     question.clock.run_for(750)
@@ -308,7 +265,7 @@ def test_another_key_meanwhile_is_no_yes(question: Page, key: str) -> None:
 
 def test_holding_the_mouse_is_no_yes(question: Page) -> None:
     """A button of the mouse that went down in the pause answers nothing when it comes up after it."""
-    sent = logins(question)
+    sent = posts(question)
     question.mouse.down()
     question.clock.run_for(5000)
     question.mouse.up()
@@ -329,30 +286,23 @@ def test_messages_of_others_are_no_answer(page: Page, server: Server, by: str) -
     serve(page, server, None if by == "parent" else hide_ancestors(), framable=True)
     event = json.dumps({"eventType": "viewport_changed", "eventData": {"height": 600}})
     say = f"setInterval(() => target().postMessage({json.dumps(event)}, '*'), 10);"
-    link = SITE + address(page, 100000007)
+    link = SITE + launched(page, BOBBY)
+    framing = f"<iframe src='{link}'></iframe><script>const target = () => frames[0]; {say}</script>"
+    others = {
+        "opener": f"<script>const opened = open('{link}'), target = () => opened; {say}</script>",
+        "sibling": f"<iframe src='{link}' name='app'></iframe><iframe src='{WEB}/frame'></iframe>",
+        "parent": framing,
+        "parent, hidden": framing,
+    }
+    frame = f"<script>const target = () => parent.frames.app; {say}</script>"
+    page.context.route(f"{WEB}/frame", lambda route: route.fulfill(content_type="text/html", body=frame))
     shown: Page | FrameLocator = page.frame_locator("iframe").first
     if by == "opener":
         with page.expect_popup() as opened:
-            show(
-                page,
-                "https://a.example/",
-                f"<script>const opened = open('{link}'), target = () => opened; {say}</script>",
-            )
+            show(page, "https://a.example/", others[by])
         shown = opened.value
-    elif "parent" in by:
-        show(
-            page,
-            "https://a.example/",
-            f"<iframe src='{link}'></iframe><script>const target = () => frames[0]; {say}</script>",
-        )
     else:
-        frame = f"<script>const target = () => parent.frames.app; {say}</script>"
-        page.context.route(f"{WEB}/frame", lambda route: route.fulfill(content_type="text/html", body=frame))
-        show(
-            page,
-            "https://a.example/",
-            f"<iframe src='{link}' name='app'></iframe><iframe src='{WEB}/frame'></iframe>",
-        )
+        show(page, "https://a.example/", others[by])
     expect(shown.get_by_role("heading", name="Open this Mini App session?")).to_be_visible()
     expect(shown.get_by_role("button", name="Continue")).to_be_enabled()
     assert sent == []
@@ -360,11 +310,9 @@ def test_messages_of_others_are_no_answer(page: Page, server: Server, by: str) -
 
 def test_planted_launch_declined(page: Page) -> None:
     """Who declines is at the login page, still logged in as themselves, and the launch data is gone."""
-    proof = page.request.get("/_telegram/widget?user=100000001").json()
-    own = {"Sec-Fetch-Site": "same-origin"}
-    assert page.request.post("/telegram/login", data={"widget": proof}, headers=own).ok
-    sent = logins(page)
-    page.goto(address(page, 100000007))
+    cookie_login(page)
+    sent = posts(page)
+    page.goto(launched(page, BOBBY))
     page.get_by_role("link", name="No, go to the login page").click()
     expect(page.get_by_role("heading", name="Alice Johnson")).to_be_visible()
     assert "#" not in page.url
@@ -374,9 +322,9 @@ def test_planted_launch_declined(page: Page) -> None:
 def test_planted_before_telegrams_own(page: Page) -> None:
     """A bot can open an address with data in it; with Telegram's own behind that, neither counts."""
     page.add_init_script(IOS)
-    sent = logins(page)
-    own = address(page, 100000001).removeprefix("/#")
-    page.goto(f"{address(page, 100000007)}&{own}")
+    sent = posts(page)
+    own = launched(page, ALICE).removeprefix("/#")
+    page.goto(f"{launched(page, BOBBY)}&{own}")
     expect(page.get_by_role("button", name="Log in with Telegram")).to_be_visible()
     assert sent == []
 
@@ -384,19 +332,11 @@ def test_planted_before_telegrams_own(page: Page) -> None:
 def test_language_keeps_the_launch(page: Page) -> None:
     """Who switches the language of a Mini App stays in it."""
     page.add_init_script(IOS)
-    page.goto(address(page, 100000001))
+    page.goto(launched(page, ALICE))
     expect(page.get_by_role("button", name="Log out")).to_be_visible()
     page.get_by_role("link", name="Русский").click()
     expect(page.get_by_role("heading", name="Alice Johnson")).to_be_visible()
     expect(page.get_by_role("button", name="Выйти")).to_be_visible()
-
-
-def test_language_keeps_the_question(page: Page) -> None:
-    """Who reads the question in another language can still answer it."""
-    page.goto(address(page, 100000001))
-    page.get_by_role("link", name="Русский").click()
-    page.get_by_role("button", name="Продолжить").click()
-    expect(page.get_by_role("heading", name="Alice Johnson")).to_be_visible()
 
 
 @pytest.mark.parametrize("storage", [True, False])
@@ -405,7 +345,7 @@ def test_logout_ends_the_launch(page: Page, storage: bool) -> None:
     page.add_init_script(IOS)
     if not storage:
         page.add_init_script("delete window.sessionStorage")
-    page.goto(address(page, 100000001))
+    page.goto(launched(page, ALICE))
     page.get_by_role("button", name="Log out").click()
     over = page.get_by_role("heading", name="You are logged out")
     expect(over).to_be_focused()
@@ -417,13 +357,13 @@ def test_logout_ends_the_launch(page: Page, storage: bool) -> None:
         expect(page.get_by_role("button")).to_have_count(0)
     page.get_by_role("link", name="Русский").click()
     expect(page.get_by_role("heading", name="Откройте мини-приложение заново")).to_be_visible()
-    page.goto(address(page, 100000001))
+    page.goto(launched(page, ALICE))
     expect(page.locator("#name")).to_have_text("Alice Johnson")
 
 
 def test_logout_outside_telegram(page: Page) -> None:
     """There the link's login has ended for good, and the page is the login page."""
-    page.goto(address(page, 100000001))
+    page.goto(launched(page, ALICE))
     page.get_by_role("button", name="Continue").click()
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_role("status")).to_have_text("You are logged out.")
@@ -436,7 +376,7 @@ def test_logout_outside_telegram(page: Page) -> None:
 def test_expired_launch_inside(page: Page) -> None:
     """Data of yesterday's launch has to come anew; there is another way until then."""
     page.add_init_script(IOS)
-    page.goto(address(page, 100000001, age=25 * 3600))
+    page.goto(launched(page, ALICE, age=25 * 3600))
     expect(page.get_by_role("heading", name="Open this Mini App again")).to_be_visible()
     expect(page.get_by_role("alert")).to_be_hidden()
     page.get_by_role("link", name="Log in another way").click()
@@ -446,7 +386,7 @@ def test_expired_launch_inside(page: Page) -> None:
 
 def test_expired_launch(page: Page) -> None:
     """Elsewhere it says that the login has expired, and the button leads to Telegram instead."""
-    page.goto(address(page, 100000001, age=25 * 3600))
+    page.goto(launched(page, ALICE, age=25 * 3600))
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_role("alert")).to_contain_text("This login has expired")
     page.get_by_role("button", name="Log in with Telegram").click()
@@ -456,16 +396,9 @@ def test_expired_launch(page: Page) -> None:
 def test_launch_in_time_of_trouble(page: Page) -> None:
     """When the API could not take the launch just then, the button tries it again."""
     page.add_init_script(IOS)
-    page.route("**/telegram/login", lambda route: route.fulfill(status=429, json={"code": "rate_limited"}))
-    page.goto(address(page, 100000001))
+    trouble(page, "login", 429, "rate_limited")
+    page.goto(launched(page, ALICE))
     expect(page.get_by_role("alert")).to_contain_text("Too many requests")
     page.unroute("**/telegram/login")
     page.get_by_role("button", name="Log in with Telegram").click()
     expect(page.get_by_role("heading", name="Alice Johnson")).to_be_visible()
-
-
-def test_names_are_text(page: Page) -> None:
-    """Markup in a name is shown and not interpreted."""
-    page.add_init_script(IOS)
-    page.goto(address(page, 100000007))
-    expect(page.get_by_role("heading")).to_have_text('<b>"Bobby"</b> O\'Tables & Co')

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.steps import ALICE, MARIA, MEI, log_in, pick, session_cookies, user_id
+from tests.browser.steps import ALICE, MARIA, pick, session_cookies, user_id
 
 pytestmark = pytest.mark.browser
 
@@ -16,14 +16,6 @@ def ways(page: Page) -> Page:
     page.get_by_role("link", name="Ways to log in").click()
     expect(page.get_by_role("button", name="Popup")).to_be_enabled()
     return page
-
-
-def test_openid_connect_by_redirect(ways: Page) -> None:
-    """A plain link to /telegram/start is enough to log in."""
-    ways.get_by_role("link", name="Redirect").click()
-    pick(ways, "Alice")
-    expect(ways.get_by_role("heading", name="Alice Johnson")).to_be_visible()
-    assert user_id(ways) == ALICE
 
 
 def test_openid_connect_in_a_popup(ways: Page) -> None:
@@ -45,18 +37,6 @@ def test_cancelled_popup(ways: Page) -> None:
     assert session_cookies(ways) == []
 
 
-def test_two_popups_in_turn(ways: Page) -> None:
-    """After one popup the next one logs in somebody else, in place of the first."""
-    for name, user in (("Alice", ALICE), ("Mei", MEI)):
-        with ways.expect_popup() as opened:
-            ways.get_by_role("button", name="Popup").click()
-        with ways.expect_response("**/telegram/start"):
-            pick(opened.value, name)
-        expect(ways.get_by_role("status")).to_contain_text(f"Logged in as {name}")
-        assert user_id(ways) == user
-    assert len(session_cookies(ways)) == 1
-
-
 def test_widget_by_redirect(ways: Page) -> None:
     """The widget's data-auth-url, with the state of this browser, logs in without a question."""
     ways.get_by_label("As").select_option("Мария Соколова")
@@ -72,14 +52,6 @@ def test_widget_by_callback(ways: Page) -> None:
     assert user_id(ways) == ALICE
 
 
-def test_direct_link(ways: Page) -> None:
-    """Telegram's own page comes back to the login page, which finishes the login."""
-    ways.get_by_role("button", name="Telegram's page").click()
-    pick(ways, "Mei")
-    expect(ways.get_by_role("heading", name="Mei")).to_be_focused()
-    assert user_id(ways) == MEI
-
-
 def test_button_in_a_chat(ways: Page) -> None:
     """A chat's login_url button leads to the question, and to the login page after it."""
     ways.get_by_role("link", name="Button in a chat").click()
@@ -91,15 +63,6 @@ def test_button_in_a_chat(ways: Page) -> None:
     assert user_id(ways) == MARIA
 
 
-def test_refused_button_in_a_chat(ways: Page) -> None:
-    """Who refuses the chat's login comes without any fields, and is offered the usual way."""
-    ways.goto("/_telegram/chat")
-    ways.get_by_role("listitem").filter(has_text="Alice").get_by_role("link", name="Refuse").click()
-    expect(ways.get_by_role("heading", name="Log in to")).to_be_visible()
-    assert "client_id=" in ways.url
-    assert session_cookies(ways) == []
-
-
 def test_mini_app(ways: Page) -> None:
     """A Mini App is opened from the list of users."""
     ways.get_by_role("link", name="Mini App").click()
@@ -107,17 +70,6 @@ def test_mini_app(ways: Page) -> None:
     ways.get_by_role("button", name="Continue").click()
     expect(ways.get_by_role("heading", name="Мария Соколова")).to_be_visible()
     assert session_cookies(ways) == []
-
-
-def test_mini_app_leaves_the_cookie_session_alone(ways: Page) -> None:
-    """A Mini App's session is its own: the browser's stays, and so does the browser's logout."""
-    log_in(ways)
-    before = session_cookies(ways)
-    ways.goto("/_telegram/")
-    ways.get_by_role("listitem").filter(has_text="Мария").get_by_role("link", name="Open as Mini App").click()
-    ways.get_by_role("button", name="Continue").click()
-    expect(ways.get_by_role("heading", name="Мария Соколова")).to_be_visible()
-    assert (session_cookies(ways), user_id(ways)) == (before, ALICE)
 
 
 def test_widget_alone(widget_page: Page) -> None:

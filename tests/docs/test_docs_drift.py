@@ -12,7 +12,6 @@ from tests.docs import checks, code
 from tests.docs.markdown import anchors, slug, targets
 
 ROOT = Path(__file__).resolve().parents[2]
-EVERY = pytest.mark.parametrize("check", checks.CHECKS, ids=lambda check: check.__name__)
 
 PARTS = ("api", "docs", "lib", "public", ".github")
 FILES = ("*.md", ".env.example", ".python-version", "LICENSE", "Makefile", "requirements.txt", "vercel.json")
@@ -20,7 +19,6 @@ FILES = ("*.md", ".env.example", ".python-version", "LICENSE", "Makefile", "requ
 # The check, a file, what is taken out of it (a pattern), what comes in its place, what the check says then.
 BREAKS = [
     (checks.settings, "README.md", r"^\| `ADMIN_TOKEN` .*\n", "", "README.md lacks setting ADMIN_TOKEN"),
-    (checks.settings, "README.ru.md", r"`KV_REST_API_TOKEN`", "", "README.ru.md lacks setting KV_"),
     (
         checks.settings,
         "README.md",
@@ -34,7 +32,6 @@ BREAKS = [
     (checks.example, ".env.example", r"=7776000", "=777", "no default"),
     (checks.example, ".env.example", r"^# Lets its owner.*\n", "", "does not explain ADMIN_TOKEN"),
     (checks.endpoints, "README.md", r"^\| `POST /telegram/logout`.*\n", "", "lacks endpoint POST /tele"),
-    (checks.endpoints, "README.ru.md", r"`GET /stats` \|", "`GET /stat` |", "unknown endpoint GET /stat"),
     (checks.endpoints, "docs/API.md", r"^\| `DELETE /telegram/sessions/\{id\}`.*\n", "", "API.md lacks"),
     (
         checks.endpoints,
@@ -51,7 +48,6 @@ BREAKS = [
         "unknown endpoint GET /stats",
     ),
     (checks.codes, "README.md", r"^\| `login_stale` .*\n", "", "README.md lacks error login_stale 401"),
-    (checks.codes, "README.ru.md", r"`not_found` \| 404", "`not_found` | 410", "lacks error not_found 404"),
     (checks.codes, "docs/API.md", r"^\| `internal`", "| `inside`", "unknown error inside 500"),
     (checks.pages, "README.ru.md", r"^\| `/relay.html` .*\n", "", "README.ru.md lacks page /relay.html"),
     (checks.make, "README.md", r"^\| `make lint` .*\n", "", "README.md lacks command lint"),
@@ -65,9 +61,7 @@ BREAKS = [
     ),
     (checks.links, "README.md", r"\(docs/API\.md#a-popup\)", "(docs/API.md#a-pop)", "API.md#a-pop"),
     (checks.links, "README.ru.md", r"\(#настройки\)", "(#настройка)", "README.ru.md leads to #настройка"),
-    (checks.links, "docs/ru/PREVIEWS.md", r"^## Свои домены", "## Домены", "README.ru.md leads to docs/ru/"),
     (checks.links, "docs/SECURITY.md", r"\(API\.md\)", "(APIS.md)", "docs/SECURITY.md leads to APIS.md"),
-    (checks.links, "README.md", r"docs/images/login-en-dark", "docs/images/log-in-dark", "log-in-dark.png"),
     (checks.links, "README.md", r"^\[deploy\]: .*\n", "", "README.md leads to [deploy]"),
     (checks.links, "docs/API.md", r"^## Errors", "## What fails", "tgauth.js speaks of docs/API.md#errors"),
     (checks.pictures, "README.md", r' alt="The login page[^"]*"', "", "picture without alt"),
@@ -81,7 +75,6 @@ BREAKS = [
     (checks.twins, "README.ru.md", r"^## Redis", "### Redis", "'###'"),
     (checks.twins, "README.ru.md", r"^- выход стирает", "выход стирает", "README.ru.md has"),
     (checks.twins, "docs/ru/MIGRATING.md", r"^\| имя .*\n", "", "docs/ru/MIGRATING.md has"),
-    (checks.twins, "README.ru.md", r"-X POST", "-X PUT", "README.ru.md has other commands"),
     (checks.twins, "README.ru.md", r"^# 204$", "# 200", "README.ru.md has other commands"),
     (checks.twins, "README.md", r"\[По-русски\]\(README.ru.md\)", "По-русски", "does not begin with a link"),
     (
@@ -124,16 +117,10 @@ def broken(request: pytest.FixtureRequest, copy: Path) -> Iterator[Path]:
     file.write_text(text, encoding="utf-8")
 
 
-@EVERY
+@pytest.mark.parametrize("check", checks.CHECKS, ids=lambda check: check.__name__)
 def test_documents_and_code_agree(check: checks.Check) -> None:
     """Nothing is wrong with the tree as it is."""
     assert list(check(ROOT)) == []
-
-
-@EVERY
-def test_the_copy_is_good_before_it_is_broken(check: checks.Check, copy: Path) -> None:
-    """What the next test finds is what it broke."""
-    assert list(check(copy)) == []
 
 
 @pytest.mark.parametrize(
@@ -146,21 +133,12 @@ def test_what_is_broken_is_noticed(broken: Path, request: pytest.FixtureRequest)
     """Each thing that can go out of step is named by the check whose business it is."""
     check, *_, said = request.node.callspec.params["broken"]
     found = list(check(broken))
-    assert any(any(part in line for part in said.split("|")) for line in found), found
+    assert any(said in line for line in found), found
 
 
 def test_every_check_is_seen_to_fail() -> None:
     """There is no check without a copy that it refuses."""
     assert {check for check, *_ in BREAKS} == set(checks.CHECKS)
-
-
-def test_a_large_picture_is_noticed(copy: Path) -> None:
-    """A picture that nobody wants to wait for is named."""
-    file = copy / "docs" / "images" / "login-en-light.png"
-    held = file.read_bytes()
-    file.write_bytes(bytes(checks.MOST_BYTES + 1))
-    assert [line for line in checks.pictures(copy) if "larger" in line]
-    file.write_bytes(held)
 
 
 def test_the_variables_are_those_that_settings_read() -> None:
@@ -189,8 +167,6 @@ def test_there_is_something_to_look_for() -> None:
 @pytest.mark.parametrize(
     ("heading", "anchor"),
     [
-        ("At @BotFather", "at-botfather"),
-        ("В @BotFather", "в-botfather"),
         ("Ещё раз: `GET /stats`?", "ещё-раз-get-stats"),
         ("From [aiogram](https://example.com) and social-core", "from-aiogram-and-social-core"),
         ("What it costs — and *why*", "what-it-costs--and-why"),

@@ -1,16 +1,13 @@
 """docs/examples/*.ts: checked by the compiler, then run, the proxy in Node and the Mini App in Chromium."""
 
-import functools
 import json
 import os
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
 import pytest
@@ -20,7 +17,12 @@ from dev.npm import MissingTool
 from dev.serve.process import Server, running
 from dev.typescript.check import HERE, compile_examples, install
 from tests.browser.clients import ANDROID, BROWSERS
+from tests.browser.conftest import launched
+from tests.browser.front import Reply, front
+from tests.browser.steps import ALICE, MARIA
+from tests.contract.tools import lacks
 from tests.examples.conftest import EXAMPLES
+from tests.site import OWN_PAGE
 
 PAGE = {"sec-fetch-dest": "document", "sec-fetch-mode": "navigate", "accept": "text/html"}
 APP = "https://next.example/app"
@@ -58,9 +60,7 @@ def compiled() -> Iterator[Path]:
     try:
         install()
     except MissingTool as missing:
-        if os.environ.get("REQUIRE_ALL") == "1":
-            pytest.fail(str(missing))
-        pytest.skip(str(missing))
+        lacks(missing)
     target = HERE / "node_modules/.examples"
     shutil.rmtree(target, ignore_errors=True)
     compile_examples("--noEmit", "false", "--outDir", str(target / "node"), "--module", "commonjs")
@@ -71,29 +71,24 @@ def compiled() -> Iterator[Path]:
     shutil.rmtree(target)
 
 
-@dataclass(frozen=True)
-class Pages:
+class Pages(NamedTuple):
     """A web site of the owner's own: the files in `folder`, at `origin`."""
 
     folder: Path
     origin: str
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
     folder = tmp_path_factory.mktemp("pages")
-    site = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder))
-    thread = threading.Thread(target=site.serve_forever, args=[0.02])
-    thread.start()
-    yield Pages(folder, f"http://127.0.0.1:{site.server_port}")
-    site.shutdown()
-    thread.join()
-    site.server_close()
+
+    def answers(request: BaseHTTPRequestHandler) -> Reply:
+        file = folder / request.path.lstrip("/")
+        kind = {".html": "text/html", ".js": "text/javascript"}.get(file.suffix)
+        return Reply(200, {"Content-Type": kind}, file.read_bytes()) if kind else Reply(404, {})
+
+    with front(answers) as site:
+        yield Pages(folder, f"http://127.0.0.1:{site.server_port}")
 
 
 @pytest.fixture(scope="module")
@@ -103,11 +98,16 @@ def server(pages: Pages) -> Iterator[Server]:
         yield found
 
 
-def log_in(server: Server, transport: str, user: int = 100000001) -> str:
+def init_data(server: Server, user: int = MARIA, age: int = 0) -> str:
+    """A launch of this user's, so many seconds ago."""
+    answer = server.request("GET", f"/_telegram/init_data?user={user}&age={age}")
+    return str(json.loads(answer.body)["init_data"])
+
+
+def log_in(server: Server, transport: str, user: int = ALICE) -> str:
     """A new session's token."""
-    proof = json.loads(server.request("GET", f"/_telegram/init_data?user={user}").body)
-    headers = {"Content-Type": "application/json", "Sec-Fetch-Site": "same-origin"}
-    body = json.dumps({**proof, "transport": transport}).encode()
+    headers = {"Content-Type": "application/json", **OWN_PAGE}
+    body = json.dumps({"init_data": init_data(server, user), "transport": transport}).encode()
     answer = server.request("POST", "/telegram/login", headers, body)
     assert answer.status == 200, answer.body
     if transport == "bearer":
@@ -145,7 +145,7 @@ def user_of(answer: Any) -> Any:
 @pytest.mark.slow
 def test_the_proxy_knows_who_it_is(compiled: Path, server: Server) -> None:
     """A cookie or a bearer token goes on to the page, with the user, whatever the client said it was."""
-    cookie, bearer = log_in(server, "cookie"), log_in(server, "bearer", 100000002)
+    cookie, bearer = log_in(server, "cookie"), log_in(server, "bearer", MARIA)
     forged = {"x-tgauth-user": quote('{"id":1}')}
     by_cookie, by_bearer = ask(
         compiled,
@@ -153,8 +153,8 @@ def test_the_proxy_knows_who_it_is(compiled: Path, server: Server) -> None:
         ("/", {**PAGE, **forged, "cookie": f"theme=dark; tgauth={cookie}"}),
         ("/api", {**forged, "authorization": f"Bearer {bearer}"}, "POST"),
     )
-    assert user_of(by_cookie)["id"] == 100000001
-    assert (user_of(by_bearer)["id"], user_of(by_bearer)["first_name"]) == (100000002, "Мария")
+    assert user_of(by_cookie)["id"] == ALICE
+    assert (user_of(by_bearer)["id"], user_of(by_bearer)["first_name"]) == (MARIA, "Мария")
 
 
 @pytest.mark.slow
@@ -180,8 +180,8 @@ def test_the_proxy_sends_strangers_to_log_in_and_back(compiled: Path, server: Se
     (answer,) = ask(compiled, server.origin, ("/", {**PAGE, "sec-fetch-dest": "empty"}))
     assert answer["status"] == 303, "a service worker passed the visit on"
     fetched = {"sec-fetch-dest": "empty", "sec-fetch-mode": "cors"}
-    for headers, method in ((fetched, "GET"), ({"sec-fetch-dest": "empty"}, "GET"), (PAGE, "POST")):
-        (answer,) = ask(compiled, server.origin, ("/api", headers, method))
+    given = ((fetched, "GET"), ({"sec-fetch-dest": "empty"}, "GET"), (PAGE, "POST"))
+    for answer in ask(compiled, server.origin, *(("/api", *request) for request in given)):
         assert (answer["status"], json.loads(answer["body"])) == (401, {"error": "unauthenticated"})
 
 
@@ -189,16 +189,16 @@ def test_the_proxy_sends_strangers_to_log_in_and_back(compiled: Path, server: Se
 def test_the_proxy_and_other_sites(compiled: Path, server: Server) -> None:
     """A cookie counts for changes from our own pages alone."""
     headers = {"cookie": f"tgauth={log_in(server, 'cookie')}"}
-    for more, good in (
-        ({"sec-fetch-site": "same-origin"}, True),
-        ({"origin": server.origin}, True),
-        ({"sec-fetch-site": "cross-site", "origin": server.origin}, False),
-        ({"sec-fetch-site": "same-site"}, False),
-        ({"origin": "https://evil.example"}, False),
-        ({}, False),
-    ):
-        (answer,) = ask(compiled, server.origin, ("/api", {**headers, **more}, "POST"))
-        assert (user_of(answer) is not None) is good, more
+    given = [
+        {"sec-fetch-site": "same-origin"},
+        {"origin": server.origin},
+        {"sec-fetch-site": "cross-site", "origin": server.origin},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "https://evil.example"},
+        {},
+    ]
+    found = ask(compiled, server.origin, *(("/api", {**headers, **more}, "POST") for more in given))
+    assert [user_of(answer) is not None for answer in found] == [True, True, False, False, False, False]
 
 
 @pytest.mark.slow
@@ -243,52 +243,40 @@ def test_what_the_client_says_of_itself_reaches_no_page(compiled: Path) -> None:
     assert [answer["status"] for answer in found[len(BUILT) :]] == [303] * len(ASIDE)
 
 
-class Fixed(BaseHTTPRequestHandler):
-    """A server that answers each request alike."""
-
-    status, body = 200, b""
-
-    def do_GET(self) -> None:
-        self.send_response(self.status)
-        self.send_header("Content-Length", str(len(self.body)))
-        self.end_headers()
-        self.wfile.write(self.body)
-
-    def log_message(self, *_: Any) -> None:
-        pass
+NO_USERS = [
+    *((200, body) for body in ("{}", "[]", '{"user":{}}', '{"user":1}', "x", '{"user":{"id":"1"}}')),
+    (500, '{"user":{"id":1}}'),
+]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("status", "body", "headers", "expected"),
-    [
-        *(
-            (200, body, {"cookie": "tgauth=x"}, 503)
-            for body in ("{}", "[]", '{"user":{}}', '{"user":1}', "x")
-        ),
-        (200, '{"user":{"id":"1"}}', {"cookie": "tgauth=x"}, 503),
-        (500, '{"user":{"id":1}}', {"cookie": "tgauth=x"}, 503),
-        (
-            400,
-            "{}",
-            {"authorization": "Bearer a b", "sec-fetch-mode": "cors", "sec-fetch-dest": "empty"},
-            401,
-        ),
-        (200, '{"user":{"id":1}}', {"authorization": "Basic eDp5"}, 303),
-        (200, '{"user":{"id":1}}', {"cookie": "tgauth=%D0%BE"}, 303),
-    ],
-)
-def test_the_proxy_believes_a_user_and_nothing_else(
-    compiled: Path, status: int, body: str, headers: dict[str, str], expected: int
-) -> None:
-    """An answer that is none lets nobody in; what cannot be a token is nobody's, not to be tried again."""
-    kind = type("Answering", (Fixed,), {"status": status, "body": body.encode()})
-    with ThreadingHTTPServer(("127.0.0.1", 0), kind) as site:
-        threading.Thread(target=site.serve_forever, args=[0.02], daemon=True).start()
-        (answer,) = ask(compiled, f"http://127.0.0.1:{site.server_port}", ("/", {**PAGE, **headers}))
-        site.shutdown()
-    assert answer["status"] == expected
-    assert "x-middleware-next" not in answer["headers"]
+def test_the_proxy_believes_a_user_and_nothing_else(compiled: Path) -> None:
+    """An answer that is none lets nobody in, and may be tried again."""
+
+    def answers(request: BaseHTTPRequestHandler) -> Reply:
+        status, body = NO_USERS[int(request.headers["Cookie"].partition("=")[2])]
+        return Reply(status, {}, body.encode())
+
+    cookies = [{"cookie": f"tgauth={index}"} for index in range(len(NO_USERS))]
+    with front(answers) as site:
+        origin = f"http://127.0.0.1:{site.server_port}"
+        found = ask(compiled, origin, *(("/", {**PAGE, **cookie}) for cookie in cookies))
+    for answer, given in zip(found, NO_USERS, strict=True):
+        assert answer["status"] == 503, given
+        assert "x-middleware-next" not in answer["headers"]
+
+
+@pytest.mark.slow
+def test_what_cannot_be_a_token_is_nobodys(compiled: Path) -> None:
+    """It is not to be tried again: a page leads to the login, and other requests get 401."""
+    refused, known = Reply(400, {}, b"{}"), Reply(200, {}, b'{"user":{"id":1}}')
+    fetched = {"authorization": "Bearer a b", "sec-fetch-mode": "cors", "sec-fetch-dest": "empty"}
+    given = [fetched, {"authorization": "Basic eDp5"}, {"cookie": "tgauth=%D0%BE"}]
+    with front(lambda request: refused if "Authorization" in request.headers else known) as site:
+        origin = f"http://127.0.0.1:{site.server_port}"
+        found = ask(compiled, origin, *(("/", {**PAGE, **headers}) for headers in given))
+    assert [answer["status"] for answer in found] == [401, 303, 303]
+    assert all("x-middleware-next" not in answer["headers"] for answer in found)
 
 
 # The Mini App
@@ -299,16 +287,8 @@ WEB_APP = "window.Telegram = { WebApp: { initData: %s, ready() {} } };"
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium, or a skip that says what is missing."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        reason = "Chromium is not installed (Debian: apt-get install chromium)"
-        if os.environ.get("REQUIRE_ALL") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=["--headless", "--no-sandbox"])
-        yield started
-        started.close()
+        yield from launched(playwright, "chromium-headless-shell", "chromium")
 
 
 @pytest.fixture
@@ -351,8 +331,7 @@ def test_the_mini_app_logs_in_and_again(page: Page, pages: Pages, compiled: Path
             tokens.append(request.headers["authorization"])
 
     page.on("request", seen)
-    init_data = json.loads(server.request("GET", "/_telegram/init_data?user=100000002").body)["init_data"]
-    open_mini_app(page, pages, compiled, server, init_data)
+    open_mini_app(page, pages, compiled, server, init_data(server))
     status = page.locator("#status")
     expect(status).to_have_text("Hello, Мария")
     page.evaluate("document.getElementById('status').textContent = ''")
@@ -386,27 +365,19 @@ def test_the_mini_app_says_what_to_do(
     page: Page, pages: Pages, compiled: Path, server: Server, change: Any, text: str
 ) -> None:
     """Without data, and with data that is not Telegram's, it says where to open it."""
-    init_data = json.loads(server.request("GET", "/_telegram/init_data?user=100000002").body)["init_data"]
-    open_mini_app(page, pages, compiled, server, change(init_data))
+    open_mini_app(page, pages, compiled, server, change(init_data(server)))
     expect(page.locator("#status")).to_have_text(text)
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("client", ["", *BROWSERS.values()], ids=["none", *BROWSERS])
-def test_the_mini_app_in_a_browser(
-    page: Page, pages: Pages, compiled: Path, server: Server, client: str
-) -> None:
+def test_the_mini_app_in_a_browser(page: Page, pages: Pages, compiled: Path, server: Server) -> None:
     """Launch data that a link brings to a browser, be it Telegram's own, logs nobody in."""
-    init_data = json.loads(server.request("GET", "/_telegram/init_data?user=100000002").body)["init_data"]
-    open_mini_app(page, pages, compiled, server, init_data, client)
+    open_mini_app(page, pages, compiled, server, init_data(server), BROWSERS["ios"])
     expect(page.locator("#status")).to_have_text("Open this from the bot's chat.")
 
 
 @pytest.mark.browser
 def test_the_mini_app_with_an_old_launch(page: Page, pages: Pages, compiled: Path, server: Server) -> None:
     """Launch data of the day before yesterday is too old; opening it anew helps."""
-    old = json.loads(server.request("GET", "/_telegram/init_data?user=100000002&age=180000").body)[
-        "init_data"
-    ]
-    open_mini_app(page, pages, compiled, server, old)
+    open_mini_app(page, pages, compiled, server, init_data(server, age=180_000))
     expect(page.locator("#status")).to_have_text("This page is too old. Close it and open it again.")

@@ -41,10 +41,3 @@ def test_the_transcript_works(origin: str, tmp_path: Path) -> None:
     assert len(answers) == len(expected)
     for answer, pattern in zip(answers, expected, strict=True):
         assert re.match(re.escape(pattern).replace(r"\.\.\.", ".*"), answer), (pattern, answer)
-
-
-def test_both_commands_are_on_the_first_screen() -> None:
-    """Who opens README.md sees `make dev` and `make test` without scrolling."""
-    head = "\n".join((ROOT / "README.md").read_text().splitlines()[:15])
-    assert "make dev" in head
-    assert "make test" in head
