@@ -237,6 +237,6 @@ def _relay(settings: Settings) -> Iterator[Check]:
             patterns(settings.relay_hosts)
         except Misconfigured as wrong:
             what, _, todo = wrong.reason.partition("; ")
-            yield problem("relay", what, f"{todo}: {steps}")
+            yield problem("relay", what, f"{todo or 'correct it'}: {steps}")
             return
         yield ok("relay", f"previews are let in at {', '.join(settings.relay_hosts)}")

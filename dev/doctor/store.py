@@ -51,7 +51,7 @@ def check_store(settings: Settings) -> Iterator[Check]:
     finally:
         with contextlib.suppress(StoreUnavailable):
             store.delete(key, "one", "two")
-        store.close()  # type: ignore[attr-defined]
+        store.close()
 
 
 def _check(store: HashStore, settings: Settings, key: str) -> Iterator[Check]:

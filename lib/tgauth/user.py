@@ -101,8 +101,9 @@ class TelegramUser:
 class Proof(NamedTuple):
     """What sessions need to know of the message by which Telegram vouched for somebody.
 
-    `check_string` is what was signed: it, and not a signature that has several spellings, tells two proofs
-    apart. `issued_at` is Unix seconds; `window` is how many seconds after now the proof can still be valid.
+    `check_string` is what was signed, or for a code the state: it, and not a signature that has several
+    spellings, tells two proofs apart. `issued_at` is Unix seconds; the proof is valid for `window` more
+    seconds at most.
     A `one_time` proof logs in once; other kinds are meant to be presented again and lead to the same session.
     """
 

@@ -1,12 +1,15 @@
 """What lib/tgauth/store/base.py promises, held against every store."""
 
+import time
 from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dev.upstash.valkey import Valkey
 from lib.tgauth.store.base import Store
+from lib.tgauth.store.redis import RedisStore
 from tests.contract.conftest import Subject
 
 KEY = "tgauth:test:1:u:42"
@@ -234,3 +237,20 @@ def test_values_come_back_as_they_were(subject: Subject, value: str) -> None:
     assert subject.store.renew(KEY, "s:a", 100) == value
     assert subject.store.show(KEY, "s:a", 100) == (value, {"s:a": value})
     assert subject.store.take(KEY, "s:a") == value
+
+
+def test_a_closed_store_can_be_used_again(subject: Subject) -> None:
+    """Closing ends connections, not the store."""
+    subject.store.put(KEY, {"a": "1"}, 60)
+    subject.store.close()
+    assert subject.store.read(KEY, "a") == "1"
+
+
+def test_closing_ends_the_connections(redis_store: RedisStore, valkey: Valkey) -> None:
+    """The server is told at once, and does not wait for its own timeout."""
+    redis_store.read(KEY, "a")
+    before = str(valkey.run("CLIENT", "LIST")).count("lib-name=redis-py")
+    redis_store.close()
+    deadline = time.monotonic() + 5
+    while str(valkey.run("CLIENT", "LIST")).count("lib-name=redis-py") >= before:
+        assert time.monotonic() < deadline

@@ -45,7 +45,7 @@ RELAY_REASONS = (
     ),
     (
         READER,
-        "has an entry that is not a host with at most two stars, such as app-*-team.vercel.app",
+        "has an entry that is not a host with at most two stars; set one such as app-*-team.vercel.app",
     ),
     (READER, "needs TELEGRAM_BOT_TOKEN; set the token of a bot in the chat"),
     ("lib/tgauth/sessions/base.py", "without Redis other instances cannot be reached"),

@@ -5,7 +5,6 @@ A function of these takes effect in the process that calls it.
 
 import threading
 from collections.abc import Callable
-from math import inf
 from typing import Any
 
 import lib.tgauth.http_client
@@ -86,13 +85,13 @@ def takes_proofs_twice() -> None:
 
 def forgets_what_ended() -> None:
     """What a refused login has left in the store counts as a session."""
-    real = login._has_ended
+    real = login._ended_or_revoked
 
-    def has_ended(*what: Any) -> bool:
-        *_, began_at = what
-        return began_at == inf and real(*what)
+    def ended_or_revoked(*what: Any) -> bool:
+        *_, record, ours = what
+        return (record is None or record.n in ours) and real(*what)
 
-    login._has_ended = has_ended
+    login._ended_or_revoked = ended_or_revoked
 
 
 def keeps_the_old_session() -> None:

@@ -11,7 +11,7 @@ from ..web.request import Request
 
 
 def callback(request: Request) -> Response:
-    """303 to where the login began, with the session cookie; a bad state never reaches Telegram."""
+    """303 to the login's `return_to`, with the session cookie; a bad state never reaches Telegram."""
     try:
         answer = query_fields(request)
     except MalformedRequest as problem:

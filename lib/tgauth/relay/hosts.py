@@ -28,8 +28,8 @@ def patterns(hosts: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
     starred = [host.partition(":")[0] for host in hosts if "*" in host]
     if starred and not _are_own(starred):
         raise Misconfigured(
-            "AUTH_RELAY_HOSTS: has an entry that strangers' hosts can match: below a domain where anybody can"
-            " get a name, a label with a star must begin and end with 3 characters of your own, as in"
+            "AUTH_RELAY_HOSTS: has an entry that strangers' hosts can match; below a domain where anybody can"
+            " get a name, begin and end a label that has a star with 3 characters of your own, as in"
             " app-*-team.vercel.app"
         )
     return tuple(re.compile("[a-z0-9-]+".join(map(re.escape, host.split("*")))) for host in hosts)

@@ -1,6 +1,6 @@
 """One deployment's sessions: whose session a token opens, and where a user's sessions are kept.
 
-Signing in is in tgauth.sessions.login, a user's other sessions in tgauth.sessions.devices: functions over the
+Logging in is in tgauth.sessions.login, a user's other sessions in tgauth.sessions.devices: functions over the
 `Sessions` here. `SessionService` is the same object with the five methods that most callers need.
 """
 
@@ -54,9 +54,9 @@ class Session(NamedTuple):
 class Sessions:
     """Sessions in one store. Safe to share between threads. `clock` gives Unix seconds; tests set it.
 
-    `used` remembers proofs and logins that were used in this process, and what else it knows is kept apart
-    from that, so that no flood pushes it out. `refused_codes`, `visits`, `members`, `asked` and `bot_problem`
-    are for the web layer, which has no other place that lives as long as the process.
+    `used` has the proofs that this process knows to be used or ended, and the logins that it has seen finish;
+    floods are counted elsewhere, so that none pushes those out. `refused_codes`, `visits`, `members`, `asked`
+    and `bot_problem` are for the web layer, which has no other place that lives as long as the process.
     """
 
     def __init__(self, settings: Settings, store: Store, clock: Callable[[], float] = time.time) -> None:
@@ -67,7 +67,8 @@ class Sessions:
         self.users = f"tgauth:{settings.environment}:{settings.bot_id}:u:"
         self.ended = Tally(clock)
         self.used = Tally(clock)
-        self.uses = Tally(clock)
+        self.repeats = Tally(clock)
+        self.token_uses = Tally(clock)
         self.refused_codes = Tally(clock)
         self.visits = Visits[Session]()
         self.bot_problem = Latest[Misconfigured | None](None, clock)
@@ -88,7 +89,7 @@ class Sessions:
             raise InvalidSession("kept out by TELEGRAM_ALLOW or TELEGRAM_DENY")
         if self.knows_ended(token, claims):
             raise InvalidSession("ended, and still remembered here")
-        if self.uses.count(_digest(token), _USES_SECONDS) > _USES:
+        if self.token_uses.count(_digest(token), _USES_SECONDS) > _USES:
             raise RateLimited(f"one token was used over {_USES} times in a minute")
         return claims, carried
 
@@ -103,7 +104,7 @@ class Sessions:
             self._adopt(claims, carried)
             return carried
         # What has ended stays so: a new session always has a new `n`.
-        self.forget(token)
+        self.remember_ended(token)
         raise InvalidSession("ended" if text is None else "ended, or superseded by the same login")
 
     def matching(self, claims: Claims, text: str | None) -> Record | None:
@@ -111,13 +112,13 @@ class Sessions:
         record = load(text, claims.user_id) if text is not None else None
         return record if record is not None and hmac.compare_digest(record.n, claims.n) else None
 
-    def forget(self, token: str) -> None:
+    def remember_ended(self, token: str) -> None:
         """Refuse the token for a while without asking the store; other instances ask."""
-        self.ended.count(_digest(token), ENDED_SECONDS)
+        self.ended.remember(_digest(token), 1, ENDED_SECONDS)
 
     def knows_ended(self, token: str, claims: Claims) -> bool:
         """Whether this process has seen the token's session end."""
-        return self.ended.knows(_digest(token)) or self.issuer.has_ended(claims.n, self.now())
+        return self.ended.knows(_digest(token)) or self.issuer.remembers_end(claims.n, self.now())
 
     def _adopt(self, claims: Claims, carried: Record) -> None:
         """Take in a session that another instance made, for limits and lists."""
@@ -125,7 +126,7 @@ class Sessions:
         idle = self.issuer.idle(claims.slot)
         self.store.delete(key, field)
         _, held = self.store.create(key, {field: carried.dump()}, window=idle, renew=field, ttl=idle)
-        if ENDED + claims.slot in held or self.issuer.has_ended(claims.n, self.now()):
+        if ENDED + claims.slot in held or self.issuer.remembers_end(claims.n, self.now()):
             # A logout came in between, or ended the launch of this Mini App; what was just put back must not
             # look alive to the next login.
             self.store.delete(key, field)
@@ -146,7 +147,7 @@ class Sessions:
             # A record beside the mark of a launch that has ended is left over.
             and ENDED + slot not in held
             and now < self.issuer.ends_at(slot, record.created_at)
-            and not self.issuer.has_ended(record.n, now)
+            and not self.issuer.remembers_end(record.n, now)
         }
 
     def end_session_alone(self, token: str) -> None:
@@ -156,8 +157,8 @@ class Sessions:
         except InvalidSession:
             return
         self.store.delete(self.key(claims.user_id), SESSION + claims.slot)
-        self.issuer.end(claims.n, claims.issued_at)
-        self.forget(token)
+        self.issuer.remember_end(claims.n, claims.issued_at)
+        self.remember_ended(token)
 
     def end_slot(self, user_id: int, slot: str) -> bool:
         """End what is in `slot`, for good, and say whether there may have been something: one command."""

@@ -55,7 +55,7 @@ def end_session(sessions: Sessions, token: str, slot: str, transport: Transport 
         return False
     sessions.end_slot(claims.user_id, slot)
     if slot == claims.slot:
-        sessions.forget(token)
+        sessions.remember_ended(token)
     return True
 
 
@@ -82,7 +82,7 @@ def revoke_sessions(
     if late := doomed(left):
         sessions.store.delete(key, *late)
     if not keep_current:
-        sessions.forget(token)
+        sessions.remember_ended(token)
 
 
 def _show(

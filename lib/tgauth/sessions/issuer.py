@@ -74,11 +74,11 @@ class Issuer:
     def _lifetime(self, slot: str) -> Lifetime:
         return self._mini_app if is_mini_app(slot) else self._ordinary
 
-    def has_ended(self, n: str, now: float) -> bool:
-        """Whether the degraded token with this `n` was ended in this process."""
+    def remembers_end(self, n: str, now: float) -> bool:
+        """Whether this process has seen the degraded token with this `n` end."""
         return self.degraded and self._ended.covers(n, now)
 
-    def end(self, n: str, issued_at: int) -> None:
+    def remember_end(self, n: str, issued_at: int) -> None:
         """Refuse the degraded token with this `n` from now on; in a shared store its record is what ends."""
         if self.degraded:
             # As long as the longest-lived kind of token works.

@@ -36,7 +36,7 @@ def refuse_known(sessions: Sessions, user: TelegramUser, proof: Proof, transport
         raise NotAllowed("kept out by TELEGRAM_ALLOW or TELEGRAM_DENY", told={"user": user.who()})
     if sessions.used.knows(_name(proof, transport)):
         raise LoginStale("proof already used or ended, and still remembered here")
-    if not proof.one_time and sessions.used.count(f"times|{_marker(proof)}", 60) > _PER_MINUTE:
+    if not proof.one_time and sessions.repeats.count(_marker(proof), 60) > _PER_MINUTE:
         raise RateLimited("one initData over 60 times a minute")
 
 
@@ -67,7 +67,7 @@ def log_in(
     )
     if sessions.issuer.degraded:
         record = record.shortened()
-    slot, live = _store(sessions, record, proof)
+    slot, live = _settle(sessions, record, proof)
     try:
         _make_room(sessions, user.id, live, slot, replaces)
     except StoreUnavailable as problem:
@@ -76,34 +76,34 @@ def log_in(
     return sessions.session(slot, live[slot], sessions.issuer.issue(slot, live[slot]))
 
 
-def _store(sessions: Sessions, record: Record, proof: Proof) -> tuple[str, dict[str, Record]]:
-    """Store the session and give its slot, which may be an older one's, among all the user's live ones.
+def _settle(sessions: Sessions, record: Record, proof: Proof) -> tuple[str, dict[str, Record]]:
+    """Write the session; returns the slot that the login ended up in, and all live sessions of the user.
 
-    A second attempt, where the first may have taken effect or not, has a slot and an `n` of its own: the
-    proof's marker then tells which of them won.
+    It may be an older session's slot, where initData comes again. There is a second attempt, with an `n` of
+    its own, if no answer came, since the first may have taken effect or not, and if what stood in the slot
+    was dead. Which attempt won is told by a one-time proof's marker, and by the `n` for initData.
     """
     user_id, ours = record.user.id, set[str]()
     for is_last in (False, True):
-        attempt = record._replace(n=random_n())
-        ours.add(attempt.n)
+        written = record._replace(n=random_n())
+        ours.add(written.n)
         slot = _slot(proof, record.transport)
         try:
-            created, held = _write(sessions, slot, attempt, proof)
+            created, held = _write(sessions, slot, written, proof)
         except Unanswered:
             if is_last or not budget.remaining():
                 raise
             continue
         live = sessions.live(held, user_id)
         if proof.one_time:
-            sessions.used.count(_name(proof, record.transport), proof.window)
+            sessions.used.remember(_name(proof, record.transport), 1, proof.window)
             slot = held.get(PROOF + _marker(proof), slot)
             if not created and (slot not in live or live[slot].n not in ours):
                 raise LoginStale("proof already used")
         found = live.get(slot)
-        began_at = found.created_at if found and found.n not in ours else inf
-        if _has_ended(slot, proof, record.transport, held, found, began_at):
+        if _ended_or_revoked(slot, proof, record.transport, held, found, ours):
             sessions.store.delete(sessions.key(user_id), SESSION + slot)
-            sessions.used.count(_name(proof, record.transport), proof.window)
+            sessions.used.remember(_name(proof, record.transport), 1, proof.window)
             raise LoginStale("the session of this initData, or all sessions, were ended since")
         if found:
             return slot, live
@@ -113,7 +113,7 @@ def _store(sessions: Sessions, record: Record, proof: Proof) -> tuple[str, dict[
 
 
 def _slot(proof: Proof, transport: Transport) -> str:
-    """A new place for a proof that works once; always the same one for a proof that comes again."""
+    """A new place for a one-time proof; for initData always the same one, for each transport."""
     return random_slot(transport) if proof.one_time else derived_slot(transport, proof.check_string)
 
 
@@ -131,19 +131,18 @@ def _write(sessions: Sessions, slot: str, record: Record, proof: Proof) -> tuple
     )
 
 
-def _has_ended(
+def _ended_or_revoked(
     slot: str,
     proof: Proof,
     transport: Transport,
     held: Mapping[str, str],
     record: Record | None,
-    began_at: float,
+    ours: set[str],
 ) -> bool:
     """Whether what the proof began was ended or revoked, so that it may begin nothing more.
 
-    `record` is what stands in `slot`, and `began_at` its time (Unix seconds), infinite where it is new. One
-    that is not new was either there before the end, or is debris of a refused login whose clean-up did not
-    reach the store.
+    `record` is what stands in `slot`. If its `n` is not one of `ours`, an earlier login wrote it: one from
+    before the end, or one that was refused and whose clean-up did not reach the store.
     """
     # Ending replaces the record, so one beside its own mark is a leftover, whatever clocks say.
     if ENDED + slot in held:
@@ -151,6 +150,7 @@ def _has_ended(
     if not proof.one_time:
         # The same initData may also have been presented for the other transport, and ended there.
         other = held.get(ENDED + _slot(proof, "bearer" if transport == "cookie" else "cookie"))
+        began_at = record.created_at if record and record.n not in ours else inf
         if other is not None and began_at >= ended_at(other):
             return True
     revocation = Revocation.among(held)
@@ -166,14 +166,14 @@ def _make_room(
     A Mini App makes room for a Mini App (MINI_APP_LIMIT), and all others for each other (SESSION_LIMIT).
     """
     surplus = set[str]()
-    presented = _presented(sessions, replaces)
+    presented = _claims_of(sessions, replaces)
     if replaces and presented and presented.user_id != user_id:
         sessions.end_session_alone(replaces)
     elif replaces and presented and presented.slot != new:
-        sessions.issuer.end(presented.n, presented.issued_at)
+        sessions.issuer.remember_end(presented.n, presented.issued_at)
         if presented.slot in live and live[presented.slot].n == presented.n:
             surplus.add(presented.slot)
-            sessions.forget(replaces)
+            sessions.remember_ended(replaces)
     kind = is_mini_app(new)
     limit = sessions.settings.mini_app_limit if kind else sessions.settings.session_limit
     stay = [slot for slot in live.keys() - surplus - {new} if is_mini_app(slot) == kind]
@@ -181,7 +181,7 @@ def _make_room(
         last_uses = _last_uses(sessions, user_id, live, stay)
         surplus.update(sorted(stay, key=lambda slot: (last_uses[slot], live[slot].created_at, slot))[:over])
     for slot in surplus:
-        sessions.issuer.end(live[slot].n, live[slot].created_at)
+        sessions.issuer.remember_end(live[slot].n, live[slot].created_at)
     if surplus:
         sessions.store.delete(sessions.key(user_id), *(SESSION + slot for slot in surplus))
 
@@ -192,7 +192,7 @@ def _last_uses(
     """When each of these sessions was used last (Unix seconds), told by the time that it has left.
 
     One that looks as if it was not used since its login has the time of that: logins at the same moment must
-    agree on the order, or together they would end more than is too much.
+    agree on the order, or together they would end more than the surplus.
     """
     now = int(sessions.now())
     left = sessions.store.remaining(sessions.key(user_id), *(SESSION + slot for slot in slots))
@@ -206,7 +206,7 @@ def _last_uses(
     return {slot: last_use(slot, seconds) for slot, seconds in zip(slots, left, strict=True)}
 
 
-def _presented(sessions: Sessions, token: str | None) -> Claims | None:
+def _claims_of(sessions: Sessions, token: str | None) -> Claims | None:
     try:
         return sessions.issuer.open(token, sessions.now())[0] if token else None
     except InvalidSession:

@@ -1,4 +1,4 @@
-"""Marks in a user's hash of what was ended for good: all sessions up to a time, or one Mini App launch."""
+"""Marks in a user's hash of what was ended for good: all sessions up to a time, or one initData."""
 
 import re
 from collections.abc import Mapping

@@ -63,8 +63,8 @@ class SessionService(Sessions):
     def delete_session(self, token: str) -> bool:
         """Log `token` out, and say whether it was one of ours that this process has not seen end; idempotent.
 
-        Where initData led to the session, that logs in no more; any token that it led to will do, also one
-        whose own session has ended, but for one past its absolute lifetime.
+        If initData led to the session, that initData no longer logs in. Any token that it led to ends it,
+        even one whose own session has ended; only one past its absolute lifetime does not.
         """
         try:
             claims, carried = self.issuer.open(token, self.now())
@@ -73,10 +73,10 @@ class SessionService(Sessions):
         if self.ended.knows(claims.slot) if claims.recurs else self.knows_ended(token, claims):
             return False
         was_there = self.end_slot(claims.user_id, claims.slot)
-        self.issuer.end(claims.n, claims.issued_at)
-        self.forget(token)
+        self.issuer.remember_end(claims.n, claims.issued_at)
+        self.remember_ended(token)
         if claims.recurs:
-            self.ended.count(claims.slot, ENDED_SECONDS)
+            self.ended.remember(claims.slot, 1, ENDED_SECONDS)
         return was_there or carried is not None
 
     def get_stats(self) -> dict[str, Any]:

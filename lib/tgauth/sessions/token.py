@@ -22,7 +22,7 @@ SLOT = re.compile(r"[A-Za-z0-9_-]{16}")
 _SLOT_BYTES = 12
 # The first two bits of a slot say what kind of session it is; the other 94 tell sessions apart.
 _RECURS, _BEARER = 0x80, 0x40
-_NONCE_BYTES = 17
+_N_BYTES = 17
 
 
 class Claims(NamedTuple):
@@ -83,7 +83,7 @@ def random_slot(transport: Transport) -> str:
 
 
 def derived_slot(transport: Transport, check_string: str) -> str:
-    """The slot that one assertion always leads to, whatever keys are in use, so that it has one session."""
+    """The slot that one initData always leads to with this transport, whatever keys are in use."""
     digest = hashlib.sha256(check_string.encode()).digest()
     return _slot(digest[:_SLOT_BYTES], transport, recurs=True)
 
@@ -95,7 +95,7 @@ def _slot(data: bytes, transport: Transport, *, recurs: bool) -> str:
 
 def random_n() -> str:
     """136 random bits, which make a token impossible to guess even with the key."""
-    return _encode(secrets.token_bytes(_NONCE_BYTES))
+    return _encode(secrets.token_bytes(_N_BYTES))
 
 
 def _masked(user_id: bytes, slot: bytes, key: bytes) -> bytes:

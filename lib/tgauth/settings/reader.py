@@ -120,7 +120,8 @@ class Reader:
         if not all(re.fullmatch(_RELAY_HOST, host) and _is_port(host.partition(":")[2]) for host in hosts):
             self.problem(
                 "AUTH_RELAY_HOSTS",
-                "has an entry that is not a host with at most two stars, such as app-*-team.vercel.app",
+                "has an entry that is not a host with at most two stars; set one such as"
+                " app-*-team.vercel.app",
             )
         return tuple(hosts)
 
@@ -153,8 +154,8 @@ class Reader:
         if not all(re.fullmatch(_SECRET, secret) for secret in secrets):
             self.problem(
                 "AUTH_SECRET",
-                "has an empty or short entry; each needs at least 32 plain characters, with commas"
-                " between them (openssl rand -base64 32)",
+                "has an empty or short entry; set entries of at least 32 plain characters each, separated by"
+                " commas (openssl rand -base64 32)",
             )
         if secrets:
             return tuple(secrets)

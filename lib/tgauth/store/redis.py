@@ -49,7 +49,7 @@ class RedisStore(HashStore):
         self._redis: Any = Redis(connection_pool=pool)
 
     def close(self) -> None:
-        self._redis.close()
+        self._redis.connection_pool.disconnect()
 
     def _send(self, command: Command) -> object:
         return self._redis.execute_command(*command)

@@ -54,16 +54,16 @@ def read_login(body: dict[str, Any]) -> Login:
     raise MalformedRequest("the body holds no login data, or more than one kind")
 
 
-def verify_login(login: Login, *, settings: Settings, now: float) -> tuple[TelegramUser, Proof]:
+def verify_login(attempt: Login, *, settings: Settings, now: float) -> tuple[TelegramUser, Proof]:
     """Verify a login with widget fields or initData.
 
     Raises the same as its verifier, or `Misconfigured` if there is no key to check it with.
     """
-    if login.init_data is None:
-        return verify_widget(login.widget or {}, bot_token=settings.require_bot_token(), now=now)
+    if attempt.init_data is None:
+        return verify_widget(attempt.widget or {}, bot_token=settings.require_bot_token(), now=now)
     # A function that only sees widgets does not pay for importing the other kind.
     from .webapp import verify_webapp, verify_webapp_signature
 
     if settings.bot_id_only:
-        return verify_webapp_signature(login.init_data, bot_id=settings.bot_id, now=now)
-    return verify_webapp(login.init_data, bot_token=settings.require_bot_token(), now=now)
+        return verify_webapp_signature(attempt.init_data, bot_id=settings.bot_id, now=now)
+    return verify_webapp(attempt.init_data, bot_token=settings.require_bot_token(), now=now)

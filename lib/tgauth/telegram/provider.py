@@ -5,8 +5,9 @@ Sources: https://core.telegram.org/bots/telegram-login, RFC 6749 §4.1.3 and §5
 
 import contextlib
 import json
+import sys
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
@@ -49,13 +50,8 @@ def exchange_code(
         "code_verifier": transaction.verifier,
     }
     url = f"{settings.oauth_url}/token"
-    # What checks the answer takes as long to import as Telegram takes to give it.
-    importing = threading.Thread(target=_import_checks)
-    importing.start()
-    try:
+    with _importing_checks():
         response = post_form(url, form, user=client_id, password=client_secret)
-    finally:
-        importing.join()
     id_token = _id_token(response)
     nonces = [transaction.nonce]
     user, _, _ = _verify(id_token, settings, nonces, nonce_required=False, now=now)
@@ -90,9 +86,28 @@ def _verify(
     )
 
 
+@contextlib.contextmanager
+def _importing_checks() -> Iterator[None]:
+    """Import what checks the answer while Telegram gives it: both take about as long.
+
+    Whatever goes wrong with that is reported by the import that needs it.
+    """
+    if f"{__package__}.jwks" in sys.modules:
+        yield
+        return
+    importing = threading.Thread(target=_import_checks)
+    # A machine may allow no more threads.
+    with contextlib.suppress(RuntimeError):
+        importing.start()
+    try:
+        yield
+    finally:
+        if importing.ident is not None:
+            importing.join()
+
+
 def _import_checks() -> None:
-    # A package that is missing is reported where it is needed.
-    with contextlib.suppress(ImportError):
+    with contextlib.suppress(Exception):
         from . import id_token, jwks  # noqa: F401
 
 

@@ -55,7 +55,7 @@ def endpoint(route: str, /, **handlers: Handler) -> "WSGIApplication":
         if response.status == 405:
             response.headers["Allow"] = allow
         try:
-            _share(request, response, allow)
+            _add_cors(request, response, allow)
             _log(request, response, route, time.perf_counter() - started)
         except Exception as error:
             # The answer exists, and matters more than its CORS headers and log line.
@@ -73,7 +73,7 @@ def _dispatch(request: Request, handlers: dict[str, Handler], allow: str) -> Res
         return response
     if handler is None:
         raise MethodNotAllowed("no handler")
-    request.check_form()
+    request.check_shape()
     # The time that the body took to arrive does not count against the store's.
     budget.start()
     response = handler(request)
@@ -88,7 +88,7 @@ def _refuse(request: Request, problem: Problem) -> Response:
     return problem_response(problem, request)
 
 
-def _share(request: Request, response: Response, allow: str) -> None:
+def _add_cors(request: Request, response: Response, allow: str) -> None:
     """CORS for ALLOWED_ORIGINS: these use bearer tokens, so credentials are never allowed."""
     sender = request.environ.get("HTTP_ORIGIN")
     settings = _settings()

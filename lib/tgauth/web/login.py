@@ -117,27 +117,27 @@ def return_query(return_to: str, separator: str = "?") -> str:
     return "" if return_to == "/" else f"{separator}{urlencode({'return_to': return_to})}"
 
 
-def identify(request: Request, body: Login) -> tuple[TelegramUser, Proof]:
-    """Whose login it is; checks that this browser began it, if it must have.
+def identify(request: Request, attempt: Login) -> tuple[TelegramUser, Proof]:
+    """Whose login it is; checks, where that is required, that this browser began it.
 
     An id_token that carries a nonce or becomes a cookie session must answer a transaction of this browser:
     otherwise a token from any other site would do. Raises as the verifiers, and `LoginRejected`.
     """
     settings, now = request.settings, request.service.now()
     budget.start(budget.TELEGRAM_SECONDS)
-    if body.state is not None:
-        take_transaction(request, body.state)
-    if body.id_token is None:
-        return verify_login(body, settings=settings, now=now)
+    if attempt.state is not None:
+        take_transaction(request, attempt.state)
+    if attempt.id_token is None:
+        return verify_login(attempt, settings=settings, now=now)
     # Imported only for a body with an id_token.
     from ..telegram.provider import check
 
     begun = {transaction.nonce: transaction for transaction in pending_transactions(request)}
     user, proof, nonce = check(
-        body.id_token,
+        attempt.id_token,
         settings=settings,
         nonces=begun.keys(),
-        nonce_required=body.transport == "cookie",
+        nonce_required=attempt.transport == "cookie",
         now=now,
     )
     if nonce is not None:
@@ -148,7 +148,7 @@ def identify(request: Request, body: Login) -> tuple[TelegramUser, Proof]:
 def finish_login(
     request: Request, state: str | None, prove: Callable[[Transaction], tuple[TelegramUser, Proof]]
 ) -> Response:
-    """303 to where the login with this state began, with the session cookie; `prove` says whose it is.
+    """303 to `return_to` of the login with this state, with the session cookie; `prove` says whose it is.
 
     Browsers request some addresses twice. The same visit at the same time gets the same answer; later it gets
     303 to the same place, and nothing is done again. Another answer to the same login, or to one that failed,

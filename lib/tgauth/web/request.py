@@ -139,7 +139,7 @@ class Request:
             raise BodyTooLarge("over 16 KiB")
         return body
 
-    def check_form(self) -> None:
+    def check_shape(self) -> None:
         """Raises if the request as a whole is not acceptable, before a handler looks at it."""
         query = self.environ.get("QUERY_STRING", "")
         if len(self.environ.get("PATH_INFO", "")) + len(query) > MAX_URI:

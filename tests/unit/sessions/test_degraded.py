@@ -260,10 +260,10 @@ def test_an_ended_token_stays_dead():
     """A token that was ended here is known until it would end by itself; others are not touched."""
     issuer = Issuer(settings())
     other = RECORD._replace(n=random_n())
-    issuer.end(RECORD.n, NOW)
+    issuer.remember_end(RECORD.n, NOW)
     for now in (NOW, NOW + 3600, NOW + DAY - 1):
-        assert issuer.has_ended(RECORD.n, now)
-        assert not issuer.has_ended(other.n, now)
+        assert issuer.remembers_end(RECORD.n, now)
+        assert not issuer.remembers_end(other.n, now)
 
 
 def test_what_has_ended_is_kept_to_the_tokens_end():

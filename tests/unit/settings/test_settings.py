@@ -373,7 +373,7 @@ def test_all_problems_at_once():
         (
             "AUTH_RELAY_HOSTS",
             "canary",
-            "has an entry that is not a host with at most two stars, such as app-*-team.vercel.app",
+            "has an entry that is not a host with at most two stars; set one such as app-*-team.vercel.app",
         ),
     ],
 )

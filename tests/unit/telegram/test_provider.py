@@ -3,7 +3,10 @@
 import base64
 import json
 import logging
+import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from urllib.parse import parse_qsl
 
 import pytest
@@ -361,3 +364,16 @@ def test_while_keys_cannot_be_fetched_those_of_the_day_are_used(telegram):
     text = telegram.provider.sign(telegram.provider.claims(USER, iat=NOW + later, exp=NOW + later + 60))
     with pytest.raises(IdentityProviderUnavailable):
         checked(telegram, text, now=NOW + later)
+
+
+def test_a_machine_that_starts_no_thread(telegram, monkeypatch):
+    """What checks the answer is then imported after it came, and the login works."""
+
+    class Thread(threading.Thread):
+        def start(self):
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(provider, "threading", SimpleNamespace(Thread=Thread))
+    monkeypatch.delitem(sys.modules, f"{provider.__package__}.jwks", raising=False)
+    user, _ = Attempt(telegram).redeem()
+    assert user.id == USER["id"]

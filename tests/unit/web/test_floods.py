@@ -107,9 +107,9 @@ def test_floods_take_little_memory_and_push_no_proof_out(site: Site) -> None:
     widget = site.widget()
     site.login(widget)
     for number in range(10_000):
-        site.service.uses.count(f"token {number}", 60)
+        site.service.token_uses.count(f"token {number}", 60)
         site.service.refused_codes.count(f"network {number}", 60)
-    assert len(site.service.uses._held) == len(site.service.refused_codes._held) == 4096
+    assert len(site.service.token_uses._held) == len(site.service.refused_codes._held) == 4096
     site.store.calls.clear()
     assert site.login(widget).code == "login_stale"
     assert site.store.calls == []

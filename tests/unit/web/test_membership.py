@@ -566,13 +566,13 @@ def test_a_slow_telegram_leaves_the_store_its_time(
 
     chat.faults[METHOD_PATH] = late
     left = []
-    store = login._store
+    settle = login._settle
 
     def measured(*args: Any) -> Any:
         left.append(budget.remaining())
-        return store(*args)
+        return settle(*args)
 
-    monkeypatch.setattr(login, "_store", measured)
+    monkeypatch.setattr(login, "_settle", measured)
     assert site.login().status == 200
     assert left[0] == budget.SECONDS
 
