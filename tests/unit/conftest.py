@@ -9,6 +9,9 @@ import pytest
 
 import lib.tgauth.sessions.service
 import lib.tgauth.settings
+
+# As in a process that has served a login: a cold start asks Telegram in another order.
+import lib.tgauth.telegram.jwk
 from tests.site import Clock, Site
 
 

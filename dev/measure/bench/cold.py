@@ -28,7 +28,7 @@ _ANSWER = Ask(FLOOR, "GET", path="/answer")
 _COMMAND = Ask(FLOOR, "GET", path="/verify", query="?bench&s:none")
 MAX_BUNDLE, MAX_MEMORY = 40.0, 60.0
 LIMITS = {
-    "no bytecode": {"verify": 0.65, "login, widget": 0.70, "login, initData": 0.75, "callback, code": 1.35},
+    "no bytecode": {"verify": 0.61, "login, widget": 0.66, "login, initData": 0.75, "callback, code": 1.35},
     "bytecode": {"verify": 1.15, "login, widget": 1.6},
 }
 """CPU over the floor's."""

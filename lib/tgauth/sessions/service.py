@@ -7,7 +7,6 @@ from ..errors import InvalidSession
 from ..settings import get_settings
 from ..store.open import open_store
 from ..user import Proof, TelegramUser, Transport
-from . import login
 from .base import ENDED_SECONDS, SESSION, Session, Sessions
 from .revocation import ENDED
 
@@ -29,6 +28,9 @@ class SessionService(Sessions):
         replaces: str | None = None,
     ) -> Session:
         """Log `user` in with what `proof` showed; raises as `login.refuse_known` and `login.log_in`."""
+        # Imported only where somebody logs in: verify is the function that people wait for.
+        from . import login
+
         login.refuse_known(self, user, proof, transport)
         return login.log_in(
             self,

@@ -7,11 +7,14 @@ that we cannot use is skipped without affecting the others.
 import json
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from .. import budget, log
 from ..clock import DAY, HOUR
 from ..errors import IdentityProviderUnavailable, LoginRejected
-from .jwk import Algorithm, Key, read_key
+
+if TYPE_CHECKING:
+    from .jwk import Algorithm, Key
 
 FRESH = HOUR
 """Seconds after which keys are fetched again."""
@@ -36,7 +39,13 @@ class Keys:
         # Held while fetching, so that one of many logins at a cold start fetches the keys for all.
         self._lock = threading.Lock()
 
-    def find(self, kid: str, algorithm: Algorithm, instead_of: Key | None = None, *, now: float) -> Key:
+    def prepare(self, now: float) -> None:
+        """Fetch the keys if that was never done, so that `find` need not."""
+        with self._lock:
+            if not self._keys:
+                self._refresh(now)
+
+    def find(self, kid: str, algorithm: "Algorithm", instead_of: "Key | None" = None, *, now: float) -> "Key":
         """The key for `algorithm` that `kid` names; `now` is Unix seconds.
 
         `instead_of` is the key that was found before and did not make the signature: Telegram may have
@@ -80,11 +89,14 @@ class Keys:
         self._keys, self._fetched_at, self._failed = keys, now, False
 
 
-def parse(document: bytes) -> dict[tuple[str, Algorithm], Key]:
+def parse(document: bytes) -> "dict[tuple[str, Algorithm], Key]":
     """The keys in a JWKS that we can use, by id and algorithm: two key types may share an id (RFC 7517 §4.5).
 
     Raises `IdentityProviderUnavailable` when there is none.
     """
+    # Cryptography: keys can be fetched while it is imported.
+    from .jwk import read_key
+
     try:
         listed = json.loads(document)["keys"]
         found = [read_key(entry) for entry in listed]

@@ -9,18 +9,16 @@ import sys
 import threading
 from collections.abc import Collection, Iterator
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING
 
+from .. import budget
 from ..errors import IdentityProviderUnavailable, LoginRejected, Misconfigured
 from ..http_client import Answer
 from ..settings import Settings
 from ..user import Proof, TelegramUser
 from .http import get, post_form
+from .jwks import Keys
 from .oidc import redirect_uri, refused
 from .transaction import Transaction
-
-if TYPE_CHECKING:
-    from .jwks import Keys
 
 _SECRET_REFUSED = (
     "TELEGRAM_CLIENT_SECRET: Telegram refused it; copy the Client Secret of this bot from"  # noqa: S105
@@ -50,7 +48,7 @@ def exchange_code(
         "code_verifier": transaction.verifier,
     }
     url = f"{settings.oauth_url}/token"
-    with _importing_checks():
+    with _preparing(settings.oauth_url, now):
         response = post_form(url, form, user=client_id, password=client_secret)
     id_token = _id_token(response)
     nonces = [transaction.nonce]
@@ -87,28 +85,38 @@ def _verify(
 
 
 @contextlib.contextmanager
-def _importing_checks() -> Iterator[None]:
-    """Import what checks the answer while Telegram gives it: both take about as long.
+def _preparing(oauth_url: str, now: float) -> Iterator[None]:
+    """At a cold start, import what checks the answer and fetch the keys while Telegram gives it.
 
-    Whatever goes wrong with that is reported by the import that needs it.
+    Each takes about as long as the others. What goes wrong with it is reported where it is needed.
     """
-    if f"{__package__}.jwks" in sys.modules:
+    if f"{__package__}.jwk" in sys.modules:
         yield
         return
-    importing = threading.Thread(target=_import_checks)
+    threads = [
+        threading.Thread(target=_import_checks),
+        threading.Thread(target=_fetch_ahead, args=[_keys(oauth_url), now]),
+    ]
     # A machine may allow no more threads.
     with contextlib.suppress(RuntimeError):
-        importing.start()
+        for thread in threads:
+            thread.start()
     try:
         yield
     finally:
-        if importing.ident is not None:
-            importing.join()
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join(min(budget.remaining(), budget.TELEGRAM_SECONDS))
 
 
 def _import_checks() -> None:
     with contextlib.suppress(Exception):
-        from . import id_token, jwks  # noqa: F401
+        from . import id_token  # noqa: F401
+
+
+def _fetch_ahead(keys: Keys, now: float) -> None:
+    with contextlib.suppress(Exception):
+        keys.prepare(now)
 
 
 def _id_token(response: Answer) -> str:
@@ -131,9 +139,7 @@ def _id_token(response: Answer) -> str:
 
 
 @lru_cache(maxsize=4)
-def _keys(oauth_url: str) -> "Keys":
-    from .jwks import Keys
-
+def _keys(oauth_url: str) -> Keys:
     return Keys(lambda: _fetch_keys(f"{oauth_url}/.well-known/jwks.json"))
 
 

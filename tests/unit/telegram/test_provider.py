@@ -374,6 +374,24 @@ def test_a_machine_that_starts_no_thread(telegram, monkeypatch):
             raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(provider, "threading", SimpleNamespace(Thread=Thread))
-    monkeypatch.delitem(sys.modules, f"{provider.__package__}.jwks", raising=False)
+    monkeypatch.delitem(sys.modules, f"{provider.__package__}.jwk", raising=False)
     user, _ = Attempt(telegram).redeem()
     assert user.id == USER["id"]
+
+
+def test_a_cold_start_asks_for_token_and_keys_at_once(telegram, monkeypatch):
+    """What is imported and fetched does not wait for the code, and the keys are fetched once."""
+    answer, keys_asked = telegram.provider.answer, threading.Event()
+
+    def answer_keys_first(path, request):
+        if path == KEYS_PATH:
+            keys_asked.set()
+        else:
+            assert keys_asked.wait(10)
+        return answer(path, request)
+
+    monkeypatch.setattr(telegram.provider, "answer", answer_keys_first)
+    monkeypatch.delitem(sys.modules, f"{provider.__package__}.jwk", raising=False)
+    user, _ = Attempt(telegram).redeem()
+    assert user.id == USER["id"]
+    assert sorted(asked(telegram)) == [KEYS_PATH, TOKEN_PATH]
