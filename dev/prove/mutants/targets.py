@@ -60,10 +60,13 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "lib/tgauth/sessions/token.py",
         "return bytes(a ^ b for a, b in zip(user_id, mask, ))",
     ): "False is the default",
-    ("lib/tgauth/keys.py", "return f\"{text}.{self._signature(text).decode('ASCII')}\""): _NAME,
     (
         "lib/tgauth/keys.py",
-        'digest = hmac.digest(self.key, text.encode(errors="surrogatepass"), "SHA256")',
+        "return f\"{text}.{_signature(self.keys[0], text).decode('ASCII')}\"",
+    ): _NAME,
+    (
+        "lib/tgauth/keys.py",
+        'digest = hmac.digest(key, text.encode(errors="surrogatepass"), "SHA256")',
     ): _NAME,
     (
         "lib/tgauth/keys.py",
