@@ -33,7 +33,8 @@ _ARGUMENTS = [
     *("-p", "_hypothesis_pytestplugin"),
 ]
 _SECONDS = 60
-_KILLED = (1, 2)
+# 4 is what pytest says where its conftest.py cannot be imported.
+_KILLED = (1, 2, 4)
 
 
 class CannotRun(Exception):
@@ -57,7 +58,7 @@ def survivors(target: Target, mutants: Sequence[Mutant], processes: int) -> list
 
 
 def _test(tests: tuple[str, ...], source: str, code: str) -> int:
-    """What pytest ends with: 0 all passed, 1 a test failed, 2 not importable or too slow."""
+    """What pytest ends with: 0 all passed, 1 a test failed, 2 or 4 not importable, or too slow."""
     import hypothesis
     import pytest
 

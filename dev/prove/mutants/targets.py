@@ -31,10 +31,18 @@ TARGETS = {
     ),
     "checks": Target(
         ("lib/tgauth/telegram/checks.py", "lib/tgauth/user.py"),
-        ("tests/unit/telegram/test_checks.py", "tests/unit/telegram/test_webapp_user.py"),
+        (
+            "tests/unit/telegram/test_checks.py",
+            "tests/unit/telegram/test_webapp_user.py",
+            "tests/unit/sessions/test_record.py",
+            "tests/unit/web/test_told.py",
+        ),
     ),
     "return_to": Target(("lib/tgauth/web/return_to.py",), ("tests/unit/web/test_return_to.py",)),
-    "cookies": Target(("lib/tgauth/web/cookies.py",), ("tests/unit/web/test_cookies.py",)),
+    "cookies": Target(
+        ("lib/tgauth/web/cookies.py",),
+        ("tests/unit/web/test_cookies.py", "tests/unit/web/test_told.py"),
+    ),
 }
 
 _NAME = "OpenSSL and Python's codecs take their names in either case"
