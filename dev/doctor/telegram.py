@@ -154,7 +154,7 @@ def _call(settings: Settings, client: Client, method: str, **parameters: object)
 
 
 def reaching(name: str, what: str, url: str, checks: Iterator[Check]) -> Iterator[Check]:
-    """The checks; no answer from `what` at `url` is no fault of the settings, unless they name that one."""
+    """The checks; no answer from `what` at `url` is not a fault of the settings, unless they name it."""
     try:
         yield from checks
     except NoAnswer as reason:

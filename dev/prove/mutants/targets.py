@@ -79,7 +79,7 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     (
         "lib/tgauth/keys.py",
         'return urlsafe_b64encode(digest).rstrip(b"XX=XX")',
-    ): "32 bytes end in a letter for four bits, and X is none",
+    ): "32 bytes end in a letter for four bits, and X is not one",
     (
         "lib/tgauth/keys.py",
         'pseudorandom = hmac.digest(bytes(33), secret, "sha256")',
